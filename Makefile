@@ -1,0 +1,37 @@
+# Each target sets up what it needs: Python packages in .venv, and etcd and kube-apiserver in the user's cache.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
+
+.PHONY: demo test check manifests lock
+
+demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
+	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+test: check  ## All that must hold before a change is merged.
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## Format, lint, types, import contracts, generated files.
+	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m execution_operator.manifests --check
+
+manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
+	@$(BIN)/python -m execution_operator.manifests
+
+lock: | $(BIN)/uv  ## Pin the dependencies that pyproject.toml asks for; UPGRADE=1 takes the newest that it allows.
+	@$(COMPILE) pyproject.toml --output-file deploy/requirements.txt
+	@$(COMPILE) pyproject.toml --group dev --constraints deploy/requirements.txt --output-file tests/requirements.txt
+
+$(READY): pyproject.toml tests/requirements.txt | $(BIN)/python
+	@echo "installing Python packages into .venv (about a minute; again only when they change)"
+	@$(PIP) --require-hashes --requirement tests/requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, and this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+
+$(BIN)/uv: | $(BIN)/python
+	@$(PIP) uv

@@ -1,0 +1,42 @@
+"""The resources as pydantic models: the one source of `crds/` and of every object the operator reads."""
+
+from execution_operator.api.execution import (
+    DeletionPolicy,
+    Execution,
+    ExecutionSpec,
+    ExecutionStatus,
+    Phase,
+    Terminate,
+    Termination,
+)
+from execution_operator.api.meta import GROUP, VERSION, Condition, ConditionStatus, ObjectMeta, Time
+from execution_operator.api.organization import (
+    Organization,
+    OrganizationSpec,
+    OrganizationStatus,
+    Ownership,
+    Temporal,
+    Tls,
+)
+
+__all__ = [
+    "GROUP",
+    "VERSION",
+    "Condition",
+    "ConditionStatus",
+    "DeletionPolicy",
+    "Execution",
+    "ExecutionSpec",
+    "ExecutionStatus",
+    "ObjectMeta",
+    "Organization",
+    "OrganizationSpec",
+    "OrganizationStatus",
+    "Ownership",
+    "Phase",
+    "Temporal",
+    "Terminate",
+    "Termination",
+    "Time",
+    "Tls",
+]

@@ -1,0 +1,80 @@
+"""What every resource of the group shares: names, metadata, conditions and the schema's building blocks."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+GROUP = "control-plane.kubiya.ai"
+VERSION = "v1alpha1"
+
+
+class Schema(BaseModel):
+    """A part of a resource: camelCase on the wire, immutable in the program, tolerant of newer fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    def wire(self) -> dict[str, Any]:
+        """Return the object as the API server holds it: camelCase, without what is unset."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def rule(expression: str, message: str, **more: str) -> dict[str, str]:
+    """Return one CEL validation rule (`x-kubernetes-validations`) of the API server."""
+    return {"rule": expression, "message": message, **more}
+
+
+def rules(*of: dict[str, str]) -> dict[str, Any]:
+    """Return the schema extension that carries CEL rules, for `json_schema_extra`."""
+    return {"x-kubernetes-validations": list(of)}
+
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""An RFC 3339 time in UTC. A string, since Temporal's clock has nine digits and Python's has six."""
+
+NotBlank = rule("self.trim() != ''", "must not be blank")
+
+
+class ObjectMeta(Schema):
+    """The part of metav1.ObjectMeta that the operator reads."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    annotations: dict[str, str] = {}
+    finalizers: list[str] = []
+    managed_fields: list[dict[str, Any]] = []
+
+
+class ConditionStatus(StrEnum):
+    """The three values of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(Schema):
+    """One aspect of the object's state, as metav1.Condition."""
+
+    type: str = Field(
+        description="Type of the condition.",
+        max_length=316,
+    )
+    status: ConditionStatus = Field(description="True, False or Unknown.")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The metadata.generation that this condition was computed from."
+    )
+    last_transition_time: Time = Field(description="When the status of this condition last changed.")
+    reason: str = Field(
+        description="Why the condition has this status, as one CamelCase word.",
+        min_length=1,
+        max_length=1024,
+        pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+    )
+    message: str = Field(description="The same for people.", max_length=32768)

@@ -1,0 +1,1 @@
+"""The pure core: decisions as data, without I/O, clock or SDK."""

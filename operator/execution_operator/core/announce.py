@@ -1,0 +1,54 @@
+"""What a change of status tells people: one Event and one log line for each outcome, none for noise."""
+
+from dataclasses import dataclass
+
+from execution_operator.api import Condition, ConditionStatus, ExecutionStatus
+from execution_operator.core.reasons import Reason, Type
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One thing to tell. `warning`: somebody should look at it."""
+
+    reason: str
+    message: str
+    warning: bool
+
+
+QUIET = (Reason.PENDING,)
+"""Reasons that are steps on the way, not outcomes."""
+
+GOOD = (Reason.TERMINATED, Reason.CANCELLED, Reason.GRACE_PERIOD)
+"""Reasons that nobody need be warned of."""
+
+
+def announcements(old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()) -> list[Announcement]:
+    """Compare two statuses of an Execution and return what to tell, in order."""
+    before, after = old.condition(Type.TERMINATED), new.condition(Type.TERMINATED)
+    told: list[Announcement] = []
+    if after is None and before is not None:
+        told.append(
+            Announcement(Reason.WITHDRAWN, "spec.terminate was removed before it was carried out", warning=False)
+        )
+    elif after is not None and _changed(before, after) and after.reason not in QUIET:
+        told.append(Announcement(after.reason, _with_request(after, new), warning=after.reason not in GOOD))
+    if after is None and (stalled := new.condition(Type.STALLED)) and _changed(old.condition(Type.STALLED), stalled):
+        told.append(Announcement(stalled.reason, stalled.message, warning=True))
+    if abandoned:
+        names = ", ".join(abandoned)
+        told.append(
+            Announcement(Reason.CHILDREN_ABANDONED, f"left running by their parent close policy: {names}", warning=True)
+        )
+    return told
+
+
+def _changed(before: Condition | None, after: Condition) -> bool:
+    return before is None or (before.status, before.reason) != (after.status, after.reason)
+
+
+def _with_request(condition: Condition, status: ExecutionStatus) -> str:
+    """Return the condition's message, and who asked for what."""
+    if status.termination is None or condition.status is ConditionStatus.TRUE:
+        return condition.message
+    by = f" by {status.termination.requested_by}" if status.termination.requested_by else ""
+    return f"{condition.message} (requested{by}: {status.termination.reason})"

@@ -1,0 +1,128 @@
+"""May this Execution be acted on, and for which Organization? An ordered chain of checks, without I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from execution_operator.api import Execution, Organization
+from execution_operator.core.mapping import Mapping
+from execution_operator.core.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The Execution may be acted on, for this Organization, in this Temporal namespace."""
+
+    organization: Organization
+    temporal_namespace: str
+
+
+@dataclass(frozen=True)
+class Denied:
+    """The Execution may not be acted on until a human changes something."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Failing:
+    """No decision could be had, or the act did not come through: it is tried again."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The Organization's Temporal has not been asked yet: nothing is decided, nothing written."""
+
+
+Decision = Denied | Failing | Undecided
+"""Why there is no grant."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    execution: Execution
+    mapping: Mapping
+    claimants: list[Organization]
+
+    @property
+    def organization(self) -> Organization:
+        """The one Organization, once the first two checks have passed."""
+        return self.claimants[0]
+
+    @property
+    def temporal_namespace(self) -> str:
+        probe = self.mapping.probe(self.organization.metadata.name)
+        return probe.namespace if probe else ""
+
+
+def _namespace_not_mapped(case: _Case) -> Denied | None:
+    if case.claimants:
+        return None
+    namespace = case.execution.metadata.namespace
+    return Denied(
+        Reason.NAMESPACE_NOT_MAPPED,
+        f"no Organization lists namespace {namespace}: add it to spec.namespaces of the one that it belongs to",
+    )
+
+
+def _namespace_conflict(case: _Case) -> Denied | None:
+    if len(case.claimants) == 1:
+        return None
+    names = ", ".join(organization.metadata.name for organization in case.claimants)
+    return Denied(
+        Reason.NAMESPACE_CONFLICT,
+        f"namespace {case.execution.metadata.namespace} is listed by {names}: it must be listed by one only",
+    )
+
+
+def _recorded_organization_differs(case: _Case) -> Denied | None:
+    recorded, now = case.execution.status.organization, case.organization.metadata.name
+    if recorded in (None, now):
+        return None
+    return Denied(
+        Reason.ORGANIZATION_MISMATCH,
+        f"recorded for organization {recorded}, but the namespace belongs to {now} now: "
+        "give the namespace back, or create a new Execution",
+    )
+
+
+def _organization_not_ready(case: _Case) -> Decision | None:
+    readiness = case.mapping.readiness(case.organization)
+    if readiness is None:
+        return Undecided()
+    if readiness.ready:
+        return None
+    message = f"organization {case.organization.metadata.name}: {readiness.message}"
+    if readiness.waiting:
+        return Failing(Reason.TEMPORAL_UNAVAILABLE, message)
+    return Denied(Reason.ORGANIZATION_NOT_READY, message)
+
+
+def _recorded_temporal_namespace_differs(case: _Case) -> Denied | None:
+    recorded, now = case.execution.status.temporal_namespace, case.temporal_namespace
+    if recorded in (None, now):
+        return None
+    return Denied(
+        Reason.ORGANIZATION_MISMATCH,
+        f"recorded in Temporal namespace {recorded}, but organization {case.organization.metadata.name} "
+        f"uses {now} now: create a new Execution",
+    )
+
+
+CHECKS: tuple[Callable[[_Case], Decision | None], ...] = (
+    _namespace_not_mapped,  # default deny
+    _namespace_conflict,  # two owners are none
+    _recorded_organization_differs,  # never a silent switch of tenant
+    _organization_not_ready,  # fail closed on what only a human can mend, wait for what mends itself
+    _recorded_temporal_namespace_differs,  # nor a silent switch of Temporal namespace
+)
+
+
+def authorize(execution: Execution, mapping: Mapping) -> Grant | Decision:
+    """Run the checks in their order; the first that finds something decides."""
+    case = _Case(execution, mapping, mapping.claimants(execution.metadata.namespace))
+    found = next((denial for check in CHECKS if (denial := check(case)) is not None), None)
+    return found or Grant(case.organization, case.temporal_namespace)

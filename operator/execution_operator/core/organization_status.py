@@ -1,0 +1,49 @@
+"""The status of an Organization, from the mapping."""
+
+from execution_operator.api import Condition, ConditionStatus, Organization, OrganizationStatus
+from execution_operator.core.mapping import Mapping
+from execution_operator.core.reasons import Reason, Type
+
+Cell = tuple[Type, ConditionStatus, str, str]
+
+
+def render(organization: Organization, mapping: Mapping, now: str) -> OrganizationStatus:
+    """Compute the status that the mapping calls for; `now` (RFC 3339) stamps transitions only."""
+    probe = mapping.probe(organization.metadata.name)
+    cells = [cell for cell in (_ready(organization, mapping), _contested(organization, mapping)) if cell is not None]
+    return OrganizationStatus(
+        observed_generation=organization.metadata.generation,
+        namespaces=len(organization.spec.namespaces),
+        temporal_namespace_id=probe.namespace_id or None if probe else None,
+        conditions=[_condition(organization, cell, now) for cell in cells],
+    )
+
+
+def _ready(organization: Organization, mapping: Mapping) -> Cell | None:
+    readiness = mapping.readiness(organization)
+    if readiness is None:
+        return None
+    failing = ConditionStatus.UNKNOWN if readiness.waiting else ConditionStatus.FALSE
+    return Type.READY, ConditionStatus.TRUE if readiness.ready else failing, readiness.reason, readiness.message
+
+
+def _contested(organization: Organization, mapping: Mapping) -> Cell | None:
+    contested = mapping.contested(organization)
+    if not contested:
+        return None
+    claims = "; ".join(f"{namespace} is also listed by {', '.join(names)}" for namespace, names in contested.items())
+    message = f"{claims}: a namespace that two list belongs to neither"
+    return Type.NAMESPACE_CONFLICT, ConditionStatus.TRUE, Reason.NAMESPACE_CONFLICT, message
+
+
+def _condition(organization: Organization, cell: Cell, now: str) -> Condition:
+    of, status, reason, message = cell
+    old = next((condition for condition in organization.status.conditions if condition.type == of), None)
+    return Condition(
+        type=of,
+        status=status,
+        observed_generation=organization.metadata.generation,
+        last_transition_time=old.last_transition_time if old and old.status == status else now,
+        reason=reason,
+        message=message,
+    )

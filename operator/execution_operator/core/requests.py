@@ -1,0 +1,43 @@
+"""From an Execution to the names that Temporal knows it by."""
+
+from execution_operator.api import Execution, Organization
+from execution_operator.core.runs import Order
+
+REQUESTER_ANNOTATION = "control-plane.kubiya.ai/terminate-requested-by"
+"""Where the API server stamps who set `spec.terminate` (deploy/kustomize: MutatingAdmissionPolicy)."""
+
+
+def candidates(execution: Execution, organization: Organization) -> list[str]:
+    """Return the workflow IDs to try, in order, without repetitions."""
+    ids = (
+        template.replace("{executionId}", execution.spec.execution_id)
+        for template in organization.spec.workflow_id_templates
+    )
+    return list(dict.fromkeys(ids))
+
+
+def requested_by(execution: Execution) -> str | None:
+    """Return the user name that the API server stamped, if it does."""
+    return execution.metadata.annotations.get(REQUESTER_ANNOTATION)
+
+
+def requested_at(execution: Execution) -> str | None:
+    """Return when `spec.terminate` was last written: the API server's time, from managedFields."""
+    times = [
+        entry["time"]
+        for entry in execution.metadata.managed_fields
+        if "time" in entry and "f:terminate" in entry.get("fieldsV1", {}).get("f:spec", {})
+    ]
+    return max(times, default=None)
+
+
+def order(execution: Execution) -> Order:
+    """Return the termination as it goes into Temporal's history."""
+    terminate, meta = execution.spec.terminate, execution.metadata
+    return Order(
+        reason=terminate.reason if terminate else f"Execution {meta.namespace}/{meta.name} was deleted",
+        execution_uid=meta.uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        requested_by=requested_by(execution) or "",
+    )

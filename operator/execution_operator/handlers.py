@@ -1,0 +1,115 @@
+"""kopf's part: the stream of unanswered requests, handed on as they come.
+
+kopf runs in a thread with a loop of its own, because it ends every task of its loop when a watch fails for good.
+Here that ends nothing else, and kopf is started again.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+from pydantic import ValidationError
+
+from execution_operator.api import GROUP, VERSION, Execution
+from execution_operator.kube.client import Login
+
+logger = logging.getLogger(__name__)
+
+LOGIN_VALID = timedelta(minutes=5)
+"""How long kopf uses credentials before it asks again; distinct ones each time, or a single 401 would end it."""
+
+PAUSE = 1.0
+"""Seconds before kopf is started again."""
+
+
+class Requests:
+    """The unanswered requests.
+
+    Args:
+        selector: The field selector that makes them up.
+        login: Gives the present credentials.
+        changed: Called in this thread for an Execution with an unanswered request, as it is now.
+        left: Called in this thread for one that has left the selection: answered, withdrawn or deleted.
+    """
+
+    def __init__(
+        self,
+        selector: str,
+        login: Callable[[], Awaitable[Login]],
+        changed: Callable[[Execution], None],
+        left: Callable[[Execution], None],
+    ) -> None:
+        self._selector = selector
+        self._login = login
+        self._changed = changed
+        self._left = left
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """Run kopf, again whenever it ends, until stopped."""
+        while not self._stop.is_set():
+            try:
+                await asyncio.to_thread(self._serve)
+            except Exception:
+                logger.exception("the stream of requests broke")
+            if not self._stop.is_set():
+                logger.warning("the stream of requests ended; it begins again")
+                await asyncio.sleep(PAUSE)
+
+    def stop(self) -> None:
+        """Have kopf end."""
+        self._stop.set()
+
+    def _serve(self) -> None:
+        registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
+        _configure(settings, self._selector)
+        kopf.on.login(registry=registry)(self._on_login)
+        kopf.on.event(GROUP, VERSION, "executions", registry=registry)(self._on_event)
+        asyncio.run(
+            kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=self._stop)
+        )
+
+    async def _on_login(self, **_: Any) -> kopf.ConnectionInfo:
+        """Pass on the operator's own credentials."""
+        login = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_await(self._login()), self._loop))
+        return kopf.ConnectionInfo(
+            server=login.server,
+            ca_path=login.ca_path,
+            certificate_path=login.certificate_path,
+            private_key_path=login.key_path,
+            token=login.token,
+            insecure=login.insecure,
+            expiration=datetime.now(UTC) + LOGIN_VALID,
+        )
+
+    async def _on_event(self, event: kopf.RawEvent, **_: Any) -> None:
+        """Hand the object on. All the work is the queue's: kopf drops an event whose handler failed."""
+        try:
+            execution = Execution.model_validate(event["object"])
+        except ValidationError:
+            logger.exception("an Execution does not fit its own schema")
+            return
+        tell = self._left if event["type"] == "DELETED" else self._changed
+        self._loop.call_soon_threadsafe(tell, execution)
+
+
+async def _await(login: Awaitable[Login]) -> Login:
+    return await login
+
+
+def _configure(settings: kopf.OperatorSettings, selector: str) -> None:
+    """Set kopf up for one light stream: nothing written, nothing posted, short pauses."""
+    settings.watching.field_selectors[GROUP, VERSION, "executions"] = selector
+    settings.watching.inactivity_timeout = 90
+    settings.queueing.idle_timeout = 1
+    settings.networking.request_timeout = 10
+    settings.networking.connect_timeout = 3
+    settings.networking.error_backoffs = (0.05, 0.2, 1, 3, 10)
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.process.ultimate_exiting_timeout = None

@@ -1,0 +1,1 @@
+"""The Kubernetes API, seen through the ports: the only user of the kubernetes package."""

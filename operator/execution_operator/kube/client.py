@@ -1,0 +1,165 @@
+"""One connection to the API server: configuration as kubectl has it, JSON in and out, errors with their status."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from execution_operator.api import GROUP, VERSION
+from execution_operator.core.errors import RecordError
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds its ServiceAccount's token and namespace."""
+
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+MERGE_PATCH = "application/merge-patch+json"
+Json = dict[str, Any]
+
+
+class ApiError(RecordError):
+    """The API server said no, or nothing.
+
+    Attributes:
+        status: HTTP status; 0 where there was no answer.
+        message: The API server's message.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}" if status else message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Login:
+    """What another client needs to reach the same API server as the same user."""
+
+    server: str
+    ca_path: str | None
+    certificate_path: str | None
+    key_path: str | None
+    token: str | None = field(repr=False)
+    insecure: bool = False
+
+
+async def load_configuration() -> Configuration:
+    """Return the configuration of KUBECONFIG, of the pod, or of ~/.kube/config: the first that there is."""
+    configuration = Configuration()
+    if "KUBECONFIG" not in os.environ and (SERVICE_ACCOUNT / "token").exists():
+        load_incluster_config(client_configuration=configuration)
+    else:
+        await load_kube_config(client_configuration=configuration)
+    return configuration
+
+
+def own_namespace() -> str:
+    """Return the operator's own namespace: OPERATOR_NAMESPACE, the pod's, or execution-operator."""
+    file = SERVICE_ACCOUNT / "namespace"
+    in_pod = file.read_text().strip() if file.exists() else ""
+    return os.environ.get("OPERATOR_NAMESPACE") or in_pod or "execution-operator"
+
+
+def collection(plural: str, namespace: str = "") -> str:
+    """Return the path of a collection of the operator's own resources."""
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/{plural}"
+
+
+class Api:
+    """JSON calls to the API server, over the kubernetes package's client."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._client = ApiClient(configuration)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def login(self) -> Login:
+        """Return the credentials as they are now: tokens are read anew when they are due."""
+        configuration = self._configuration
+        header = await configuration.get_api_key_with_prefix("BearerToken")
+        return Login(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            certificate_path=configuration.cert_file,
+            key_path=configuration.key_file,
+            token=header.split()[-1] if header else None,
+            insecure=not configuration.verify_ssl,
+        )
+
+    async def get(self, path: str, **query: str) -> Json:
+        """Read an object or a list."""
+        return await self._call("GET", path, query=query)
+
+    async def create(self, path: str, body: Json) -> Json:
+        """Create an object."""
+        return await self._call("POST", path, body=body)
+
+    async def merge(self, path: str, patch: Json) -> Json:
+        """Apply a JSON merge patch (RFC 7386)."""
+        return await self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+
+    async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
+        """Read a watch: one JSON object a line, until the server ends it or is silent for `silence` seconds."""
+        timeout = aiohttp.ClientTimeout(connect=3, sock_read=silence)
+        response = await self._send("GET", path, query=query, timeout=timeout)
+        try:
+            async for line in response.content:
+                yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, f"watch broken: {error!r}") from error
+        finally:
+            response.close()
+
+    async def _call(self, method: str, path: str, **how: Any) -> Json:
+        try:
+            response = await self._send(method, path, timeout=REQUEST_TIMEOUT, **how)
+            content: Json = await response.json()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, f"the API server does not answer: {error!r}") from error
+        return content
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: aiohttp.ClientTimeout,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:
+        parameters = await self._client.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = await self._client.call_api(*parameters, _request_timeout=timeout)
+        except (aiohttp.ClientError, TimeoutError, ApiException) as error:
+            raise ApiError(0, f"the API server does not answer: {error!r}") from error
+        response: aiohttp.ClientResponse = answer.response
+        if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
+            raise ApiError(response.status, await _message(response))
+        return response
+
+
+async def _message(response: aiohttp.ClientResponse) -> str:
+    """Return the message of a metav1.Status, or what there is instead."""
+    text = await response.text()
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:300] or str(response.reason)

@@ -1,0 +1,148 @@
+"""Executions and Organizations as the operator reads and writes them, and the Events that it tells."""
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus
+from execution_operator.core.announce import Announcement
+from execution_operator.core.errors import Gone, Superseded
+from execution_operator.core.status import merge_patch
+from execution_operator.kube.client import Api, ApiError, Json, collection
+from execution_operator.kube.watch import listing
+
+logger = logging.getLogger("execution_operator.decisions")
+
+EVENT_LIMIT = 1024
+"""Bytes of an Event's message that every API accepts."""
+
+UNANSWERED = "spec.terminate.reason!=,status.termination.outcome="
+"""Field selector of the Executions whose request waits for its answer."""
+
+OPEN = "status.phase!=completed,status.phase!=failed,status.phase!=cancelled"
+"""Field selector of the Executions whose workflow is open, or was never seen."""
+
+NEVER_SEEN = ("status.phase=", "status.phase=pending")
+"""Field selectors of the Executions whose workflow was not found yet."""
+
+CONFLICT, NOT_FOUND = 409, 404
+
+
+class ExecutionRecords:
+    """The port `Records` on a real API server."""
+
+    def __init__(self, api: Api, instance: str) -> None:
+        self._api = api
+        self._instance = instance
+
+    async def read(self, execution: Execution) -> Execution:
+        """Return the object as it is now."""
+        try:
+            now = Execution.model_validate(await self._api.get(_path(execution)))
+        except ApiError as error:
+            raise _translated(error) from error
+        if now.metadata.uid != execution.metadata.uid:
+            raise Gone
+        return now
+
+    async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
+        """Write the status in one PATCH, or nothing if it is the same."""
+        patch = merge_patch(execution.status.wire(), status.wire())
+        return await self._patch(execution, "/status", {"status": patch}) if patch else execution
+
+    async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
+        """Write the list of finalizers."""
+        return await self._patch(execution, "", {"metadata": {"finalizers": finalizers}})
+
+    async def _patch(self, execution: Execution, subresource: str, patch: Json) -> Execution:
+        guard = {"uid": execution.metadata.uid, "resourceVersion": execution.metadata.resource_version}
+        body = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}
+        try:
+            return Execution.model_validate(await self._api.merge(_path(execution) + subresource, body))
+        except ApiError as error:
+            raise _translated(error) from error
+
+    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+        """Tell it as an Event and in the log. Never fails."""
+        level = logging.WARNING if announcement.warning else logging.INFO
+        meta, status = execution.metadata, execution.status
+        fields = {
+            "execution": f"{meta.namespace}/{meta.name}",
+            "uid": meta.uid,
+            "organization": status.organization,
+            "workflow": status.workflow_id,
+            "run": status.run_id,
+        }
+        known = " ".join(f"{name}={value}" for name, value in fields.items() if value)
+        logger.log(level, "%s: %r %s", announcement.reason, announcement.message, known, extra=fields)
+        try:
+            await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
+        except ApiError as error:
+            if error.status != CONFLICT:
+                logger.warning("event of %s/%s not written: %s", meta.namespace, meta.name, error)
+
+    def _event(self, execution: Execution, announcement: Announcement) -> Json:
+        """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
+        meta, now = execution.metadata, _now()
+        told = f"{meta.uid} {meta.generation} {announcement.reason} {execution.status.run_id}"
+        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{meta.name[:200]}.{digest}", "namespace": meta.namespace},
+            "involvedObject": {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": "Execution",
+                "namespace": meta.namespace,
+                "name": meta.name,
+                "uid": meta.uid,
+                "resourceVersion": meta.resource_version,
+            },
+            "type": "Warning" if announcement.warning else "Normal",
+            "reason": announcement.reason,
+            "message": announcement.message.encode()[:EVENT_LIMIT].decode(errors="ignore"),
+            "source": {"component": "execution-operator"},
+            "reportingComponent": f"{GROUP}/execution-operator",
+            "reportingInstance": self._instance,
+            "action": "Terminate",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+
+    async def select(self, selector: str, namespace: str = "") -> AsyncIterator[Execution]:
+        """Yield the Executions that a field selector selects."""
+        async for item in listing(self._api, collection("executions", namespace), fieldSelector=selector):
+            yield Execution.model_validate(item)
+
+
+class OrganizationRecords:
+    """The Organizations in the API server."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def write_status(self, organization: Organization, status: OrganizationStatus) -> None:
+        """Write the status in one PATCH, or nothing if it is the same."""
+        patch = merge_patch(organization.status.wire(), status.wire())
+        if not patch:
+            return
+        meta = organization.metadata
+        body = {"metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version}, "status": patch}
+        try:
+            await self._api.merge(f"{collection('organizations')}/{meta.name}/status", body)
+        except ApiError as error:
+            raise _translated(error) from error
+
+
+def _path(execution: Execution) -> str:
+    return f"{collection('executions', execution.metadata.namespace)}/{execution.metadata.name}"
+
+
+def _translated(error: ApiError) -> Exception:
+    return {NOT_FOUND: Gone(), CONFLICT: Superseded()}.get(error.status, error)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

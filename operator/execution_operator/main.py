@@ -1,0 +1,185 @@
+"""`execution-operator`: settings, wiring, signals."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from execution_operator import __version__
+from execution_operator.api import Execution, Organization
+from execution_operator.core.errors import Gone
+from execution_operator.core.mapping import Mapping
+from execution_operator.handlers import Requests
+from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
+from execution_operator.kube.records import NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
+from execution_operator.kube.secrets import Secrets
+from execution_operator.kube.watch import Change, Watch
+from execution_operator.organizations import Organizations
+from execution_operator.reconcile import Reconciler
+from execution_operator.streams import Streams
+from execution_operator.temporal.connections import Target
+from execution_operator.temporal.pool import Pool
+from execution_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+DRAIN = 5.0
+"""Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
+
+SDK_REST = 0.3
+"""Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
+
+
+class Operator:
+    """All parts, wired. Must be made inside the running loop."""
+
+    def __init__(self, api: Api) -> None:
+        mapping = Mapping()
+        self.api = api
+        self.records = ExecutionRecords(api, instance=socket.gethostname())
+        self.secrets = Secrets(api, own_namespace(), changed=lambda: self.organizations.probe_all())
+        pool = Pool(Target.from_environment(), self.secrets.current)
+        self.organizations = Organizations(
+            mapping, pool, OrganizationRecords(api), wake=lambda of: self.streams.wake(of)
+        )
+        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
+        self.queue = WorkQueue(reconciler.reconcile, self._read)
+        self.streams = Streams(self.queue, self._waiting)
+        self.requests = Requests(UNANSWERED, api.login, self.streams.requested, self.streams.left)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until stopped, or until a part ends that never should."""
+        parts = [self._start(self.secrets.run())]
+        await self.secrets.synced()
+        parts.append(self._start(self._organization_watch().run()))
+        await self._until_synced(stop)
+        if not stop.is_set():
+            logger.info("organizations are known; taking up requests")
+            parts += [self._start(part) for part in (self.streams.run(), self._open_watch().run(), self.requests.run())]
+        stopped = self._start(stop.wait())
+        done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
+        await self._shut_down([stopped, *parts])
+        for part in done - {stopped}:
+            part.result()
+
+    async def _until_synced(self, stop: asyncio.Event) -> None:
+        """Wait for the Organizations: before they are known, nothing is decided."""
+        waits = [self._start(self.organizations.synced()), self._start(stop.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _shut_down(self, parts: list[asyncio.Task[Any]]) -> None:
+        """Take nothing more up, finish what is under way, let go of everything."""
+        self.requests.stop()
+        self.organizations.stop()
+        await self.queue.drain(DRAIN)
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await self.api.close()
+        await asyncio.sleep(SDK_REST)
+
+    @staticmethod
+    def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return asyncio.create_task(part)
+
+    def _organization_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            organization = Organization.model_validate(change.object)
+            if change.deleted:
+                self.organizations.drop(organization.metadata.name)
+            else:
+                self.organizations.put(organization)
+
+        return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
+
+    def _open_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            if not change.deleted:
+                self.streams.opened(Execution.model_validate(change.object))
+
+        return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
+
+    async def _waiting(self) -> AsyncIterator[Execution]:
+        for selector in (UNANSWERED, *NEVER_SEEN):
+            async for execution in self.records.select(selector):
+                yield execution
+
+    async def _read(self, execution: Execution) -> Execution:
+        with suppress(Gone):
+            return await self.records.read(execution)
+        return execution
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        fields = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def _log(level: str, form: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if form == "json" else text)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("kopf", "asyncio", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+async def _run() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Operator(Api(await load_configuration())).run(stop)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="execution-operator", description="Terminates Temporal workflows on request.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="run the operator",
+        description="Runs the operator. The API server is found as kubectl finds it (KUBECONFIG) or as a pod does; "
+        "Temporal by its own environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ..., TOML profiles). "
+        "OPERATOR_NAMESPACE names the operator's own namespace outside of a pod.",
+    )
+    run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
+    run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    return parser
+
+
+def main() -> None:
+    """Run the command line. Never returns: with calls in flight the Temporal SDK can hang the interpreter's end."""
+    arguments = _arguments().parse_args()
+    _log(arguments.log_level, arguments.log_format)
+    try:
+        asyncio.run(_run())
+        code = 0
+    except Exception:
+        logger.exception("the operator ended")
+        code = 1
+    logging.shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

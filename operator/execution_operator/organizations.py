@@ -1,0 +1,192 @@
+"""Keeps the mapping true: Organizations as they come, a look at the Temporal namespace of each, and their status.
+
+It is also the circuit breaker: while an Organization's Temporal is away, only these looks go there, one at a time,
+and its Executions are woken when it is back.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from execution_operator.api import Organization, OrganizationStatus
+from execution_operator.core.errors import RecordError
+from execution_operator.core.mapping import Mapping, Probe
+from execution_operator.core.organization_status import render
+
+logger = logging.getLogger(__name__)
+
+STEADY = 60.0
+"""Seconds between two looks at a Temporal namespace that answers."""
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between the looks at one that does not, jittered; the last one for all further."""
+
+
+class Records(Protocol):
+    """The Organizations in the API server."""
+
+    async def write_status(self, organization: Organization, status: OrganizationStatus) -> None:
+        """Write the status in one PATCH, or nothing if it is the same."""
+
+
+class Temporals(Protocol):
+    """The Temporal namespaces of Organizations."""
+
+    async def probe(self, organization: Organization) -> Probe:
+        """Ask Temporal for the Organization's namespace. Never raises."""
+
+    def forget(self, name: str) -> None:
+        """Drop what was kept for an Organization."""
+
+
+class Organizations:
+    """Feeds the mapping.
+
+    Args:
+        mapping: What the authorization asks.
+        temporals: Where the probes go.
+        records: Where the statuses go.
+        wake: Called with namespaces whose Executions may be decided otherwise now.
+    """
+
+    def __init__(
+        self, mapping: Mapping, temporals: Temporals, records: Records, wake: Callable[[set[str]], None]
+    ) -> None:
+        self._mapping = mapping
+        self._temporals = temporals
+        self._records = records
+        self._wake = wake
+        self._probers: dict[str, _Prober] = {}
+        self._listed = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def synced(self) -> None:
+        """Wait until all Organizations are known and each one's Temporal has been asked once."""
+        await self._listed.wait()
+        await asyncio.gather(*(prober.asked.wait() for prober in self._probers.values()))
+
+    def put(self, organization: Organization) -> None:
+        """Take in an Organization that is new, or has changed."""
+        name = organization.metadata.name
+        old = self._mapping.get(name)
+        touched = self._mapping.put(organization)
+        if old is not None and _same(old, organization):
+            return
+        if name not in self._probers:
+            self._probers[name] = _Prober(lambda: self._probe(name))
+        self._probers[name].now()
+        self._changed(name, touched)
+
+    def drop(self, name: str) -> None:
+        """Forget an Organization that was deleted."""
+        neighbours = self._mapping.neighbours(name)
+        touched = self._mapping.drop(name)
+        if prober := self._probers.pop(name, None):
+            prober.stop()
+        self._temporals.forget(name)
+        self._tell(neighbours, touched)
+
+    def listed(self, uids: set[str]) -> None:
+        """Drop the Organizations that a complete list does not hold: they were deleted while nobody looked."""
+        for organization in self._mapping:
+            if organization.metadata.uid not in uids:
+                self.drop(organization.metadata.name)
+        self._listed.set()
+
+    def suspect(self, name: str) -> None:
+        """Look at once whether the Organization's Temporal is there: a call to it got no answer."""
+        if prober := self._probers.get(name):
+            prober.now()
+
+    def probe_all(self) -> None:
+        """Look at all of them: what they are reached with may have changed."""
+        for prober in self._probers.values():
+            prober.now()
+
+    def stop(self) -> None:
+        """Stop all looks."""
+        for prober in self._probers.values():
+            prober.stop()
+
+    async def _probe(self, name: str) -> bool:
+        """Look once; return whether Temporal answered well."""
+        if (organization := self._mapping.get(name)) is None:
+            return True
+        probe = await self._temporals.probe(organization)
+        if self._mapping.get(name) is not organization and not _same(self._mapping.get(name), organization):
+            return True  # it changed meanwhile: another look is on its way
+        before = self._mapping.probe(name)
+        self._mapping.probed(name, probe)
+        if before is None or (before.fault, before.namespace_id) != (probe.fault, probe.namespace_id):
+            self._changed(name, set(organization.spec.namespaces))
+        await self._write(name)
+        return probe.fault is None
+
+    def _changed(self, name: str, touched: set[str]) -> None:
+        self._tell(self._mapping.neighbours(name), touched)
+
+    def _tell(self, neighbours: set[str], touched: set[str]) -> None:
+        """Bring the neighbours' statuses up to date, and wake every Execution that this may concern."""
+        for neighbour in neighbours:
+            if organization := self._mapping.get(neighbour):
+                touched = touched.union(organization.spec.namespaces)
+                self._background.add(task := asyncio.create_task(self._write(neighbour)))
+                task.add_done_callback(self._background.discard)
+        self._wake(touched)
+
+    async def _write(self, name: str) -> None:
+        if (organization := self._mapping.get(name)) is None:
+            return
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            await self._records.write_status(organization, render(organization, self._mapping, now))
+        except RecordError as error:
+            logger.warning("status of organization %s not written: %s; tried again at the next look", name, error)
+
+
+def _same(old: Organization | None, new: Organization) -> bool:
+    return old is not None and (old.metadata.uid, old.metadata.generation) == (
+        new.metadata.uid,
+        new.metadata.generation,
+    )
+
+
+class _Prober:
+    """Looks again and again: at once when asked to, else after a pause."""
+
+    def __init__(self, look: Callable[[], Awaitable[bool]]) -> None:
+        self.asked = asyncio.Event()
+        self._look = look
+        self._now = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    def now(self) -> None:
+        """Look at once; during a look, once more after it."""
+        self._now.set()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self.asked.set()
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._now.clear()
+            failures = 0 if await self._look() else failures + 1
+            self.asked.set()
+            await self._rest(failures)
+
+    async def _rest(self, failures: int) -> None:
+        """Pause; a call to look now cuts it short, but never below the first pause of a failing one."""
+        pause = PAUSES[min(failures, len(PAUSES)) - 1] * random.uniform(0.5, 1.0) if failures else STEADY  # noqa: S311
+        try:
+            async with asyncio.timeout(pause):
+                await self._now.wait()
+        except TimeoutError:
+            return
+        if failures:
+            await asyncio.sleep(PAUSES[0] / 2)

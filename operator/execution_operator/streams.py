@@ -1,0 +1,82 @@
+"""Which Executions are worked on: those that the streams bring, those that a sweep finds, those that are woken."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+
+from execution_operator.api import Execution
+from execution_operator.core.errors import RecordError
+from execution_operator.core.status import parked, unanswered, wants_attention
+from execution_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+SWEEP = 60.0
+"""Seconds between two sweeps, jittered: they catch what a watch missed, and look again for what was not found."""
+
+
+class Streams:
+    """Decides what goes into the queue.
+
+    Args:
+        queue: Where the work is done.
+        select: Lists the Executions that wait for something: an answer, or a first look.
+    """
+
+    def __init__(self, queue: WorkQueue, select: Callable[[], AsyncIterator[Execution]]) -> None:
+        self._queue = queue
+        self._select = select
+        self._woken: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def requested(self, execution: Execution) -> None:
+        """Take in an unanswered request. One that already waits for a human is left to a sweep or a wake-up."""
+        if not parked(execution):
+            self._queue.add(execution)
+
+    def left(self, execution: Execution) -> None:
+        """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
+        self._queue.refresh(execution)
+
+    def opened(self, execution: Execution) -> None:
+        """Take in an open Execution whose status is behind. Those with a request come by the other stream."""
+        if wants_attention(execution) and not parked(execution) and not _asked(execution):
+            self._queue.add(execution)
+
+    def wake(self, namespaces: set[str]) -> None:
+        """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
+        self._woken |= namespaces
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sweep at intervals, and whenever woken, until cancelled."""
+        while True:
+            namespaces, self._woken = self._woken, set()
+            self._wake.clear()
+            try:
+                await self._sweep(namespaces)
+            except RecordError as error:
+                self._woken |= namespaces
+                logger.warning("sweep: %s", error)
+                await asyncio.sleep(1)
+            await self._pause()
+
+    async def _sweep(self, woken: set[str]) -> None:
+        """Add all that waits; an object that is known and has not changed is only worked on if it was woken."""
+        async for execution in self._select():
+            if execution.metadata.namespace in woken:
+                self._queue.wake(execution)
+            elif not woken:
+                self._queue.add(execution)
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+def _asked(execution: Execution) -> bool:
+    return execution.spec.terminate is not None and unanswered(execution)

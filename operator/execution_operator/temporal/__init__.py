@@ -1,0 +1,1 @@
+"""Temporal, seen through the ports: the only user of temporalio."""

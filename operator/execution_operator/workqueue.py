@@ -1,0 +1,156 @@
+"""A queue of objects to bring up to date: one worker an object at a time, the newest state wins, failures wait longer.
+
+Nothing is kept for an object once it is settled.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from execution_operator.api import Execution
+from execution_operator.core.errors import RecordError
+from execution_operator.reconcile import Settlement
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
+"""Seconds before the first retry and at most; doubled each time, jittered."""
+
+
+@dataclass
+class _Entry:
+    """An object with work to do.
+
+    Attributes:
+        execution: Its newest known state.
+        fresh: Whether that is a state that no pass has seen yet.
+        stale: Whether it must be read again before the next pass.
+    """
+
+    execution: Execution
+    fresh: bool = True
+    stale: bool = False
+    failures: int = 0
+    task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+
+
+class WorkQueue:
+    """Executions by UID.
+
+    Args:
+        reconcile: One pass over a state.
+        read: Reads an object again; the last known state where it is gone.
+        slots: How many passes may be under way at once.
+    """
+
+    def __init__(
+        self,
+        reconcile: Callable[[Execution], Awaitable[Settlement]],
+        read: Callable[[Execution], Awaitable[Execution]],
+        slots: int = 100,
+    ) -> None:
+        self._reconcile = reconcile
+        self._read = read
+        self._slots = asyncio.Semaphore(slots)
+        self._entries: dict[str, _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, execution: Execution) -> None:
+        """Take a state in, unless a newer one is known. The object is worked on at once."""
+        entry = self._entries.get(execution.metadata.uid)
+        if entry is None:
+            entry = self._entries[execution.metadata.uid] = _Entry(execution)
+        elif version(execution) <= version(entry.execution):
+            return
+        else:
+            entry.execution, entry.fresh, entry.stale, entry.failures = execution, True, False, 0
+        self._start(entry)
+
+    def refresh(self, execution: Execution) -> None:
+        """Have an object that is being worked on, or waits for a retry, read again and worked on now."""
+        if entry := self._entries.get(execution.metadata.uid):
+            entry.fresh = entry.stale = True
+            self._start(entry)
+
+    def wake(self, execution: Execution) -> None:
+        """Work on the object now, known or not: something that it depends on has changed."""
+        if execution.metadata.uid in self._entries:
+            self.refresh(execution)
+        else:
+            self.add(execution)
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more up, let passes under way finish within the time, and cancel the rest."""
+        tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
+        for entry in self._entries.values():
+            if entry.timer is not None:
+                entry.timer.cancel()
+            entry.fresh = False
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _start(self, entry: _Entry) -> None:
+        if entry.timer is not None:
+            entry.timer.cancel()
+            entry.timer = None
+        if entry.task is None:
+            entry.task = asyncio.create_task(self._work(entry))
+
+    async def _work(self, entry: _Entry) -> None:
+        """Run passes until no newer state is known, then forget the object or set its alarm."""
+        pause: float | None = None
+        async with self._slots:
+            while entry.fresh:
+                entry.fresh = False
+                pause = await self._pass(entry)
+        entry.task = None
+        if pause is None:
+            del self._entries[entry.execution.metadata.uid]
+        else:
+            entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
+
+    def _again(self, entry: _Entry) -> None:
+        entry.timer = None
+        entry.fresh = entry.stale = True
+        self._start(entry)
+
+    async def _pass(self, entry: _Entry) -> float | None:
+        """Return the seconds until the next pass; None if the object is settled."""
+        try:
+            if entry.stale:
+                entry.execution, entry.stale = await self._read(entry.execution), False
+            settlement = await self._reconcile(entry.execution)
+        except RecordError as error:
+            logger.warning("%s/%s: %s", entry.execution.metadata.namespace, entry.execution.metadata.name, error)
+            return self._backoff(entry)
+        except Exception:
+            logger.exception(
+                "a pass over %s/%s failed", entry.execution.metadata.namespace, entry.execution.metadata.name
+            )
+            return self._backoff(entry)
+        if version(settlement.execution) >= version(entry.execution):
+            entry.execution = settlement.execution
+            entry.fresh = entry.stale  # what came in meanwhile was the echo of our own writes
+        if settlement.failing:
+            return self._backoff(entry)
+        entry.failures = 0
+        return settlement.after
+
+    def _backoff(self, entry: _Entry) -> float:
+        pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)
+        entry.failures += 1
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+def version(execution: Execution) -> int:
+    """Return the resourceVersion, which the API server orders."""
+    return int(execution.metadata.resource_version or 0)

@@ -1,0 +1,66 @@
+"""The operator as users run it: a process of its own, under its own ServiceAccount's token."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from tests.support.controlplane import ControlPlane
+from tests.support.process import GuardedFolder, GuardedProcess, tail
+from tests.support.server import Server
+from tests.support.waiting import wait_for
+
+NAMESPACE, ACCOUNT = "execution-operator", "execution-operator"
+READY = "taking up requests"
+
+
+class Operator(Server):
+    """`execution-operator run` against a control plane and a Temporal address."""
+
+    def __init__(self, control_plane: ControlPlane, temporal_address: str, **environment: str) -> None:
+        self._control_plane = control_plane
+        self._environment = {"TEMPORAL_ADDRESS": temporal_address, **environment}
+        self._folder: GuardedFolder | None = None
+        self.process: GuardedProcess | None = None
+
+    def start(self) -> None:
+        """Start it; return once it takes up requests."""
+        self._folder = self._folder or GuardedFolder("execution-operator-process-")
+        self.log = self._folder.path / "operator.log"
+        offset = self.log.stat().st_size if self.log.exists() else 0
+        kubeconfig = self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "KUBE"))}
+        self.process = GuardedProcess(
+            [Path(sys.executable).parent / "execution-operator", "run"],
+            self._folder,
+            self.log,
+            env={**environment, "KUBECONFIG": str(kubeconfig), "OPERATOR_NAMESPACE": NAMESPACE, **self._environment},
+        )
+        wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        if self.process:
+            self.process.signal(signal.SIGTERM)
+            wait_for(lambda: self.process is None or self.process.poll() is not None, "the operator to end", seconds=15)
+            self.process.kill()
+            self.process = None
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self.process:
+            self.process.kill()
+            self.process = None
+
+    def _says(self, words: str, offset: int) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError(f"the operator ended with code {self.process.poll()}:\n{tail(self.log)}")
+        return words in self.log.read_bytes()[offset:].decode()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and remove the log."""
+        self.stop()
+        if self._folder:
+            self._folder.remove()
+            self._folder = None
