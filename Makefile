@@ -14,7 +14,7 @@ test: check  ## All that must hold before a change is merged.
 	@$(BIN)/python -m pytest
 
 check: $(READY)  ## Format, lint, types, import contracts, generated files.
-	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m execution_operator.manifests --check
+	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m execution_operator.manifests --check
 
 manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
 	@$(BIN)/python -m execution_operator.manifests

@@ -44,11 +44,9 @@ class Operator:
         mapping = Mapping()
         self.api = api
         self.records = ExecutionRecords(api, instance=socket.gethostname())
-        self.secrets = Secrets(api, own_namespace(), changed=lambda: self.organizations.probe_all())
+        self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
-        self.organizations = Organizations(
-            mapping, pool, OrganizationRecords(api), wake=lambda of: self.streams.wake(of)
-        )
+        self.organizations = Organizations(mapping, pool, OrganizationRecords(api), wake=self._wake)
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._waiting)
@@ -86,6 +84,12 @@ class Operator:
         await asyncio.gather(*parts, return_exceptions=True)
         await self.api.close()
         await asyncio.sleep(SDK_REST)
+
+    def _secrets_changed(self) -> None:
+        self.organizations.probe_all()
+
+    def _wake(self, namespaces: set[str]) -> None:
+        self.streams.wake(namespaces)
 
     @staticmethod
     def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -140,8 +144,8 @@ def _log(level: str, form: str) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("kopf", "asyncio", "aiohttp"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
 
 
 async def _run() -> None:

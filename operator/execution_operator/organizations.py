@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from execution_operator.api import Organization, OrganizationStatus
-from execution_operator.core.errors import RecordError
+from execution_operator.core.errors import Gone, RecordError, Superseded
 from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.organization_status import render
 
@@ -34,6 +34,9 @@ class Records(Protocol):
 
 class Temporals(Protocol):
     """The Temporal namespaces of Organizations."""
+
+    def unasked(self, organization: Organization) -> Probe:
+        """Return what is known of the Organization's Temporal namespace before it was asked."""
 
     async def probe(self, organization: Organization) -> Probe:
         """Ask Temporal for the Organization's namespace. Never raises."""
@@ -64,17 +67,19 @@ class Organizations:
         self._background: set[asyncio.Task[None]] = set()
 
     async def synced(self) -> None:
-        """Wait until all Organizations are known and each one's Temporal has been asked once."""
+        """Wait until all Organizations are known."""
         await self._listed.wait()
-        await asyncio.gather(*(prober.asked.wait() for prober in self._probers.values()))
 
     def put(self, organization: Organization) -> None:
         """Take in an Organization that is new, or has changed."""
         name = organization.metadata.name
         old = self._mapping.get(name)
         touched = self._mapping.put(organization)
-        if old is not None and _same(old, organization):
+        if _same(old, organization):
+            self._update(name)
             return
+        if self._mapping.probe(name) is None:
+            self._mapping.probed(name, self._temporals.unasked(organization))
         if name not in self._probers:
             self._probers[name] = _Prober(lambda: self._probe(name))
         self._probers[name].now()
@@ -119,8 +124,10 @@ class Organizations:
         if self._mapping.get(name) is not organization and not _same(self._mapping.get(name), organization):
             return True  # it changed meanwhile: another look is on its way
         before = self._mapping.probe(name)
+        if before is not None:
+            probe = probe.remembering(before)
         self._mapping.probed(name, probe)
-        if before is None or (before.fault, before.namespace_id) != (probe.fault, probe.namespace_id):
+        if probe != before:
             self._changed(name, set(organization.spec.namespaces))
         await self._write(name)
         return probe.fault is None
@@ -133,9 +140,13 @@ class Organizations:
         for neighbour in neighbours:
             if organization := self._mapping.get(neighbour):
                 touched = touched.union(organization.spec.namespaces)
-                self._background.add(task := asyncio.create_task(self._write(neighbour)))
-                task.add_done_callback(self._background.discard)
+                self._update(neighbour)
         self._wake(touched)
+
+    def _update(self, name: str) -> None:
+        """Write the status in the background, if it is not what it should be."""
+        self._background.add(task := asyncio.create_task(self._write(name)))
+        task.add_done_callback(self._background.discard)
 
     async def _write(self, name: str) -> None:
         if (organization := self._mapping.get(name)) is None:
@@ -143,6 +154,8 @@ class Organizations:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             await self._records.write_status(organization, render(organization, self._mapping, now))
+        except (Superseded, Gone):
+            return  # the watch brings what is there now, and that is compared again
         except RecordError as error:
             logger.warning("status of organization %s not written: %s; tried again at the next look", name, error)
 
@@ -158,7 +171,6 @@ class _Prober:
     """Looks again and again: at once when asked to, else after a pause."""
 
     def __init__(self, look: Callable[[], Awaitable[bool]]) -> None:
-        self.asked = asyncio.Event()
         self._look = look
         self._now = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -169,7 +181,6 @@ class _Prober:
 
     def stop(self) -> None:
         """Look no more."""
-        self.asked.set()
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -177,7 +188,6 @@ class _Prober:
         while True:
             self._now.clear()
             failures = 0 if await self._look() else failures + 1
-            self.asked.set()
             await self._rest(failures)
 
     async def _rest(self, failures: int) -> None:

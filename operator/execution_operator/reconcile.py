@@ -7,6 +7,7 @@ event is believed. So a crash, a lost reply or a second operator at any point le
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Protocol
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
@@ -83,7 +84,8 @@ class Settlement:
     Attributes:
         execution: The object as last written.
         failing: Try again, later each time.
-        after: Seconds until the next look; None where an event or a sweep will bring it.
+        after: Seconds until the next look: None where the object is settled, WOKEN where something else will
+            wake it.
     """
 
     execution: Execution
@@ -137,6 +139,7 @@ class _Act:
         self.world = world
         self.execution = execution
         self.gone = gone
+        self.not_asked = False
 
     async def settle(self) -> Settlement:
         """Observe, decide, act, observe, record."""
@@ -153,6 +156,7 @@ class _Act:
             return Recorded(), None
         grant = authorize(self.execution, self.world.mapping)
         if not isinstance(grant, Grant):
+            self.not_asked = True  # Temporal was not: the Organization is looked after by others
             return grant, None
         place = Place(grant.organization.metadata.name, grant.temporal_namespace)
         try:
@@ -200,12 +204,13 @@ class _Act:
         organization, ownership = grant.organization.metadata.name, grant.organization.spec.ownership
         if ownership is None:
             return None
-        if await runs.owner(run, ownership.search_attribute) == (ownership.value or organization):
+        value = ownership.value or organization
+        if await runs.owner(run, ownership.search_attribute) == value:
             return None
         return Denied(
             Reason.ORGANIZATION_MISMATCH,
             f"workflow {run.workflow_id} is not organization {organization}'s: "
-            f"its first run does not show search attribute {ownership.search_attribute}={ownership.value or organization}",
+            f"its first run does not show search attribute {ownership.search_attribute}={value}",
         )
 
     async def _look(self, seen: Described | Run, runs: Runs) -> Finding:
@@ -311,8 +316,9 @@ class _Act:
         """Take the finalizer off when it holds nothing any more, before the record that ends all looks."""
         meta = self.execution.metadata
         orphan = self.execution.spec.deletion_policy is DeletionPolicy.ORPHAN
-        ended = isinstance(finding, Closed | Recorded) or (deleting(self.execution) and isinstance(finding, NotFound))
-        if FINALIZER in meta.finalizers and (orphan or ended):
+        ended = isinstance(finding, Closed | Recorded)
+        nothing = isinstance(finding, NotFound) or (isinstance(finding, Denied) and not pinned(self.execution.status))
+        if FINALIZER in meta.finalizers and (orphan or ended or (deleting(self.execution) and nothing)):
             await self._write_finalizers([name for name in meta.finalizers if name != FINALIZER])
 
     async def _write_finalizers(self, finalizers: list[str]) -> None:
@@ -323,22 +329,33 @@ class _Act:
         except Gone:
             self.gone = True
 
+    def _next_look(self, deadline: str) -> float:
+        """Return the seconds until the next look at a workflow that has been asked to cancel itself."""
+        terminate = self.execution.spec.terminate
+        left = (datetime.fromisoformat(deadline) - self.world.now()).total_seconds()
+        taken = (terminate.grace_period_seconds if terminate else 0) - left
+        return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
+
     def _settlement(self, finding: Finding) -> Settlement:
         match finding:
+            case Failing() if self.not_asked:
+                return Settlement(self.execution, after=WOKEN)
             case Failing():
-                return Settlement(self.execution, failing=not self.gone or unanswered(self.execution))
+                return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):
-                left = (datetime.fromisoformat(deadline) - self.world.now()).total_seconds()
-                return Settlement(self.execution, after=max(0.0, min(left, GRACE_LOOK)))
+                return Settlement(self.execution, after=self._next_look(deadline))
             case _:
                 return Settlement(self.execution)
 
 
+WOKEN = inf
+"""Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
+
+QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
+"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
+
 UNDECIDED_LOOK = 0.2
 """Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
-
-GRACE_LOOK = 5.0
-"""Seconds between two looks at a workflow that has been asked to cancel itself."""
 
 
 def _vanished(execution: Execution) -> NotFound:

@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 SWEEP = 60.0
 """Seconds between two sweeps, jittered: they catch what a watch missed, and look again for what was not found."""
 
+RETRY = 0.2
+"""Seconds after a sweep that failed, and at least between two sweeps."""
+
 
 class Streams:
     """Decides what goes into the queue.
@@ -57,20 +60,21 @@ class Streams:
             try:
                 await self._sweep(namespaces)
             except RecordError as error:
-                self._woken |= namespaces
+                self.wake(namespaces)
                 logger.warning("sweep: %s", error)
-                await asyncio.sleep(1)
             await self._pause()
 
     async def _sweep(self, woken: set[str]) -> None:
-        """Add all that waits; an object that is known and has not changed is only worked on if it was woken."""
+        """Add all that waits. What is known and unchanged is worked on only where it was woken."""
         async for execution in self._select():
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
-            elif not woken:
+            else:
                 self._queue.add(execution)
+        self._queue.wake_idle(woken)
 
     async def _pause(self) -> None:
+        await asyncio.sleep(RETRY)
         try:
             async with asyncio.timeout(SWEEP * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
                 await self._wake.wait()

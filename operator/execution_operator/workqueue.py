@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.reconcile import Settlement
+from execution_operator.reconcile import WOKEN, Settlement
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +61,15 @@ class WorkQueue:
         return len(self._entries)
 
     def add(self, execution: Execution) -> None:
-        """Take a state in, unless a newer one is known. The object is worked on at once."""
+        """Take a state in, unless it is known already and being worked on, or waits for its time."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
             entry = self._entries[execution.metadata.uid] = _Entry(execution)
-        elif version(execution) <= version(entry.execution):
+        elif version(execution) > version(entry.execution):
+            self._renew(entry, execution)
+        elif entry.task is not None or entry.timer is not None:
             return
-        else:
-            entry.execution, entry.fresh, entry.stale, entry.failures = execution, True, False, 0
+        entry.fresh = True
         self._start(entry)
 
     def refresh(self, execution: Execution) -> None:
@@ -79,10 +80,18 @@ class WorkQueue:
 
     def wake(self, execution: Execution) -> None:
         """Work on the object now, known or not: something that it depends on has changed."""
-        if execution.metadata.uid in self._entries:
-            self.refresh(execution)
-        else:
+        entry = self._entries.get(execution.metadata.uid)
+        if entry is not None and version(execution) >= version(entry.execution):
+            self._renew(entry, execution)
+            self._start(entry)
+        elif entry is None:
             self.add(execution)
+
+    def wake_idle(self, namespaces: set[str]) -> None:
+        """Read again and work on what waits in these namespaces without a time of its own."""
+        for entry in self._entries.values():
+            if entry.execution.metadata.namespace in namespaces and entry.task is None and entry.timer is None:
+                self.refresh(entry.execution)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more up, let passes under way finish within the time, and cancel the rest."""
@@ -97,6 +106,10 @@ class WorkQueue:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    @staticmethod
+    def _renew(entry: _Entry, execution: Execution) -> None:
+        entry.execution, entry.fresh, entry.stale, entry.failures = execution, True, False, 0
 
     def _start(self, entry: _Entry) -> None:
         if entry.timer is not None:
@@ -115,7 +128,7 @@ class WorkQueue:
         entry.task = None
         if pause is None:
             del self._entries[entry.execution.metadata.uid]
-        else:
+        elif pause is not WOKEN:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
     def _again(self, entry: _Entry) -> None:

@@ -6,14 +6,17 @@ import hashlib
 import http.server
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from tests.support import envtest
 from tests.support.controlplane import ControlPlane
 from tests.support.process import GuardedFolder, GuardedProcess
@@ -71,7 +74,8 @@ def test_a_service_account_may_do_nothing_until_rbac_allows_it(control_plane: Co
     robot = control_plane.kubeconfig_for_service_account("default", "robot")
     listing = ("get", "configmaps", "--output=name")
     assert "Forbidden" in control_plane.kubectl(*listing, kubeconfig=robot, check=False).stderr
-    control_plane.kubectl("create", "rolebinding", "robot", "--clusterrole=view", "--serviceaccount=default:robot")
+    control_plane.kubectl("create", "role", "lister", "--verb=list", "--resource=configmaps")
+    control_plane.kubectl("create", "rolebinding", "robot", "--role=lister", "--serviceaccount=default:robot")
     wait_for(lambda: not control_plane.kubectl(*listing, kubeconfig=robot, check=False).returncode, "the role to count")
 
 
@@ -105,9 +109,11 @@ def test_temporal_restarts_with_its_workflows(temporal: TemporalServer) -> None:
     assert temporal.address == address
 
 
-def test_a_server_that_cannot_start_shows_its_last_words() -> None:
+def test_a_server_that_cannot_start_shows_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"(?s)kube-apiserver ended with code 1.*unknown flag: --nonsense"):
-        ControlPlane(apiserver_arguments=["--nonsense"]).__enter__()
+        start_all(ControlPlane(apiserver_arguments=["--nonsense"]))
+    assert [file.name for file in tmp_path.glob("*/*")] == ["kube-apiserver.log"]
 
 
 def test_nothing_remains_when_the_run_is_killed() -> None:
@@ -133,11 +139,12 @@ def test_a_process_that_ignores_term_ends_nevertheless() -> None:
     assert not folder.path.exists()
 
 
-def test_a_killed_build_leaves_nothing_and_the_next_one_succeeds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_an_unfinished_build_leaves_nothing_and_the_next_one_succeeds(tmp_path: Path, ending: signal.Signals) -> None:
     cache, environment = tmp_path / "cache", _with_fake_go(tmp_path)
     with _find_binaries({**environment, "HANGS": "1"}) as run:
         wait_for((tmp_path / "builds").exists, "the build to begin")
-        run.kill()
+        run.send_signal(ending)
     wait_for(lambda: _names(cache / "servers") == {".lock"}, "the unfinished folder to vanish", seconds=10)
     with _find_binaries(environment) as run:
         folder = Path(run.communicate()[0].strip())
@@ -186,7 +193,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 def _serve(folder: Path) -> Iterator[str]:
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

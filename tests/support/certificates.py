@@ -13,6 +13,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LOOPBACK = x509.SubjectAlternativeName(
     [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))],
 )
+# Python 3.13 verifies strictly: an authority says that it signs, and certificates name the key that signed them.
+SIGNING_ONLY = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
 
 
 class Authority:
@@ -22,9 +35,10 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("execution-operator-tests", ())
+        self._key_id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         self.certificate = folder / "ca.crt"
-        self._save(self.certificate, self._sign(self._name, self._key, constraints))
+        self._save(self.certificate, self._sign(self._name, self._key, constraints, self._key_id, SIGNING_ONLY))
 
     def issue_server(self, name: str) -> tuple[Path, Path]:
         """Issue a certificate for a server on the loopback interface; give the files of certificate and key."""
@@ -39,7 +53,8 @@ class Authority:
     ) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate, key_file = self._folder / f"{stem}.crt", self._folder / f"{stem}.key"
-        self._save(certificate, self._sign(subject, key, x509.ExtendedKeyUsage([usage]), *extensions))
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._key_id)
+        self._save(certificate, self._sign(subject, key, x509.ExtendedKeyUsage([usage]), issuer, *extensions))
         save_key(key_file, key)
         return certificate, key_file
 
@@ -51,7 +66,7 @@ class Authority:
         builder = builder.not_valid_before(now - dt.timedelta(hours=1))
         builder = builder.not_valid_after(now + dt.timedelta(days=7))
         for extension in extensions:
-            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+            builder = builder.add_extension(extension, critical=isinstance(extension, CRITICAL))
         return builder.sign(self._key, hashes.SHA256())
 
     @staticmethod

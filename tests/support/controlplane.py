@@ -22,7 +22,8 @@ class ControlPlane(Server):
 
     `stop_apiserver` and `start_apiserver` restart the API server on the same port with the same data; `apiserver` and
     `etcd` are the processes, to be paused or killed. There is no controller-manager: namespaces get no default
-    ServiceAccount, nothing is garbage-collected, and a deleted namespace stays `Terminating`.
+    ServiceAccount, nothing is garbage-collected, a deleted namespace stays `Terminating`, and aggregated ClusterRoles
+    (`view`, `edit`, `admin` too) stay empty.
     """
 
     def __init__(

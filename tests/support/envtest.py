@@ -10,6 +10,8 @@ import threading
 import urllib.request
 from pathlib import Path
 
+from tests.support.progress import say
+
 RELEASES = "https://github.com/kubernetes-sigs/controller-tools/releases/download"
 # From envtest-releases.yaml in that repository, which setup-envtest reads too.
 CHECKSUMS = Path(__file__).with_name("recipes") / "envtest.sha512"
@@ -47,6 +49,7 @@ def _find_checksum(platform: str, checksums: Path) -> tuple[str, str]:
 def _save(url: str, file: Path) -> None:
     try:
         with _open(url) as response, file.open("wb") as output:
+            say(f"downloading {file.name} (once per machine) …")
             shutil.copyfileobj(response, output)
     except (OSError, http.client.HTTPException) as error:
         raise ArchiveError(f"{url} is out of reach ({error})") from error

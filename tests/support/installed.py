@@ -52,7 +52,7 @@ class Tenant:
         kubeconfig: Path | None = None,
         manifest: str | None = None,
         check: bool = True,
-    ) -> "CompletedProcess[str]":
+    ) -> CompletedProcess[str]:
         """Run kubectl in the namespace; a manifest is what `-f -` reads."""
         who = [f"--as={user}"] if user else []
         command = [*arguments, f"--namespace={self.namespace}", *who]
@@ -70,9 +70,7 @@ class Tenant:
             self.patch(name, {"status": status})
         return name
 
-    def patch(
-        self, name: str, patch: dict[str, Any], *options: str, check: bool = True
-    ) -> "CompletedProcess[str]":
+    def patch(self, name: str, patch: dict[str, Any], *options: str, check: bool = True) -> CompletedProcess[str]:
         """Merge a patch into an Execution; one of `status` goes to the subresource."""
         target = ("--subresource=status",) if "status" in patch else ()
         return self.kubectl(
@@ -96,7 +94,7 @@ def _stamps(control_plane: ControlPlane) -> bool:
     return REQUESTER_ANNOTATION in result.stdout and "execution-terminate-advice" in result.stderr
 
 
-def _request(control_plane: ControlPlane, *options: str) -> "CompletedProcess[str]":
+def _request(control_plane: ControlPlane, *options: str) -> CompletedProcess[str]:
     """Try a request to terminate, which nothing stores."""
     create = ("create", "--namespace=default", "--dry-run=server", "--output=yaml", "--filename=-", *options)
     return control_plane.kubectl(*create, input=execution("probe", terminate={"reason": "probe"}), check=False)

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Self
 
 from tests.support.controlplane import ControlPlane
 from tests.support.process import GuardedFolder, GuardedProcess, tail
@@ -40,7 +39,14 @@ class Operator(Server):
         wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
 
     def stop(self) -> None:
-        """Ask it to end, and wait until it has."""
+        """End it, and remove its log."""
+        self.end()
+        if self._folder:
+            self._folder.remove()
+            self._folder = None
+
+    def end(self) -> None:
+        """Ask it to end, and wait until it has; its log stays."""
         if self.process:
             self.process.signal(signal.SIGTERM)
             wait_for(lambda: self.process is None or self.process.poll() is not None, "the operator to end", seconds=15)
@@ -57,10 +63,3 @@ class Operator(Server):
         if self.process is not None and self.process.poll() is not None:
             raise RuntimeError(f"the operator ended with code {self.process.poll()}:\n{tail(self.log)}")
         return words in self.log.read_bytes()[offset:].decode()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, and remove the log."""
-        self.stop()
-        if self._folder:
-            self._folder.remove()
-            self._folder = None

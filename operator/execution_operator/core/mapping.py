@@ -5,7 +5,7 @@ Default deny: a namespace that nobody lists belongs to nobody, one that two list
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from execution_operator.api import Organization
 from execution_operator.core.reasons import Reason
@@ -19,8 +19,9 @@ class Probe:
         address: host:port that was asked.
         namespace: The Temporal namespace that was asked for.
         namespace_id: Temporal's own id of it; empty where there was no answer.
-        fault: Why there is no id; None where there is one.
+        fault: Why it can't be used; None where it can.
         message: The fault for people.
+        asked: Whether Temporal has been asked at all.
     """
 
     address: str
@@ -28,6 +29,16 @@ class Probe:
     namespace_id: str = ""
     fault: Reason | None = None
     message: str = ""
+    asked: bool = True
+
+    def remembering(self, before: "Probe") -> "Probe":
+        """Return this look with the id that an earlier one showed, where now there was no answer."""
+        if self.fault is Reason.TEMPORAL_UNAVAILABLE and (self.address, self.namespace) == (
+            before.address,
+            before.namespace,
+        ):
+            return replace(self, namespace_id=before.namespace_id)
+        return self
 
     def shares_with(self, other: "Probe") -> bool:
         """Whether both are one Temporal namespace: the same id, or without ids the same address and name."""
@@ -37,8 +48,8 @@ class Probe:
 
     def may_share_with(self, other: "Probe") -> bool:
         """Whether both could turn out to be one Temporal namespace once the other's Temporal answers."""
-        unknown = not other.namespace_id and other.fault is Reason.TEMPORAL_UNAVAILABLE
-        return unknown and self.namespace == other.namespace
+        unknown = not other.asked or other.fault is Reason.TEMPORAL_UNAVAILABLE
+        return unknown and not other.namespace_id and self.namespace == other.namespace
 
 
 @dataclass(frozen=True)
@@ -124,13 +135,13 @@ class Mapping:
         """Decide whether the Organization may be acted for; None while its Temporal has not been asked yet."""
         name = organization.metadata.name
         probe = self._probes.get(name)
-        if probe is None:
-            return None
         others = [
             (other, seen)
             for other in self
-            if (seen := self._probes.get(other.metadata.name)) and other is not organization
+            if other is not organization and (seen := self._probes.get(other.metadata.name)) is not None
         ]
+        if probe is None or not probe.asked or _waits_for_another(organization, probe, others):
+            return None
         found = (check(organization, probe, others) for check in READINESS)
         return next((readiness for readiness in found if readiness), _ready(probe))
 
@@ -174,6 +185,12 @@ def _temporal_namespace_perhaps_shared(organization: Organization, probe: Probe,
         message=f"whether {names} shares Temporal namespace {probe.namespace} is unknown until its Temporal answers: "
         "mend that, or declare spec.ownership",
     )
+
+
+def _waits_for_another(organization: Organization, probe: Probe, others: Others) -> bool:
+    """Whether another that may turn out to share the Temporal namespace has not been asked yet."""
+    unproven = organization.spec.ownership is None
+    return unproven and any(not seen.asked and probe.may_share_with(seen) for _, seen in others)
 
 
 def _ready(probe: Probe) -> Readiness:

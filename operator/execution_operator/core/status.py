@@ -101,9 +101,10 @@ def pinned(status: ExecutionStatus) -> Run | None:
 
 
 def wants_attention(execution: Execution) -> bool:
-    """Whether the status is behind the object: never seen, or changed since."""
+    """Whether the status is behind: the workflow was never seen, the object has changed since, or a pass broke off."""
     status = execution.status
-    return status.run_id is None or status.observed_generation != execution.metadata.generation
+    behind = status.run_id is None or status.observed_generation != execution.metadata.generation
+    return behind or status.condition(Type.RECONCILING) is not None
 
 
 def parked(execution: Execution) -> bool:

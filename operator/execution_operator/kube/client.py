@@ -19,7 +19,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
-MERGE_PATCH = "application/merge-patch+json"
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 Json = dict[str, Any]
 
 
@@ -106,12 +106,12 @@ class Api:
 
     async def merge(self, path: str, patch: Json) -> Json:
         """Apply a JSON merge patch (RFC 7386)."""
-        return await self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        return await self._call("PATCH", path, body=patch)
 
     async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
         """Read a watch: one JSON object a line, until the server ends it or is silent for `silence` seconds."""
-        timeout = aiohttp.ClientTimeout(connect=3, sock_read=silence)
-        response = await self._send("GET", path, query=query, timeout=timeout)
+        limit = aiohttp.ClientTimeout(connect=3, sock_read=silence)
+        response = await self._send("GET", path, query=query, limit=limit)
         try:
             async for line in response.content:
                 yield json.loads(line)
@@ -122,7 +122,7 @@ class Api:
 
     async def _call(self, method: str, path: str, **how: Any) -> Json:
         try:
-            response = await self._send(method, path, timeout=REQUEST_TIMEOUT, **how)
+            response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
             content: Json = await response.json()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, f"the API server does not answer: {error!r}") from error
@@ -133,21 +133,20 @@ class Api:
         method: str,
         path: str,
         *,
-        timeout: aiohttp.ClientTimeout,
+        limit: aiohttp.ClientTimeout,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        content_type: str = "application/json",
     ) -> aiohttp.ClientResponse:
         parameters = await self._client.param_serialize(
             method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": "application/json", "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
             body=body,
             auth_settings=["BearerToken"],
         )
         try:
-            answer = await self._client.call_api(*parameters, _request_timeout=timeout)
+            answer = await self._client.call_api(*parameters, _request_timeout=limit)
         except (aiohttp.ClientError, TimeoutError, ApiException) as error:
             raise ApiError(0, f"the API server does not answer: {error!r}") from error
         response: aiohttp.ClientResponse = answer.response

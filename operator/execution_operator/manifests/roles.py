@@ -23,7 +23,7 @@ OPERATOR_RULES = (
     rule(GROUP, "executions/status", "patch"),
     rule(GROUP, "organizations", *READ),
     rule(GROUP, "organizations/status", "patch"),
-    rule("events.k8s.io", "events", "create"),
+    rule("", "events", "create"),
 )
 """What the operator does in the whole cluster."""
 

@@ -1,6 +1,7 @@
 """For each Organization the Temporal namespace that it means, and what a look at it shows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from temporalio.service import WorkflowService
 
@@ -33,24 +34,28 @@ class Pool:
         """Return the runs that a grant gives access to."""
         return self._runs[grant.organization.metadata.name]
 
+    def unasked(self, organization: Organization) -> Probe:
+        """Return what is known of the Organization's Temporal namespace before it was asked."""
+        temporal = organization.spec.temporal
+        address = temporal.address or self._default.address
+        return Probe(address, temporal.namespace or self._default.namespace, asked=False)
+
     async def probe(self, organization: Organization) -> Probe:
         """Ask Temporal for the Organization's namespace. Never raises: what went wrong is the finding."""
-        name, temporal = organization.metadata.name, organization.spec.temporal
-        address = temporal.address or self._default.address
-        namespace = temporal.namespace or self._default.namespace
+        probe = replace(self.unasked(organization), asked=True)
         try:
-            where = target(temporal, self._default, self._secrets())
+            where = target(organization.spec.temporal, self._default, self._secrets())
             service = await self._connections.service(where)
-            identifier = await namespace_id(service, namespace)
+            identifier = await namespace_id(service, where.namespace)
         except SecretError as error:
-            return Probe(address, namespace, fault=Reason.SECRET_INVALID, message=str(error))
+            return replace(probe, fault=Reason.SECRET_INVALID, message=str(error))
         except NamespaceNotFoundError as error:
-            return Probe(address, namespace, fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND, message=error.message)
+            return replace(probe, fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND, message=error.message)
         except TemporalError as error:
             fault = Reason.TEMPORAL_REFUSED if error.refused else Reason.TEMPORAL_UNAVAILABLE
-            return Probe(address, namespace, fault=fault, message=f"{address}: {error.message}")
-        self._serve(name, where, service)
-        return Probe(address, namespace, identifier)
+            return replace(probe, fault=fault, message=f"{probe.address}: {error.message}")
+        self._serve(organization.metadata.name, where, service)
+        return replace(probe, namespace_id=identifier)
 
     def forget(self, name: str) -> None:
         """Drop what was kept for an Organization, and connections that nobody uses any more."""

@@ -1,0 +1,112 @@
+"""Everything at once, as users have it: API server, Temporal, the installed resources, the operator, a worker."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.controlplane import ControlPlane
+from tests.support.installed import install
+from tests.support.operator import Operator
+from tests.support.server import Server, start_all
+from tests.support.temporal import TemporalServer
+from tests.support.waiting import wait_for
+from tests.support.workflows import Samples
+
+API_VERSION = "control-plane.kubiya.ai/v1alpha1"
+Object = dict[str, Any]
+
+
+class World(Server):
+    """The servers, the operator under its ServiceAccount's token, and short words for what users do with kubectl.
+
+    Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one
+    organization's alone.
+    """
+
+    def __init__(self, *, ui: bool = False, durable: bool = False) -> None:
+        self.control_plane = ControlPlane()
+        self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui)
+
+    def start(self) -> None:
+        """Start the servers, install what deploy/ ships, and take up work."""
+        start_all(self.control_plane, self.temporal)
+        install(self.control_plane)
+        self.samples = Samples(self.temporal.address, "shared")
+        self.operator = Operator(self.control_plane, self.temporal.address)
+        start_all(self.samples, self.operator)
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        for server in (self.operator, self.samples, self.control_plane, self.temporal):
+            server.stop()
+
+    def apply(self, kind: str, name: str, spec: Mapping[str, Any], namespace: str = "") -> None:
+        """Create or change an Execution or an Organization."""
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+        manifest = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    def organization(self, name: str, *namespaces: str, temporal: str = "shared", owned: bool = True) -> None:
+        """Create an Organization and its namespaces; `owned`: its workflows name it."""
+        for namespace in namespaces:
+            self.namespace(namespace)
+        ownership = {"ownership": {"searchAttribute": "OrganizationId"}} if owned else {}
+        self.apply("Organization", name, {"namespaces": namespaces, "temporal": {"namespace": temporal}, **ownership})
+
+    def namespace(self, name: str) -> None:
+        """Create a namespace, if it is not there."""
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    def get(self, name: str, namespace: str = "team-a") -> Object:
+        """Return an Execution."""
+        output = self.control_plane.kubectl("get", "execution", name, "--namespace", namespace, "--output=json").stdout
+        content: Object = json.loads(output)
+        return content
+
+    def terminate(self, name: str, reason: str, namespace: str = "team-a", **more: Any) -> None:
+        """Set spec.terminate, as users do."""
+        patch = json.dumps({"spec": {"terminate": {"reason": reason, **more}}})
+        self.control_plane.kubectl(
+            "patch", "execution", name, "--namespace", namespace, "--type=merge", "--patch", patch
+        )
+
+    def withdraw(self, name: str, namespace: str = "team-a") -> None:
+        """Remove spec.terminate."""
+        patch = '{"spec":{"terminate":null}}'
+        self.control_plane.kubectl(
+            "patch", "execution", name, "--namespace", namespace, "--type=merge", "--patch", patch
+        )
+
+    def until(self, name: str, namespace: str = "team-a", seconds: float = 15, **conditions: str) -> Object:
+        """Wait until the Execution's current conditions are these (`Terminated="True/Terminated"`); return it."""
+
+        def settled() -> Object | None:
+            execution = self.get(name, namespace)
+            return execution if matches(execution, conditions) else None
+
+        try:
+            return wait_for(settled, f"{namespace}/{name} to show {conditions}", seconds)
+        except TimeoutError as error:
+            status = json.dumps(self.get(name, namespace).get("status"), indent=1)
+            raise TimeoutError(f"{error}; it is {status}") from None
+
+    def events(self, name: str, namespace: str = "team-a") -> list[tuple[str, str, str]]:
+        """Return type, reason and message of the Events that tell of an Execution, in their order."""
+        selector = f"--field-selector=involvedObject.name={name}"
+        output = self.control_plane.kubectl("get", "events", "--namespace", namespace, selector, "--output=json").stdout
+        items = sorted(json.loads(output)["items"], key=lambda event: int(event["metadata"]["resourceVersion"]))
+        return [(event["type"], event["reason"], event["message"]) for event in items]
+
+
+def conditions_of(execution: Object) -> dict[str, str]:
+    """Return the conditions as `type: status/reason`."""
+    conditions = execution.get("status", {}).get("conditions", [])
+    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
+
+
+def matches(execution: Object, conditions: Mapping[str, str]) -> bool:
+    """Tell whether the status is up to date with the spec, and shows these conditions; empty stands for absent."""
+    current = execution.get("status", {}).get("observedGeneration") == execution["metadata"]["generation"]
+    found = conditions_of(execution)
+    return current and all(found.get(of, "") == value for of, value in conditions.items())

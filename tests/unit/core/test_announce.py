@@ -1,0 +1,80 @@
+"""What a change of status tells people."""
+
+import pytest
+from execution_operator.api import ExecutionStatus
+from execution_operator.core.announce import Announcement, announcements
+from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.reasons import Reason
+from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.core.status import Closed, Finding, NotFound, Open, Place, render
+from tests.support.builders import execution
+
+AT = "2026-01-01T00:00:00Z"
+RUN = Run("wf", "r1", "r1")
+DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
+AWAY, OPEN, GRACE = Failing(Reason.TEMPORAL_UNAVAILABLE, "away"), Open(RUN), Open(RUN, deadline=AT)
+OURS = Closed(RUN, Closing(RunStatus.TERMINATED, AT, "stop", "us", "uid-1"))
+CANCELED = Closed(RUN, Closing(RunStatus.CANCELED, AT))
+COMPLETED = Closed(RUN, Closing(RunStatus.COMPLETED, AT))
+
+
+def after(*findings: tuple[Finding, str | None], by: str | None = None) -> ExecutionStatus:
+    status, stamp = ExecutionStatus(), {REQUESTER_ANNOTATION: by} if by else {}
+    for finding, reason in findings:
+        place = None if finding is DENIED else Place("acme", "acme")
+        status = render(execution(reason, status=status, annotations=stamp), finding, place, AT)
+    return status
+
+
+NEW = ExecutionStatus()
+SEEN, ASKED, WAITING = after((OPEN, None)), after((OPEN, "stop")), after((OPEN, "stop"), (GRACE, "stop"))
+
+TABLE = [
+    pytest.param(NEW, SEEN, [], id="first seen"),
+    pytest.param(SEEN, ASKED, [], id="pinned: a step, no outcome"),
+    pytest.param(ASKED, ASKED, [], id="unchanged"),
+    pytest.param(ASKED, after((OURS, "stop")), [("Terminated", False)], id="terminated"),
+    pytest.param(SEEN, WAITING, [("GracePeriod", False)], id="grace period"),
+    pytest.param(WAITING, after((GRACE, "stop"), (CANCELED, "stop")), [("Cancelled", False)], id="cancelled in time"),
+    pytest.param(ASKED, after((COMPLETED, "stop")), [("AlreadyClosed", True)], id="too late"),
+    pytest.param(ASKED, after((AWAY, "stop")), [("TemporalUnavailable", True)], id="away"),
+    pytest.param(after((AWAY, "stop")), after((AWAY, "stop")), [], id="still away"),
+    pytest.param(after((AWAY, "stop")), ASKED, [], id="back"),
+    pytest.param(NEW, after((DENIED, "stop")), [("NamespaceNotMapped", True)], id="denied, asked: once"),
+    pytest.param(NEW, after((DENIED, None)), [("NamespaceNotMapped", True)], id="denied, nothing asked"),
+    pytest.param(after((DENIED, None)), after((DENIED, None)), [], id="still denied"),
+    pytest.param(NEW, after((NotFound("none"), None)), [("ExecutionNotFound", True)], id="not found"),
+    pytest.param(ASKED, SEEN, [("Withdrawn", False)], id="withdrawn"),
+    pytest.param(
+        after((DENIED, "stop")), after((DENIED, None)), [("Withdrawn", False)], id="withdrawn while denied: said once"
+    ),
+    pytest.param(SEEN, after((COMPLETED, None)), [], id="closed elsewhere, nothing asked"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "told"), TABLE)
+def test_what_is_told(old: ExecutionStatus, new: ExecutionStatus, told: list[tuple[str, bool]]) -> None:
+    assert [(each.reason, each.warning) for each in announcements(old, new)] == told
+
+
+def test_children_left_running_are_named() -> None:
+    told = announcements(SEEN, after((OURS, "stop")), abandoned=("a", "b"))
+    assert told[1] == Announcement("ChildrenAbandoned", "left running by their parent close policy: a, b", warning=True)
+
+
+MESSAGES = [
+    pytest.param(after((DENIED, "stop")), "no (requested: stop)", id="unstamped"),
+    pytest.param(after((DENIED, "stop"), by="jane"), "no (requested by jane: stop)", id="stamped"),
+    pytest.param(after((OURS, "stop")), f"terminated at {AT} by us: stop", id="Temporal's own words say it"),
+]
+
+
+@pytest.mark.parametrize(("new", "message"), MESSAGES)
+def test_who_asked_for_what_is_said_where_temporal_does_not(new: ExecutionStatus, message: str) -> None:
+    assert announcements(NEW, new)[0].message == message
+
+
+def test_a_condition_without_a_request_stands_for_itself() -> None:
+    new = after((DENIED, "stop")).model_copy(update={"termination": None})
+    assert announcements(NEW, new)[0].message == "no"

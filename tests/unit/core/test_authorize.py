@@ -1,0 +1,100 @@
+"""The whole chain of authorization: every row, and that the earlier check decides."""
+
+import pytest
+from execution_operator.api import Execution, ExecutionStatus
+from execution_operator.core.authorize import CHECKS, Decision, Denied, Failing, Grant, Undecided, authorize
+from execution_operator.core.mapping import Mapping
+from execution_operator.core.reasons import Reason
+from tests.support.builders import execution, mapping, organization, probe
+
+ACME, RIVAL = organization("acme"), organization("rival")
+ELSEWHERE = organization("rival", "team-b")
+
+
+def unprobed(*organizations: object) -> Mapping:
+    index = Mapping()
+    index.put(ACME)
+    return index
+
+
+def faulty(fault: Reason) -> Mapping:
+    index = mapping(ACME)
+    index.probed("acme", probe(ACME, fault, "because"))
+    return index
+
+
+def recorded(*, by: str | None = None, temporal: str | None = None) -> Execution:
+    return execution("stop", status=ExecutionStatus(organization=by, temporal_namespace=temporal))
+
+
+UNMAPPED, CONFLICTED = mapping(ELSEWHERE), mapping(RIVAL, ACME)
+AWAY, REFUSED = faulty(Reason.TEMPORAL_UNAVAILABLE), faulty(Reason.TEMPORAL_REFUSED)
+
+CHAIN = [
+    pytest.param(recorded(), mapping(ACME), None, "", id="mapped and ready"),
+    pytest.param(recorded(by="acme", temporal="acme"), mapping(ACME), None, "", id="as recorded"),
+    pytest.param(recorded(), mapping(), Reason.NAMESPACE_NOT_MAPPED, "no Organization lists namespace team-a", id="none"),
+    pytest.param(recorded(), UNMAPPED, Reason.NAMESPACE_NOT_MAPPED, "namespace team-a", id="not listed"),
+    pytest.param(recorded(), CONFLICTED, Reason.NAMESPACE_CONFLICT, "listed by acme, rival", id="two claim it"),
+    pytest.param(
+        recorded(by="rival"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "recorded for organization rival", id="moved"
+    ),
+    pytest.param(recorded(), unprobed(), None, "", id="not asked yet"),
+    pytest.param(recorded(), AWAY, Reason.TEMPORAL_UNAVAILABLE, "organization acme: because", id="away"),
+    pytest.param(recorded(), REFUSED, Reason.ORGANIZATION_NOT_READY, "organization acme: because", id="refused"),
+    pytest.param(
+        recorded(temporal="old"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "Temporal namespace old", id="other place"
+    ),
+]
+
+ORDER = [
+    pytest.param(recorded(by="rival"), UNMAPPED, Reason.NAMESPACE_NOT_MAPPED, id="not mapped before mismatch"),
+    pytest.param(recorded(by="other"), CONFLICTED, Reason.NAMESPACE_CONFLICT, id="conflict before mismatch"),
+    pytest.param(recorded(by="rival"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="mismatch before readiness"),
+    pytest.param(recorded(by="rival"), AWAY, Reason.ORGANIZATION_MISMATCH, id="mismatch before waiting"),
+    pytest.param(recorded(by="rival"), unprobed(), Reason.ORGANIZATION_MISMATCH, id="mismatch before undecided"),
+    pytest.param(recorded(temporal="old"), REFUSED, Reason.ORGANIZATION_NOT_READY, id="readiness before the namespace"),
+    pytest.param(recorded(temporal="old"), AWAY, Reason.TEMPORAL_UNAVAILABLE, id="waiting before the namespace"),
+]
+
+
+def reason_of(decision: Grant | Decision) -> Reason | None:
+    return decision.reason if isinstance(decision, Denied | Failing) else None
+
+
+@pytest.mark.parametrize(("asked", "index", "reason", "message"), CHAIN)
+def test_every_check_of_the_chain(asked: Execution, index: Mapping, reason: Reason | None, message: str) -> None:
+    decision = authorize(asked, index)
+    assert reason_of(decision) == reason
+    assert message in (decision.message if isinstance(decision, Denied | Failing) else "")
+
+
+@pytest.mark.parametrize(("asked", "index", "reason"), ORDER)
+def test_the_earlier_check_decides(asked: Execution, index: Mapping, reason: Reason) -> None:
+    assert reason_of(authorize(asked, index)) is reason
+
+
+def test_a_grant_names_the_organization_and_where_its_workflows_run() -> None:
+    decision = authorize(execution(), mapping(organization("acme", temporal="production")))
+    assert isinstance(decision, Grant)
+    assert (decision.organization.metadata.name, decision.temporal_namespace) == ("acme", "production")
+
+
+def test_only_what_mends_itself_is_waited_for() -> None:
+    assert isinstance(authorize(execution(), AWAY), Failing)
+    assert isinstance(authorize(execution(), REFUSED), Denied)
+    assert authorize(execution(), unprobed()) == Undecided()
+
+
+def test_an_unasked_temporal_decides_nothing_whatever_was_recorded_of_its_namespace() -> None:
+    assert authorize(recorded(temporal="old"), unprobed()) == Undecided()
+
+
+def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
+    assert [check.__name__ for check in CHECKS] == [
+        "_namespace_not_mapped",
+        "_namespace_conflict",
+        "_recorded_organization_differs",
+        "_organization_not_ready",
+        "_recorded_temporal_namespace_differs",
+    ]
