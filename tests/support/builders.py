@@ -92,7 +92,9 @@ def probe(of: Organization, fault: Reason | None = None, message: str = "", iden
     """Return what a look at the Organization's Temporal namespace showed; without a fault, that it answers."""
     namespace = of.spec.temporal.namespace or ""
     known = "" if fault else f"id-{namespace}"
-    return Probe(of.spec.temporal.address or ADDRESS, namespace, known if identifier is None else identifier, fault, message)
+    return Probe(
+        of.spec.temporal.address or ADDRESS, namespace, known if identifier is None else identifier, fault, message
+    )
 
 
 def mapping(*organizations: Organization) -> Mapping:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -94,7 +94,7 @@ class Parent:
 
 def worker(client: Client) -> Worker:
     """Return a worker for all of them. The sandbox is left out: it costs seconds, and these import nothing."""
-    workflows: list[Callable[..., object]] = [Agent, Stubborn, Done, Broken, Chain, Parent]
+    workflows: list[type] = [Agent, Stubborn, Done, Broken, Chain, Parent]
     return Worker(client, task_queue=TASK_QUEUE, workflows=workflows, workflow_runner=UnsandboxedWorkflowRunner())
 
 

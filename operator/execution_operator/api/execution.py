@@ -104,7 +104,9 @@ class Termination(Schema):
         description="Who asked: the user name that the API server stamped. Absent where it stamps none.",
     )
     requested_at: Time | None = Field(
-        default=None, description="When spec.terminate was last set, by the API server's clock."
+        default=None,
+        description="When spec.terminate was last set, as metadata.managedFields says. For people: who may edit "
+        "the object can write another time there.",
     )
     deadline: Time | None = Field(
         default=None,

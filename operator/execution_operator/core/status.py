@@ -287,7 +287,8 @@ def _terminated(execution: Execution, finding: Finding) -> Cell | None:
 def describe(closing: Closing) -> str:
     """Say for people how and when a run closed."""
     if closing.status is RunStatus.TERMINATED:
-        return f"terminated at {closing.at} by {closing.identity}: {closing.reason}"
+        request = f", requested by {closing.requested_by}" if closing.requested_by else ""
+        return f"terminated at {closing.at} by {closing.identity}{request}: {closing.reason}"
     return f"the workflow closed as {closing.status} at {closing.at}"
 
 

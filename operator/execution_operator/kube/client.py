@@ -49,13 +49,14 @@ class Login:
     insecure: bool = False
 
 
-async def load_configuration() -> Configuration:
-    """Return the configuration of KUBECONFIG, of the pod, or of ~/.kube/config: the first that there is."""
+async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
+    """Return the configuration of the file, of KUBECONFIG, of the pod, or of ~/.kube/config: the first that there is."""
     configuration = Configuration()
-    if "KUBECONFIG" not in os.environ and (SERVICE_ACCOUNT / "token").exists():
+    file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
+    if file is None and (SERVICE_ACCOUNT / "token").exists():
         load_incluster_config(client_configuration=configuration)
     else:
-        await load_kube_config(client_configuration=configuration)
+        await load_kube_config(file, client_configuration=configuration)
     return configuration
 
 

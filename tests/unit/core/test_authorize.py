@@ -33,7 +33,9 @@ AWAY, REFUSED = faulty(Reason.TEMPORAL_UNAVAILABLE), faulty(Reason.TEMPORAL_REFU
 CHAIN = [
     pytest.param(recorded(), mapping(ACME), None, "", id="mapped and ready"),
     pytest.param(recorded(by="acme", temporal="acme"), mapping(ACME), None, "", id="as recorded"),
-    pytest.param(recorded(), mapping(), Reason.NAMESPACE_NOT_MAPPED, "no Organization lists namespace team-a", id="none"),
+    pytest.param(
+        recorded(), mapping(), Reason.NAMESPACE_NOT_MAPPED, "no Organization lists namespace team-a", id="none"
+    ),
     pytest.param(recorded(), UNMAPPED, Reason.NAMESPACE_NOT_MAPPED, "namespace team-a", id="not listed"),
     pytest.param(recorded(), CONFLICTED, Reason.NAMESPACE_CONFLICT, "listed by acme, rival", id="two claim it"),
     pytest.param(
@@ -43,7 +45,11 @@ CHAIN = [
     pytest.param(recorded(), AWAY, Reason.TEMPORAL_UNAVAILABLE, "organization acme: because", id="away"),
     pytest.param(recorded(), REFUSED, Reason.ORGANIZATION_NOT_READY, "organization acme: because", id="refused"),
     pytest.param(
-        recorded(temporal="old"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "Temporal namespace old", id="other place"
+        recorded(temporal="old"),
+        mapping(ACME),
+        Reason.ORGANIZATION_MISMATCH,
+        "Temporal namespace old",
+        id="other place",
     ),
 ]
 

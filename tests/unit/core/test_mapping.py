@@ -188,7 +188,9 @@ def test_one_that_is_ready_says_where() -> None:
     assert (readiness.ready, readiness.message) == (True, "Temporal namespace acme at temporal:7233 answers")
 
 
-@pytest.mark.xfail(strict=True, reason="may_share_with knows only TEMPORAL_UNAVAILABLE: a refused alias leaves us ready")
+@pytest.mark.xfail(
+    strict=True, reason="may_share_with knows only TEMPORAL_UNAVAILABLE: a refused alias leaves us ready"
+)
 @pytest.mark.parametrize("fault", [Reason.TEMPORAL_REFUSED, Reason.SECRET_INVALID])
 def test_an_alias_whose_credentials_are_broken_could_share_too(fault: Reason) -> None:
     index = sharing(None, None, Probe("alias:7233", "shared", fault=fault))

@@ -1,0 +1,141 @@
+"""What the demo does, as the user alice, and what it promises."""
+
+import shlex
+import statistics
+from pathlib import Path
+
+from tests.demo.latency import patch_to_cancelled
+from tests.demo.screen import Screen
+from tests.support.workflows import Agent, Done, Stubborn
+from tests.support.world import Object, World, conditions_of
+
+RESOURCES = Path(__file__).with_name("resources.yaml")
+SAMPLES = 20
+"""Terminations that are timed."""
+
+
+class Scenario:
+    """alice may edit and terminate Executions in team-a and in nobodys; nothing else."""
+
+    def __init__(self, world: World, screen: Screen) -> None:
+        self.world, self.screen = world, screen
+        self.alice = world.control_plane.kubeconfig_for_user("alice")
+
+    def prepare(self) -> None:
+        """Start the workflows, and create Organizations and Executions as the administrator."""
+        begin = self.world.samples.begin
+        begin(Agent, "research")
+        begin(Stubborn, "stubborn")
+        begin(Done, "report")
+        begin(Agent, "billing", organization="globex")
+        for namespace in ("team-a", "team-b", "nobodys"):
+            self.world.namespace(namespace)
+            for role in ("execution-editor", "execution-terminator", "system:aggregate-to-view"):
+                binding = (
+                    "create",
+                    "rolebinding",
+                    f"alice-{role.replace(':', '-')}",
+                    f"--clusterrole={role}",
+                    "--user=alice",
+                )
+                self.world.control_plane.kubectl(*binding, f"--namespace={namespace}")
+        self.world.control_plane.kubectl("apply", "-f", RESOURCES)
+        self.world.until("stubborn", Finished="False/Open")
+        self.world.until("report", Finished="True/Completed")
+        self.world.until("research", "nobodys", Stalled="True/NamespaceNotMapped")
+        self.world.until("billing", Stalled="True/OrganizationMismatch")
+
+    def kubectl(self, line: str) -> str:
+        """Run a kubectl command as alice, and show it."""
+        result = self.world.control_plane.kubectl(*shlex.split(line), kubeconfig=self.alice, check=False)
+        self.screen.command(f"kubectl {line}", result.stdout + result.stderr)
+        return result.stdout
+
+    def terminate(self, name: str, reason: str, namespace: str = "team-a") -> None:
+        """Patch, as users do."""
+        patch = f'{{"spec":{{"terminate":{{"reason":"{reason}"}}}}}}'
+        self.kubectl(f"patch execution {name} -n {namespace} --type=merge -p '{patch}'")
+
+    def main_job(self) -> None:
+        """Terminate a workflow, and one that swallows cancellation."""
+        self.screen.title("alice ends two workflows; the second swallows every cancellation")
+        self.kubectl("get executions -n team-a")
+        for name, reason in (("research", "runaway cost"), ("stubborn", "ignores cancellation")):
+            self.terminate(name, reason)
+            self.kubectl(f"wait execution/{name} -n team-a --for=condition=Finished --timeout=10s")
+        for name, reason in (("research", "runaway cost"), ("stubborn", "ignores cancellation")):
+            self._compare(name, reason)
+        self.screen.title("the same as users see it")
+        self.kubectl("describe execution stubborn -n team-a")
+
+    def _compare(self, name: str, reason: str) -> None:
+        """Hold the status against Temporal's own record."""
+        status = self.world.get(name)["status"]
+        event = self.world.samples.last_event(name)
+        attributes = event.workflow_execution_terminated_event_attributes
+        self.screen.title(f"Temporal's own record of {name}")
+        self.screen.say(f"{event.event_time.ToJsonString()}  WorkflowExecutionTerminated")
+        self.screen.say(f"reason: {attributes.reason}   identity: {attributes.identity}")
+        self.screen.say(f"details: {attributes.details.payloads[0].data.decode()}")
+        ended = self.world.samples.status(name)
+        self.screen.promise("Temporal shows it as terminated", kept=ended == "TERMINATED", found=ended)
+        self.screen.promise(
+            "the reason is alice's, verbatim", kept=attributes.reason == reason, found=attributes.reason
+        )
+        self.screen.promise("the Execution is cancelled", kept=status["phase"] == "cancelled", found=status["phase"])
+        same = status["terminatedAt"] == event.event_time.ToJsonString()
+        self.screen.promise(
+            "terminatedAt is the event's time, to the nanosecond", kept=same, found=status["terminatedAt"]
+        )
+        requester = status["termination"].get("requestedBy")
+        self.screen.promise("the API server vouches that it was alice", kept=requester == "alice", found=requester)
+
+    def refusals(self) -> None:
+        """Try what must not work."""
+        self.screen.title("three requests that must be refused")
+        self._refuse("research", "nobodys", "False/NamespaceNotMapped")
+        self._refuse("billing", "team-a", "False/OrganizationMismatch")
+        self._refuse("report", "team-a", "False/AlreadyClosed")
+        running = self.world.samples.status("billing")
+        self.screen.promise("globex's workflow runs on", kept=running == "RUNNING", found=running)
+        phase = self.world.get("report")["status"]["phase"]
+        self.screen.promise("the finished workflow stays completed", kept=phase == "completed", found=phase)
+
+    def _refuse(self, name: str, namespace: str, condition: str) -> None:
+        self.terminate(name, "let me", namespace)
+        execution = self._answered(name, namespace)
+        found = conditions_of(execution).get("Terminated")
+        messages = [item["message"] for item in execution["status"]["conditions"] if item["type"] == "Terminated"]
+        self.screen.promise(f"{namespace}/{name}: {condition}", kept=found == condition, found=found)
+        self.screen.say(f"  {''.join(messages)}")
+
+    def _answered(self, name: str, namespace: str) -> Object:
+        """Wait for any answer: which one it is, is the promise."""
+        condition = "jsonpath={.status.conditions[?(@.type=='Terminated')].status}"
+        wait = ("wait", f"execution/{name}", f"--namespace={namespace}", f"--for={condition}=False", "--timeout=10s")
+        self.world.control_plane.kubectl(*wait, check=False)
+        return self.world.get(name, namespace)
+
+    def speed(self) -> None:
+        """Time the way from the patch to `cancelled`, as a watcher sees it."""
+        self.screen.title(f"{SAMPLES} more, timed one by one from the patch to `cancelled` in a watch")
+        names = [f"timed-{number}" for number in range(SAMPLES)]
+        for name in names:
+            self.world.samples.begin(Agent, name)
+        for name in names:
+            self.world.apply("Execution", name, {"executionId": name}, "team-a")
+            self.world.until(name, Finished="False/Open")
+        taken = patch_to_cancelled(self.world.control_plane.admin_kubeconfig, "team-a", names)
+        median, worst = statistics.median(taken) * 1000, max(taken) * 1000
+        self.screen.say(f"median {median:.0f} ms, slowest {worst:.0f} ms")
+        self.screen.promise("all of them were cancelled", kept=len(taken) == SAMPLES, found=len(taken))
+
+    def result(self) -> None:
+        """Show where all of it stands now."""
+        self.screen.title("where everything stands")
+        columns = "NAMESPACE:.metadata.namespace,NAME:.metadata.name,PHASE:.status.phase,REASON:.spec.terminate.reason"
+        conditions = "ANSWER:.status.conditions[?(@.type=='Terminated')].reason"
+        for namespace in ("team-a", "nobodys"):
+            names = "research" if namespace == "nobodys" else "research stubborn report billing"
+            self.kubectl(f'get executions {names} -n {namespace} -o custom-columns={columns},"{conditions}"')
+        self.kubectl("get events -n team-a --field-selector involvedObject.name=stubborn")
