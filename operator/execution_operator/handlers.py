@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
-from pydantic import ValidationError
 
 from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.client import Login
+from execution_operator.kube.parse import parse
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +89,9 @@ class Requests:
 
     async def _on_event(self, event: kopf.RawEvent, **_: Any) -> None:
         """Hand the object on. All the work is the queue's: kopf drops an event whose handler failed."""
-        try:
-            execution = Execution.model_validate(event["object"])
-        except ValidationError:
-            logger.exception("an Execution does not fit its own schema")
-            return
-        tell = self._left if event["type"] == "DELETED" else self._changed
-        self._loop.call_soon_threadsafe(tell, execution)
+        if execution := parse(Execution, dict(event["object"])):
+            tell = self._left if event["type"] == "DELETED" else self._changed
+            self._loop.call_soon_threadsafe(tell, execution)
 
 
 async def _await(login: Awaitable[Login]) -> Login:

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
@@ -18,6 +18,7 @@ from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
+from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Watch
@@ -97,18 +98,17 @@ class Operator:
 
     def _organization_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            organization = Organization.model_validate(change.object)
             if change.deleted:
-                self.organizations.drop(organization.metadata.name)
-            else:
+                self.organizations.drop(change.object["metadata"]["name"])
+            elif organization := parse(Organization, change.object):
                 self.organizations.put(organization)
 
         return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
 
     def _open_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            if not change.deleted:
-                self.streams.opened(Execution.model_validate(change.object))
+            if not change.deleted and (execution := parse(Execution, change.object)):
+                self.streams.opened(execution)
 
         return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
 
@@ -117,10 +117,10 @@ class Operator:
             async for execution in self.records.select(selector):
                 yield execution
 
-    async def _read(self, execution: Execution) -> Execution:
+    async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):
             return await self.records.read(execution)
-        return execution
+        return None
 
 
 class JsonLines(logging.Formatter):
@@ -148,11 +148,21 @@ def _log(level: str, form: str) -> None:
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
 
 
-async def _run() -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+async def _run() -> NoReturn:
+    """Run to the end of the process, which is here: the Temporal SDK or kopf's thread could hang what comes after.
+
+    Source: temporalio/sdk-python#300.
+    """
+    stop, loop, code = asyncio.Event(), asyncio.get_running_loop(), 0
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Operator(Api(await load_configuration())).run(stop)
+    try:
+        await Operator(Api(await load_configuration())).run(stop)
+    except Exception:
+        logger.exception("the operator ended")
+        code = 1
+    logging.shutdown()
+    os._exit(code)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -172,17 +182,10 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run the command line. Never returns: with calls in flight the Temporal SDK can hang the interpreter's end."""
+    """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
-    try:
-        asyncio.run(_run())
-        code = 0
-    except Exception:
-        logger.exception("the operator ended")
-        code = 1
-    logging.shutdown()
-    os._exit(code)
+    asyncio.run(_run())
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ class Organizations:
         if before is not None:
             probe = probe.remembering(before)
         self._mapping.probed(name, probe)
-        if probe != before:
+        if before is None or before.verdict != probe.verdict:
             self._changed(name, set(organization.spec.namespaces))
         await self._write(name)
         return probe.fault is None

@@ -49,7 +49,10 @@ class Runs(Protocol):
         """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
 
     async def owner(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite."""
+        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+
+        Empty if the run was started without it; None if the history is no longer there.
+        """
 
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none."""
@@ -100,7 +103,7 @@ class Reconciler:
         mapping: Who owns which namespace; complete before the first call.
         runs: Gives the runs of the Temporal namespace that a grant names.
         records: The API server.
-        suspect: Told the Organization whose Temporal gave no answer.
+        suspect: Told the Organization whose Temporal gave no answer, or refused one.
         now: The clock, for transition times and grace periods only.
     """
 
@@ -118,10 +121,15 @@ class Reconciler:
         self.suspect = suspect
         self.now = now
 
-    async def reconcile(self, execution: Execution) -> Settlement:
-        """Run passes until one goes through on an object that did not change under it."""
+    async def reconcile(self, execution: Execution, gone: bool = False) -> Settlement:  # noqa: FBT001, FBT002
+        """Run passes until one goes through on an object that did not change under it.
+
+        Args:
+            execution: The newest known state.
+            gone: It has been deleted since: what it asked for is done without a record.
+        """
         for _ in range(CONFLICTS):
-            act = _Act(self, execution)
+            act = _Act(self, execution, gone=gone)
             try:
                 return await act.settle()
             except Superseded:
@@ -165,10 +173,9 @@ class _Act:
             return self._failing(error, place), place
 
     def _failing(self, error: TemporalError, place: Place) -> Failing:
-        if error.refused:
-            return Failing(Reason.TERMINATION_FAILED, error.message)
         self.world.suspect(place.organization)
-        return Failing(Reason.TEMPORAL_UNAVAILABLE, error.message)
+        reason = Reason.TERMINATION_FAILED if error.refused else Reason.TEMPORAL_UNAVAILABLE
+        return Failing(reason, error.message)
 
     async def _pursue(self, grant: Grant, runs: Runs, place: Place) -> Finding:
         """Find the run, make sure that it is the organization's, and do what is asked of it."""
@@ -181,15 +188,17 @@ class _Act:
         if not unanswered(self.execution):
             return await self._look(seen, runs)
         if isinstance(seen, Described):
-            if not seen.status.open:
-                return await self._follow(run, runs)
-            await self._record(Open(run), place)
+            found = Open(run) if seen.status.open else await self._follow(run, runs)
+            if not isinstance(found, Open):
+                return found
+            run = found.run
+            await self._record(found, place)
         return await self._end(run, runs, place)
 
     async def _resolve(self, grant: Grant, runs: Runs) -> Described | Run | None:
         """Return the pinned run, or the first that the organization's templates find."""
-        if run := pinned(self.execution.status):
-            return run
+        if (run := pinned(self.execution.status)) or self.gone:
+            return run  # what is gone can't be pinned any more, and the ID may mean another run by now
         for workflow_id in candidates(self.execution, grant.organization):
             if described := await runs.describe(workflow_id, self.execution.spec.run_id or ""):
                 return described
@@ -204,9 +213,10 @@ class _Act:
         organization, ownership = grant.organization.metadata.name, grant.organization.spec.ownership
         if ownership is None:
             return None
-        value = ownership.value or organization
-        if await runs.owner(run, ownership.search_attribute) == value:
-            return None
+        value, owner = ownership.value or organization, await runs.owner(run, ownership.search_attribute)
+        expired = owner is None and pinned(self.execution.status) is not None
+        if owner == value or expired:
+            return None  # of an expired history the pin itself is the proof: it was made when there was one
         return Denied(
             Reason.ORGANIZATION_MISMATCH,
             f"workflow {run.workflow_id} is not organization {organization}'s: "

@@ -25,31 +25,37 @@ class _Entry:
 
     Attributes:
         execution: Its newest known state.
-        fresh: Whether that is a state that no pass has seen yet.
-        stale: Whether it must be read again before the next pass.
+        due: Whether that is a state that no pass has seen yet.
+        reread: Whether it must be read again, and passed over again, whatever came in meanwhile.
+        gone: Whether reading it showed that it is no longer there.
     """
 
     execution: Execution
-    fresh: bool = True
-    stale: bool = False
+    due: bool = True
+    reread: bool = False
+    gone: bool = False
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
+
+    def renew(self, execution: Execution) -> None:
+        """Take in a state, and forget that earlier ones failed."""
+        self.execution, self.due, self.failures = execution, True, 0
 
 
 class WorkQueue:
     """Executions by UID.
 
     Args:
-        reconcile: One pass over a state.
-        read: Reads an object again; the last known state where it is gone.
+        reconcile: One pass over a state; told whether the object is gone.
+        read: Reads an object again; None where it is gone.
         slots: How many passes may be under way at once.
     """
 
     def __init__(
         self,
-        reconcile: Callable[[Execution], Awaitable[Settlement]],
-        read: Callable[[Execution], Awaitable[Execution]],
+        reconcile: Callable[[Execution, bool], Awaitable[Settlement]],
+        read: Callable[[Execution], Awaitable[Execution | None]],
         slots: int = 100,
     ) -> None:
         self._reconcile = reconcile
@@ -66,26 +72,29 @@ class WorkQueue:
         if entry is None:
             entry = self._entries[execution.metadata.uid] = _Entry(execution)
         elif version(execution) > version(entry.execution):
-            self._renew(entry, execution)
+            entry.renew(execution)
         elif entry.task is not None or entry.timer is not None:
             return
-        entry.fresh = True
+        else:
+            entry.due = True
         self._start(entry)
 
     def refresh(self, execution: Execution) -> None:
-        """Have an object that is being worked on, or waits for a retry, read again and worked on now."""
+        """Have an object that is being worked on, or waits, read again and worked on now."""
         if entry := self._entries.get(execution.metadata.uid):
-            entry.fresh = entry.stale = True
+            entry.reread = True
             self._start(entry)
 
     def wake(self, execution: Execution) -> None:
         """Work on the object now, known or not: something that it depends on has changed."""
         entry = self._entries.get(execution.metadata.uid)
-        if entry is not None and version(execution) >= version(entry.execution):
-            self._renew(entry, execution)
-            self._start(entry)
-        elif entry is None:
+        if entry is None:
             self.add(execution)
+        elif entry.task is None and version(execution) >= version(entry.execution):
+            entry.renew(execution)
+            self._start(entry)
+        else:
+            self.refresh(execution)
 
     def wake_idle(self, namespaces: set[str]) -> None:
         """Read again and work on what waits in these namespaces without a time of its own."""
@@ -99,17 +108,13 @@ class WorkQueue:
         for entry in self._entries.values():
             if entry.timer is not None:
                 entry.timer.cancel()
-            entry.fresh = False
+            entry.due = entry.reread = False
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-
-    @staticmethod
-    def _renew(entry: _Entry, execution: Execution) -> None:
-        entry.execution, entry.fresh, entry.stale, entry.failures = execution, True, False, 0
 
     def _start(self, entry: _Entry) -> None:
         if entry.timer is not None:
@@ -122,8 +127,7 @@ class WorkQueue:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
         pause: float | None = None
         async with self._slots:
-            while entry.fresh:
-                entry.fresh = False
+            while entry.due or entry.reread:
                 pause = await self._pass(entry)
         entry.task = None
         if pause is None:
@@ -133,30 +137,38 @@ class WorkQueue:
 
     def _again(self, entry: _Entry) -> None:
         entry.timer = None
-        entry.fresh = entry.stale = True
-        self._start(entry)
+        self.refresh(entry.execution)
 
     async def _pass(self, entry: _Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            if entry.stale:
-                entry.execution, entry.stale = await self._read(entry.execution), False
-            settlement = await self._reconcile(entry.execution)
+            settlement = await self._reconcile(await self._state(entry), entry.gone)
         except RecordError as error:
-            logger.warning("%s/%s: %s", entry.execution.metadata.namespace, entry.execution.metadata.name, error)
+            meta = entry.execution.metadata
+            logger.warning("%s/%s: %s", meta.namespace, meta.name, error)
             return self._backoff(entry)
         except Exception:
-            logger.exception(
-                "a pass over %s/%s failed", entry.execution.metadata.namespace, entry.execution.metadata.name
-            )
+            meta = entry.execution.metadata
+            logger.exception("a pass over %s/%s failed", meta.namespace, meta.name)
             return self._backoff(entry)
         if version(settlement.execution) >= version(entry.execution):
             entry.execution = settlement.execution
-            entry.fresh = entry.stale  # what came in meanwhile was the echo of our own writes
+            entry.due = False  # what came in meanwhile was the echo of our own writes
         if settlement.failing:
             return self._backoff(entry)
         entry.failures = 0
         return settlement.after
+
+    async def _state(self, entry: _Entry) -> Execution:
+        """Return the state to work on, read again where that was asked for."""
+        entry.due = False
+        if entry.reread:
+            entry.reread = False
+            now = await self._read(entry.execution)
+            entry.gone = now is None
+            if now is not None and version(now) >= version(entry.execution):
+                entry.execution = now
+        return entry.execution
 
     def _backoff(self, entry: _Entry) -> float:
         pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)

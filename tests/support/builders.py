@@ -1,6 +1,7 @@
 """Executions and Organizations as tests need them: what a test does not say is sensible."""
 
-from collections.abc import Iterable, Mapping as Map
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
 from typing import Any
 
 from execution_operator.api import (

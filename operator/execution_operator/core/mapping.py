@@ -31,6 +31,11 @@ class Probe:
     message: str = ""
     asked: bool = True
 
+    @property
+    def verdict(self) -> tuple[bool, Reason | None, str]:
+        """What decisions hang on: all but the words."""
+        return self.asked, self.fault, self.namespace_id
+
     def remembering(self, before: "Probe") -> "Probe":
         """Return this look with the id that an earlier one showed, where now there was no answer."""
         if self.fault is Reason.TEMPORAL_UNAVAILABLE and (self.address, self.namespace) == (
@@ -48,8 +53,8 @@ class Probe:
 
     def may_share_with(self, other: "Probe") -> bool:
         """Whether both could turn out to be one Temporal namespace once the other's Temporal answers."""
-        unknown = not other.asked or other.fault is Reason.TEMPORAL_UNAVAILABLE
-        return unknown and not other.namespace_id and self.namespace == other.namespace
+        unknown = not other.namespace_id and other.fault is not Reason.TEMPORAL_NAMESPACE_NOT_FOUND
+        return unknown and self.namespace == other.namespace
 
 
 @dataclass(frozen=True)

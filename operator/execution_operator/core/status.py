@@ -194,9 +194,17 @@ def _termination(execution: Execution, finding: Finding) -> Termination | None:
         reason=reason,
         requested_by=requester,
         requested_at=requested_at(execution) or (old.requested_at if old else None),
-        deadline=finding.deadline if isinstance(finding, Open) else old.deadline if old else None,
+        deadline=_deadline(execution, finding),
         outcome=_answer(execution, finding),
     )
+
+
+def _deadline(execution: Execution, finding: Finding) -> str | None:
+    """Return the end of the grace period: as found; else as recorded, unless the spec has changed since."""
+    if isinstance(finding, Open):
+        return finding.deadline
+    old, changed = execution.status.termination, execution.status.observed_generation != execution.metadata.generation
+    return old.deadline if old is not None and not (changed and isinstance(finding, Denied | Failing)) else None
 
 
 def _answer(execution: Execution, finding: Finding) -> Reason | None:

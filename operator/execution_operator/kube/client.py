@@ -50,7 +50,7 @@ class Login:
 
 
 async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
-    """Return the configuration of the file, of KUBECONFIG, of the pod, or of ~/.kube/config: the first that there is."""
+    """Return the configuration of the file, KUBECONFIG, the pod, or ~/.kube/config: the first that there is."""
     configuration = Configuration()
     file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
     if file is None and (SERVICE_ACCOUNT / "token").exists():

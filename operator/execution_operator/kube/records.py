@@ -10,6 +10,7 @@ from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
 from execution_operator.core.status import merge_patch
 from execution_operator.kube.client import Api, ApiError, Json, collection
+from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import listing
 
 logger = logging.getLogger("execution_operator.decisions")
@@ -114,7 +115,8 @@ class ExecutionRecords:
     async def select(self, selector: str, namespace: str = "") -> AsyncIterator[Execution]:
         """Yield the Executions that a field selector selects."""
         async for item in listing(self._api, collection("executions", namespace), fieldSelector=selector):
-            yield Execution.model_validate(item)
+            if execution := parse(Execution, item):
+                yield execution
 
 
 class OrganizationRecords:

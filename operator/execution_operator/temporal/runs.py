@@ -16,6 +16,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import WorkflowService
 
+from execution_operator.core.errors import TemporalError
 from execution_operator.core.runs import Closing, Described, Order, Run, RunStatus, Unclosed
 from execution_operator.temporal.calls import call
 
@@ -53,7 +54,7 @@ class TemporalRuns:
 
     service: WorkflowService
     namespace: str
-    _owners: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _owners: dict[tuple[str, str], str] = field(default_factory=dict)
 
     async def describe(self, workflow_id: str, run_id: str) -> Described | None:
         """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
@@ -64,7 +65,10 @@ class TemporalRuns:
         return _described(response) if response else None
 
     async def owner(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite."""
+        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+
+        Empty if the run was started without it; None if the history is no longer there.
+        """
         key = (run.first_run_id, search_attribute)
         if key not in self._owners:
             request = GetWorkflowExecutionHistoryRequest(
@@ -79,7 +83,7 @@ class TemporalRuns:
             self._remember(key, _keyword(response.history.events[0], search_attribute))
         return self._owners[key]
 
-    def _remember(self, key: tuple[str, str], owner: str | None) -> None:
+    def _remember(self, key: tuple[str, str], owner: str) -> None:
         if len(self._owners) >= OWNERS_KEPT:
             del self._owners[next(iter(self._owners))]
         self._owners[key] = owner
@@ -138,6 +142,10 @@ def _details(order: Order) -> Payload:
 
 def _described(response: DescribeWorkflowExecutionResponse) -> Described:
     info = response.workflow_execution_info
+    if not info.first_run_id:
+        raise TemporalError(
+            "this Temporal server does not tell a run's first run: 1.25 or newer is needed", refused=True
+        )
     run = Run(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
@@ -152,13 +160,13 @@ def _described(response: DescribeWorkflowExecutionResponse) -> Described:
     return Described(run, STATUSES[info.status], tuple(abandoned))
 
 
-def _keyword(event: HistoryEvent, search_attribute: str) -> str | None:
-    """Return the Keyword search attribute that the workflow was started with."""
+def _keyword(event: HistoryEvent, search_attribute: str) -> str:
+    """Return the Keyword search attribute that the workflow was started with; empty if it was started without."""
     fields = event.workflow_execution_started_event_attributes.search_attributes.indexed_fields
     if search_attribute not in fields:
-        return None
+        return ""
     value = json.loads(fields[search_attribute].data)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) else ""
 
 
 def _closing(event: HistoryEvent) -> Closing | None:

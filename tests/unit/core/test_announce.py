@@ -1,6 +1,7 @@
 """What a change of status tells people."""
 
 import pytest
+
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing

@@ -1,6 +1,7 @@
 """The whole chain of authorization: every row, and that the earlier check decides."""
 
 import pytest
+
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.authorize import CHECKS, Decision, Denied, Failing, Grant, Undecided, authorize
 from execution_operator.core.mapping import Mapping
@@ -11,7 +12,7 @@ ACME, RIVAL = organization("acme"), organization("rival")
 ELSEWHERE = organization("rival", "team-b")
 
 
-def unprobed(*organizations: object) -> Mapping:
+def unprobed() -> Mapping:
     index = Mapping()
     index.put(ACME)
     return index

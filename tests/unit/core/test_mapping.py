@@ -1,6 +1,7 @@
 """Which organization a namespace belongs to, and whether that Organization may be acted for."""
 
 import pytest
+
 from execution_operator.api import Organization
 from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
@@ -71,7 +72,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("changed", "kept"), CHANGES)
-def test_a_probe_outlives_only_changes_that_do_not_concern_it(changed: Organization, kept: bool) -> None:
+def test_a_probe_outlives_only_changes_that_do_not_concern_it(changed: Organization, *, kept: bool) -> None:
     index = mapping(ACME)
     index.put(changed)
     assert (index.probe("acme") is not None) is kept
@@ -107,17 +108,19 @@ PERHAPS = [
     pytest.param(Probe("b:1", "y", fault=AWAY), False, id="away, another name"),
     pytest.param(Probe("b:1", "x", "2"), False, id="known"),
     pytest.param(Probe("b:1", "x", fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND), False, id="there is none"),
+    pytest.param(Probe("b:1", "x", asked=False), True, id="not asked yet"),
+    pytest.param(Probe("b:1", "x", "2", asked=False), False, id="not asked again yet, but known"),
 ]
 
 
 @pytest.mark.parametrize(("one", "other", "shared"), SHARED)
-def test_one_temporal_namespace(one: Probe, other: Probe, shared: bool) -> None:
+def test_one_temporal_namespace(one: Probe, other: Probe, *, shared: bool) -> None:
     assert one.shares_with(other) is shared
     assert other.shares_with(one) is shared
 
 
 @pytest.mark.parametrize(("other", "perhaps"), PERHAPS)
-def test_perhaps_one_temporal_namespace(other: Probe, perhaps: bool) -> None:
+def test_perhaps_one_temporal_namespace(other: Probe, *, perhaps: bool) -> None:
     assert Probe(A, "x", "1").may_share_with(other) is perhaps
 
 
@@ -164,12 +167,33 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "waiting"), FAULTS)
-def test_a_fault_is_the_reason_and_only_absence_is_waited_for(fault: Reason, waiting: bool) -> None:
+def test_a_fault_is_the_reason_and_only_absence_is_waited_for(fault: Reason, *, waiting: bool) -> None:
     index = mapping(ACME)
     index.probed("acme", probe(ACME, fault, "why"))
     readiness = index.readiness(ACME)
     assert readiness is not None
     assert (readiness.ready, readiness.reason, readiness.message, readiness.waiting) == (False, fault, "why", waiting)
+
+
+UNASKED = Probe("alias:7233", "shared", asked=False)
+
+
+@pytest.mark.parametrize(
+    ("ownership", "decided"), [pytest.param(None, False, id="could share"), pytest.param("Owner", True, id="proven")]
+)
+def test_nothing_is_decided_while_one_that_could_share_was_not_asked(ownership: str | None, *, decided: bool) -> None:
+    index = sharing(ownership, None, UNASKED)
+    one = index.get("acme")
+    assert one is not None
+    assert (index.readiness(one) is not None) is decided
+
+
+def test_an_answer_is_not_mixed_with_an_earlier_one() -> None:
+    before = Probe(A, "x", "1")
+    assert Probe(A, "x", fault=AWAY).remembering(before).namespace_id == "1"
+    assert Probe(A, "x", "2").remembering(before).namespace_id == "2"
+    assert Probe(A, "y", fault=AWAY).remembering(before).namespace_id == ""
+    assert Probe(A, "x", fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND).remembering(before).namespace_id == ""
 
 
 def test_sharing_is_said_before_a_fault_and_names_the_others() -> None:
@@ -188,9 +212,6 @@ def test_one_that_is_ready_says_where() -> None:
     assert (readiness.ready, readiness.message) == (True, "Temporal namespace acme at temporal:7233 answers")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="may_share_with knows only TEMPORAL_UNAVAILABLE: a refused alias leaves us ready"
-)
 @pytest.mark.parametrize("fault", [Reason.TEMPORAL_REFUSED, Reason.SECRET_INVALID])
 def test_an_alias_whose_credentials_are_broken_could_share_too(fault: Reason) -> None:
     index = sharing(None, None, Probe("alias:7233", "shared", fault=fault))

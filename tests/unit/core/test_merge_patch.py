@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from execution_operator.core.status import merge_patch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from execution_operator.core.status import merge_patch
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.text("xy", max_size=3),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from execution_operator.core.requests import REQUESTER_ANNOTATION, candidates, order, requested_at, requested_by
 from execution_operator.core.runs import Order
 from tests.support.builders import execution, organization
@@ -30,8 +31,8 @@ def field(of: dict[str, Any], time: str | None = "2026-01-01T00:00:00Z") -> dict
     return {"fieldsV1": of} | ({"time": time} if time else {})
 
 
-TERMINATE = {"f:spec": {"f:terminate": {"f:reason": {}}}}
-OTHER = {"f:spec": {"f:executionId": {}}}
+TERMINATE: dict[str, Any] = {"f:spec": {"f:terminate": {"f:reason": {}}}}
+OTHER: dict[str, Any] = {"f:spec": {"f:executionId": {}}}
 
 TIMES = [
     pytest.param([], None, id="no managers"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Phase
 from execution_operator.core.authorize import Denied, Failing
 from execution_operator.core.reasons import Reason
@@ -121,7 +122,13 @@ TABLE = [
         HERE,
         "stop",
         NEW,
-        Want("pending", *["False/OrganizationMismatch"] * 2, UNSEEN, stalled="True/OrganizationMismatch"),
+        Want(
+            "pending",
+            "False/OrganizationMismatch",
+            "False/OrganizationMismatch",
+            UNSEEN,
+            stalled="True/OrganizationMismatch",
+        ),
     ),
     (
         AWAY,
@@ -135,7 +142,9 @@ TABLE = [
         NOWHERE,
         "stop",
         NEW,
-        Want("pending", *["Unknown/TemporalUnavailable"] * 2, UNSEEN, "True/TemporalUnavailable"),
+        Want(
+            "pending", "Unknown/TemporalUnavailable", "Unknown/TemporalUnavailable", UNSEEN, "True/TemporalUnavailable"
+        ),
     ),
     (
         AWAY,
@@ -508,7 +517,7 @@ UNANSWERED = [
 
 
 @pytest.mark.parametrize(("asked", "waits"), UNANSWERED)
-def test_a_request_waits_until_it_is_answered_for_good(asked: Execution, waits: bool) -> None:
+def test_a_request_waits_until_it_is_answered_for_good(asked: Execution, *, waits: bool) -> None:
     assert unanswered(asked) is waits
 
 
@@ -525,13 +534,14 @@ def test_a_deletion_that_terminates_is_under_way_and_then_recorded() -> None:
 
 
 @pytest.mark.parametrize(("status", "final"), [(NEW, False), (SEEN, False), (TERMINATING, False), (DONE, True)])
-def test_closed_is_a_final_phase(status: ExecutionStatus, final: bool) -> None:
+def test_closed_is_a_final_phase(status: ExecutionStatus, *, final: bool) -> None:
     assert closed(status) is final
 
 
-def test_attention_is_wanted_by_what_was_never_seen_or_has_changed() -> None:
+def test_attention_is_wanted_by_what_was_never_seen_has_changed_or_broke_off() -> None:
     assert wants_attention(execution())
     assert wants_attention(execution(generation=2, status=SEEN))
+    assert wants_attention(execution(status=ASKED))
     assert not wants_attention(execution(status=SEEN))
 
 

@@ -1,0 +1,24 @@
+"""Objects of the API server as models. One that does not fit is told of and left out: it must not stop the others."""
+
+import logging
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from execution_operator.api import Execution, Organization
+from execution_operator.kube.client import Json
+
+logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", Execution, Organization)
+
+
+def parse(model: type[Model], content: Json) -> Model | None:
+    """Return the object as a model; None, with a line in the log, if it does not fit its schema."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        meta = content.get("metadata", {})
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        logger.error("%s %s/%s is passed over: %s", model.__name__, meta.get("namespace"), meta.get("name"), faults)  # noqa: TRY400 - the faults say it all
+        return None

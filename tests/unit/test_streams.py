@@ -1,0 +1,204 @@
+"""Which Executions are worked on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.core.authorize import Denied
+from execution_operator.core.errors import RecordError
+from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.core.status import Closed, Finding, Open, Place, render
+from execution_operator.reconcile import Settlement
+from execution_operator.streams import SWEEP, Streams
+from execution_operator.workqueue import WorkQueue
+from tests.support.builders import execution
+from tests.support.clock import elapsed, run
+
+AT, RUN = "2026-01-01T00:00:00Z", Run("wf", "r1", "r1")
+
+
+def after(finding: Finding, reason: str | None) -> ExecutionStatus:
+    return render(execution(reason), finding, Place("acme", "acme"), AT)
+
+
+SEEN, ASKED = after(Open(RUN), None), after(Open(RUN), "stop")
+DONE = after(Closed(RUN, Closing(RunStatus.TERMINATED, AT, execution_uid="uid-1")), "stop")
+PARKED = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), "stop")
+PARKED_IDLE = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), None)
+
+
+@dataclass
+class Scene:
+    """Streams over a queue that notes what it works on, and a list of what waits.
+
+    Attributes:
+        waiting: What a sweep finds.
+        errors: What the next sweeps fail with.
+        answer: How a pass ends.
+        done: What was worked on, and when.
+    """
+
+    waiting: list[Execution] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    answer: Callable[[Execution], Settlement] = Settlement
+    done: list[tuple[str, float]] = field(default_factory=list)
+    sweeps: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.queue = WorkQueue(self._reconcile, self._read)
+        self.streams = Streams(self.queue, self._select)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.done]
+
+    async def _reconcile(self, one: Execution, _gone: bool) -> Settlement:  # noqa: FBT001
+        self.done.append((one.metadata.name, elapsed()))
+        return self.answer(one)
+
+    async def _read(self, one: Execution) -> Execution:
+        return one
+
+    async def _select(self) -> AsyncIterator[Execution]:
+        self.sweeps.append(elapsed())
+        if self.errors:
+            raise self.errors.pop(0)
+        for one in self.waiting:
+            yield one
+
+
+def scene(test: Callable[[Scene], Awaitable[None]], *, sweeping: bool = False) -> None:
+    async def main() -> None:
+        at = Scene()
+        task = asyncio.create_task(at.streams.run()) if sweeping else None
+        await test(at)
+        if task:
+            task.cancel()
+
+    run(main())
+
+
+REQUESTED = [
+    pytest.param(execution("stop"), True, id="new"),
+    pytest.param(execution("stop", status=ASKED), True, id="broken off"),
+    pytest.param(execution("stop", status=PARKED), False, id="waits for a human"),
+    pytest.param(execution("stop", status=PARKED, generation=2), True, id="waited for a human, and was changed"),
+]
+
+OPENED = [
+    pytest.param(execution(), True, id="new"),
+    pytest.param(execution(status=SEEN), False, id="known"),
+    pytest.param(execution(status=SEEN, generation=2), True, id="changed"),
+    pytest.param(execution(status=PARKED_IDLE), False, id="waits for a human"),
+    pytest.param(execution(status=ASKED, generation=2), True, id="withdrawn"),
+    pytest.param(execution("stop"), False, id="asked: comes by the other stream"),
+    pytest.param(execution("stop", status=DONE, generation=2), True, id="answered"),
+    pytest.param(
+        execution(status=SEEN, generation=2, deleted=True, policy=DeletionPolicy.TERMINATE), True, id="deleted"
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "taken"), REQUESTED)
+def test_requests_are_taken_in_unless_they_wait_for_a_human(one: Execution, *, taken: bool) -> None:
+    async def test(at: Scene) -> None:
+        at.streams.requested(one)
+        await asyncio.sleep(0.1)
+        assert bool(at.done) is taken
+
+    scene(test)
+
+
+@pytest.mark.parametrize(("one", "taken"), OPENED)
+def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, taken: bool) -> None:
+    async def test(at: Scene) -> None:
+        at.streams.opened(one)
+        await asyncio.sleep(0.1)
+        assert bool(at.done) is taken
+
+    scene(test)
+
+
+def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
+    async def test(at: Scene) -> None:
+        at.answer = lambda one: Settlement(one, failing=True)
+        at.streams.left(execution(uid="other", name="other"))
+        at.streams.requested(execution("stop"))
+        await asyncio.sleep(0)
+        at.streams.left(execution("stop"))
+        await asyncio.sleep(0.05)
+        assert at.names == ["run", "run"]
+
+    scene(test)
+
+
+def test_a_sweep_comes_at_once_and_then_at_intervals() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(SWEEP * 10)
+        pauses = [later - earlier for earlier, later in zip(at.sweeps, at.sweeps[1:], strict=False)]
+        assert at.sweeps[0] == 0
+        assert len(pauses) >= 7
+        assert all(SWEEP * 0.8 <= pause <= SWEEP * 1.21 for pause in pauses)
+
+    scene(test, sweeping=True)
+
+
+def test_a_sweep_finds_what_the_streams_missed_even_if_it_is_parked() -> None:
+    async def test(at: Scene) -> None:
+        at.waiting = [execution("stop", status=PARKED)]
+        await asyncio.sleep(1)
+        assert at.names == ["run"]
+
+    scene(test, sweeping=True)
+
+
+def test_a_wake_brings_a_sweep_at_once_and_works_on_what_waits_for_its_time() -> None:
+    async def test(at: Scene) -> None:
+        at.answer = lambda one: Settlement(one, after=1000.0)
+        at.waiting = [execution("stop"), execution("stop", uid="b", name="b", namespace="team-b")]
+        await asyncio.sleep(10)
+        at.done.clear()
+        at.streams.wake({"team-b"})
+        await asyncio.sleep(1)
+        assert at.done == [("b", 10.0)]
+
+    scene(test, sweeping=True)
+
+
+def test_wakes_that_come_together_are_one_sweep() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(10)
+        at.streams.wake({"team-a"})
+        at.streams.wake({"team-b"})
+        await asyncio.sleep(1)
+        assert at.sweeps == [0.0, 10.0]
+
+    scene(test, sweeping=True)
+
+
+def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() -> None:
+    async def test(at: Scene) -> None:
+        at.answer = lambda one: Settlement(one, after=1000.0)
+        at.waiting = [execution("stop")]
+        await asyncio.sleep(10)
+        at.done.clear()
+        at.errors = [RecordError("away"), RecordError("away")]
+        at.streams.wake({"team-a"})
+        await asyncio.sleep(5)
+        assert at.names == ["run"]
+
+    scene(test, sweeping=True)
+
+
+def test_a_regular_sweep_that_failed_is_soon_done_again() -> None:
+    async def test(at: Scene) -> None:
+        at.errors = [RecordError("away")]
+        at.waiting = [execution("stop")]
+        await asyncio.sleep(5)
+        assert at.names == ["run"]
+
+    scene(test, sweeping=True)
