@@ -19,7 +19,7 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
 from execution_operator.kube.parse import parse
-from execution_operator.kube.records import NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
+from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Watch
 from execution_operator.organizations import Organizations
@@ -61,7 +61,8 @@ class Operator:
         await self._until_synced(stop)
         if not stop.is_set():
             logger.info("organizations are known; taking up requests")
-            parts += [self._start(part) for part in (self.streams.run(), self._open_watch().run(), self.requests.run())]
+            watches = self._watch(OPEN, backlog=True), self._watch(CLOSED, backlog=False)
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, *watches)]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
@@ -105,12 +106,12 @@ class Operator:
 
         return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
 
-    def _open_watch(self) -> Watch:
+    def _watch(self, selector: str, *, backlog: bool) -> Watch:
         def changed(change: Change) -> None:
             if not change.deleted and (execution := parse(Execution, change.object)):
-                self.streams.opened(execution)
+                self.streams.changed(execution)
 
-        return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
+        return Watch(self.api, collection("executions"), changed, backlog=backlog, fieldSelector=selector)
 
     async def _waiting(self) -> AsyncIterator[Execution]:
         for selector in (UNANSWERED, *NEVER_SEEN):

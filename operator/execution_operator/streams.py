@@ -42,8 +42,8 @@ class Streams:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
         self._queue.refresh(execution)
 
-    def opened(self, execution: Execution) -> None:
-        """Take in an open Execution whose status is behind. Those with a request come by the other stream."""
+    def changed(self, execution: Execution) -> None:
+        """Take in an Execution whose status is behind. Those with a request come by the other stream."""
         if wants_attention(execution) and not parked(execution) and not _asked(execution):
             self._queue.add(execution)
 

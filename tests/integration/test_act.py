@@ -1,10 +1,12 @@
-"""The act on real servers: every row of the contract's table, and every way in which a request can meet its workflow."""
+"""The act on real servers: every row of the contract's table, and the ways in which a request meets its workflow."""
 
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Chain, Done, Parent, Stubborn
@@ -14,7 +16,7 @@ from tests.support.world import World, conditions_of
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """One world with two organizations on one Temporal namespace; each test has workflows and Executions of its own."""
-    with World(durable=True) as running:
+    with World(durable=True, dynamic_config={"frontend.WorkflowPauseEnabled": True}) as running:
         running.organization("acme", "team-a")
         running.organization("globex", "team-b")
         running.namespace("nobodys")
@@ -207,6 +209,54 @@ class TestRuns:
         execution = world.until(name, Terminated="True/Terminated")
         assert execution["status"]["workflowId"] == f"agent-execution-{name}"
 
+    def test_a_reset_run_lives(self, world: World, name: str) -> None:
+        first = world.samples.begin(Agent, name)
+        observed(world, name)
+        wait_for(lambda: world.samples.last_event(name).event_type >= EventType.EVENT_TYPE_TIMER_STARTED, "a timer")
+        world.temporal.cli(*("workflow", "reset", "-n", "shared", "-w", name), "-e", "4", "--reason", "try again")
+        world.terminate(name, "the run before the reset")
+        execution = world.until(name, Terminated="False/AlreadyClosed", Finished="True/Terminated")
+        assert execution["status"]["runId"] == first.result_run_id
+        assert _current(world, name) != first.result_run_id
+        assert world.samples.status(name) == "RUNNING"
+
+    def test_a_paused_workflow(self, world: World, name: str) -> None:
+        world.samples.begin(Agent, name)
+        world.temporal.cli("workflow", "pause", "-n", "shared", "-w", name, "--reason", "lunch")
+        world.apply("Execution", name, {"executionId": name}, "team-a")
+        execution = world.until(name, Finished="False/Open")
+        assert execution["status"]["phase"] == "paused"
+        world.terminate(name, "long lunch")
+        world.until(name, Terminated="True/Terminated")
+        assert world.samples.status(name) == "TERMINATED"
+
+    def test_cron_is_ended_between_two_runs(self, world: World, name: str) -> None:
+        first = world.samples.begin(Done, name, cron_schedule="@every 1s")
+        observed(world, name)
+        wait_for(lambda: _current(world, name) != first.result_run_id, "the second run")
+        world.terminate(name, "no more of it")
+        execution = world.until(name, Terminated="True/Terminated")
+        assert world.samples.status(name) == "TERMINATED"
+        assert execution["status"]["runId"] == _current(world, name)
+
+    def test_a_delayed_start_is_ended_before_it(self, world: World, name: str) -> None:
+        world.samples.begin(Agent, name, start_delay=timedelta(hours=1))
+        observed(world, name)
+        world.terminate(name, "not any more")
+        world.until(name, Terminated="True/Terminated")
+        assert world.samples.status(name) == "TERMINATED"
+
+    def test_a_pinned_run_that_temporal_has_deleted(self, world: World, name: str) -> None:
+        world.samples.begin(Agent, name)
+        observed(world, name)
+        world.temporal.cli("workflow", "delete", "-n", "shared", "-w", name, "--yes")
+        wait_for(lambda: not _exists(world, name), "the deletion")
+        second = world.samples.begin(Agent, name)
+        world.terminate(name, "which is gone")
+        execution = world.until(name, Terminated="False/ExecutionNotFound", Stalled="True/ExecutionNotFound")
+        assert "deleted or expired" in _message(execution, "Terminated")
+        assert world.samples.status(name, second.result_run_id) == "RUNNING"
+
     def test_children_left_running_are_named(self, world: World, name: str) -> None:
         world.samples.begin(Parent, name)
         wait_for(lambda: _exists(world, f"{name}-child"), "the child")
@@ -260,7 +310,7 @@ class TestRequests:
         world.terminate(name, "done")
         terminated = world.until(name, Terminated="True/Terminated")["status"]["terminatedAt"]
         world.withdraw(name)
-        execution = world.get(name)
+        execution = world.until(name, Terminated="True/Terminated", Finished="True/Terminated")
         assert execution["status"]["terminatedAt"] == terminated
         assert execution["status"]["phase"] == "cancelled"
 

@@ -23,9 +23,11 @@ class World(Server):
     organization's alone.
     """
 
-    def __init__(self, *, ui: bool = False, durable: bool = False) -> None:
+    def __init__(
+        self, *, ui: bool = False, durable: bool = False, dynamic_config: Mapping[str, object] | None = None
+    ) -> None:
         self.control_plane = ControlPlane()
-        self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui)
+        self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
 
     def start(self) -> None:
         """Start the servers, install what deploy/ ships, and take up work."""

@@ -116,7 +116,7 @@ def test_requests_are_taken_in_unless_they_wait_for_a_human(one: Execution, *, t
 @pytest.mark.parametrize(("one", "taken"), OPENED)
 def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, taken: bool) -> None:
     async def test(at: Scene) -> None:
-        at.streams.opened(one)
+        at.streams.changed(one)
         await asyncio.sleep(0.1)
         assert bool(at.done) is taken
 

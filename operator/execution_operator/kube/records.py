@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus
+from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
 from execution_operator.core.status import merge_patch
@@ -21,8 +21,11 @@ EVENT_LIMIT = 1024
 UNANSWERED = "spec.terminate.reason!=,status.termination.outcome="
 """Field selector of the Executions whose request waits for its answer."""
 
-OPEN = "status.phase!=completed,status.phase!=failed,status.phase!=cancelled"
+OPEN = ",".join(f"status.phase!={phase}" for phase in Phase if phase.closed)
 """Field selector of the Executions whose workflow is open, or was never seen."""
+
+CLOSED = ",".join(f"status.phase!={phase}" for phase in ("", *(phase for phase in Phase if not phase.closed)))
+"""Field selector of the Executions whose workflow is closed."""
 
 NEVER_SEEN = ("status.phase=", "status.phase=pending")
 """Field selectors of the Executions whose workflow was not found yet."""

@@ -55,6 +55,7 @@ class Watch:
         path: The collection.
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
+        backlog: Whether to begin with all that is there. Without, only what changes from now on is told.
         selectors: fieldSelector, labelSelector.
     """
 
@@ -64,12 +65,15 @@ class Watch:
         path: str,
         changed: Callable[[Change], None],
         listed: Callable[[set[str]], None] = lambda _: None,
+        *,
+        backlog: bool = True,
         **selectors: str,
     ) -> None:
         self._api = api
         self._path = path
         self._changed = changed
         self._listed = listed
+        self._backlog = backlog
         self._selectors = selectors
 
     async def run(self) -> None:
@@ -77,7 +81,7 @@ class Watch:
         failures = 0
         while True:
             try:
-                version = await self._list()
+                version = await self._list() if self._backlog else await self._now()
                 failures = 0
                 while True:
                     version = await self._follow(version)
@@ -86,6 +90,10 @@ class Watch:
                 failures += 1
                 logger.warning("watch of %s: %s; again in %.1f s", self._path, error, pause)
                 await asyncio.sleep(pause)
+
+    async def _now(self) -> str:
+        page = await self._api.get(self._path, limit="1", **self._selectors)
+        return str(page["metadata"]["resourceVersion"])
 
     async def _list(self) -> str:
         uids: set[str] = set()
