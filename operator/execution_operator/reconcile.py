@@ -1,99 +1,38 @@
-"""The act: authorize, resolve and pin, terminate, observe, record. Ports here; adapters fill them.
+"""The act: authorize, resolve and pin, terminate, observe, record.
 
 No answer of a call is proof of anything: after every termination the run itself is observed, and only its close
 event is believed. So a crash, a lost reply or a second operator at any point leads to the same record.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from math import inf
-from typing import Protocol
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.announce import Announcement, announcements
+from execution_operator.api import DeletionPolicy, Execution
+from execution_operator.core.announce import announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order
-from execution_operator.core.runs import Closing, Described, Order, Run, Unclosed
-from execution_operator.core.status import (
-    Closed,
-    Finding,
-    NotFound,
-    Open,
-    Place,
-    Recorded,
-    closed,
-    deleting,
-    pinned,
-    render,
-    unanswered,
-)
-
-CHASES = 3
-"""Misses after which a chain that continues faster than our calls is terminated as a whole."""
+from execution_operator.core.runs import Described, Run
+from execution_operator.core.state import closed, deleting, pinned, unanswered
+from execution_operator.core.status import render
+from execution_operator.ports import WOKEN, Records, Runs, Settlement
+from execution_operator.pursuit import follow, terminate, vanished
 
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""
 
+QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
+"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
+
+UNDECIDED_LOOK = 0.2
+"""Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
+
 FINALIZER = "control-plane.kubiya.ai/terminate"
 """Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
-
-
-class Runs(Protocol):
-    """The runs of one Temporal namespace. Every call has a deadline, and raises TemporalError if it settled nothing."""
-
-    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
-        """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
-
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
-
-        Empty if the run was started without it; None if the history is no longer there.
-        """
-
-    async def closing(self, run: Run) -> Closing | Unclosed:
-        """Return the run's close event, or why there is none."""
-
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
-        """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
-
-    async def request_cancel(self, run: Run, order: Order) -> None:
-        """Ask the workflow to cancel itself. Repeating it changes nothing."""
-
-
-class Records(Protocol):
-    """The Executions in the API server. Writes are guarded by resourceVersion: Superseded, Gone."""
-
-    async def read(self, execution: Execution) -> Execution:
-        """Return the object as it is now."""
-
-    async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
-        """Write the status in one PATCH, or nothing if it is the same."""
-
-    async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
-        """Write the list of finalizers."""
-
-    async def announce(self, execution: Execution, announcement: Announcement) -> None:
-        """Tell it as an Event and in the log. Never fails."""
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """How a pass ended.
-
-    Attributes:
-        execution: The object as last written.
-        failing: Try again, later each time.
-        after: Seconds until the next look: None where the object is settled, WOKEN where something else will
-            wake it.
-    """
-
-    execution: Execution
-    failing: bool = False
-    after: float | None = None
 
 
 class Reconciler:
@@ -188,7 +127,7 @@ class _Act:
         if not unanswered(self.execution):
             return await self._look(seen, runs)
         if isinstance(seen, Described):
-            found = Open(run) if seen.status.open else await self._follow(run, runs)
+            found = Open(run) if seen.status.open else await follow(runs, run)
             if not isinstance(found, Open):
                 return found
             run = found.run
@@ -227,36 +166,22 @@ class _Act:
         """Observe only."""
         described = seen if isinstance(seen, Described) else await runs.describe(seen.workflow_id, seen.run_id)
         if described is None:
-            return _vanished(self.execution)
+            return vanished(seen.run if isinstance(seen, Described) else seen)
         if described.status.open:
             run = pinned(self.execution.status) or described.run
             return Open(run, paused=described.paused)
-        return await self._follow(pinned(self.execution.status) or described.run, runs)
-
-    async def _follow(self, run: Run, runs: Runs) -> Open | Closed | NotFound:
-        """Walk along the close events to the run that is open, or that closed for good."""
-        while True:
-            closing = await runs.closing(run)
-            match closing:
-                case Unclosed.OPEN:
-                    return Open(run)
-                case Unclosed.MISSING:
-                    return _vanished(self.execution)
-                case Closing(successor=""):
-                    return Closed(run, closing)
-                case Closing(successor=successor):
-                    run = replace(run, run_id=successor)
+        return await follow(runs, pinned(self.execution.status) or described.run)
 
     async def _end(self, run: Run, runs: Runs, place: Place) -> Finding:
         """Terminate the run: at once, or after its grace period."""
         now = self.world.now()
         deadline = self._deadline(now)
         if deadline is None or deadline <= now:
-            return await self._terminate(run, runs)
+            return await terminate(runs, run, order(self.execution))
         graceful = Open(run, deadline=_rfc3339(deadline))
         await self._record(graceful, place)
         await runs.request_cancel(run, order(self.execution))
-        found = await self._follow(run, runs)
+        found = await follow(runs, run)
         return replace(graceful, run=found.run) if isinstance(found, Open) else found
 
     def _deadline(self, now: datetime) -> datetime | None:
@@ -268,37 +193,6 @@ class _Act:
         if recorded and status.observed_generation == self.execution.metadata.generation:
             return datetime.fromisoformat(recorded)
         return now.replace(microsecond=0) + timedelta(seconds=terminate.grace_period_seconds + 1)
-
-    async def _terminate(self, run: Run, runs: Runs) -> Finding:
-        """Terminate and observe; go on with the next run if the chain went on meanwhile."""
-        for miss in range(CHASES + 1):
-            found = await self._strike(run, runs, chain=miss == CHASES)
-            if not isinstance(found, Open):
-                return await self._look_around(found, runs)
-            run = found.run
-        return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after {CHASES + 1} terminations")
-
-    async def _strike(self, run: Run, runs: Runs, *, chain: bool) -> Open | Closed | NotFound:
-        """Terminate once, and observe whatever the answer was."""
-        failure: TemporalError | None = None
-        try:
-            await runs.terminate(run, order(self.execution), chain=chain)
-        except TemporalError as error:
-            failure = error
-        found = await self._follow(run, runs)
-        if isinstance(found, Open) and failure is not None:
-            raise failure
-        return found
-
-    async def _look_around(self, found: Closed | NotFound, runs: Runs) -> Finding:
-        """Note the children that outlive the run. What can't be seen is not worth losing the record for."""
-        if not isinstance(found, Closed) or found.closing.execution_uid != self.execution.metadata.uid:
-            return found
-        try:
-            described = await runs.describe(found.run.workflow_id, found.run.run_id)
-        except TemporalError:
-            return found
-        return replace(found, abandoned=described.abandoned) if described else found
 
     async def _record(self, finding: Finding, place: Place | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""
@@ -356,23 +250,6 @@ class _Act:
                 return Settlement(self.execution, after=self._next_look(deadline))
             case _:
                 return Settlement(self.execution)
-
-
-WOKEN = inf
-"""Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
-
-QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
-"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
-
-UNDECIDED_LOOK = 0.2
-"""Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
-
-
-def _vanished(execution: Execution) -> NotFound:
-    status = execution.status
-    return NotFound(
-        f"Temporal no longer knows run {status.run_id} of workflow {status.workflow_id}: deleted or expired"
-    )
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.status import parked, unanswered, wants_attention
+from execution_operator.core.state import parked, unanswered, wants_attention
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.reconcile import WOKEN, Settlement
+from execution_operator.ports import WOKEN, Settlement
 
 logger = logging.getLogger(__name__)
 

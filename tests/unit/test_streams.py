@@ -9,10 +9,11 @@ import pytest
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorize import Denied
 from execution_operator.core.errors import RecordError
+from execution_operator.core.findings import Closed, Finding, Open, Place
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.status import Closed, Finding, Open, Place, render
-from execution_operator.reconcile import Settlement
+from execution_operator.core.status import render
+from execution_operator.ports import Settlement
 from execution_operator.streams import SWEEP, Streams
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution

@@ -10,7 +10,7 @@ import pytest
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.reconcile import WOKEN, Settlement
+from execution_operator.ports import WOKEN, Settlement
 from execution_operator.workqueue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue, version
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run

@@ -1,6 +1,7 @@
 """The status of an Organization, from the mapping."""
 
 from execution_operator.api import Condition, ConditionStatus, Organization, OrganizationStatus
+from execution_operator.core.conditions import transition
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason, Type
 
@@ -39,11 +40,4 @@ def _contested(organization: Organization, mapping: Mapping) -> Cell | None:
 def _condition(organization: Organization, cell: Cell, now: str) -> Condition:
     of, status, reason, message = cell
     old = next((condition for condition in organization.status.conditions if condition.type == of), None)
-    return Condition(
-        type=of,
-        status=status,
-        observed_generation=organization.metadata.generation,
-        last_transition_time=old.last_transition_time if old and old.status == status else now,
-        reason=reason,
-        message=message,
-    )
+    return transition(old, of, (status, reason, message), organization.metadata.generation, now)

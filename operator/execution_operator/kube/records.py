@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
-from execution_operator.core.status import merge_patch
+from execution_operator.core.patch import merge_patch
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import listing

@@ -5,10 +5,11 @@ import pytest
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import REQUESTER_ANNOTATION
 from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.status import Closed, Finding, NotFound, Open, Place, render
+from execution_operator.core.status import render
 from tests.support.builders import execution
 
 AT = "2026-01-01T00:00:00Z"

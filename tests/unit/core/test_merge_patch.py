@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_operator.core.status import merge_patch
+from execution_operator.core.patch import merge_patch
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.text("xy", max_size=3),

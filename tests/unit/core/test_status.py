@@ -6,26 +6,14 @@ import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Phase
 from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
+from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import REQUESTER_ANNOTATION
 from execution_operator.core.runs import Closing, Described, Run, RunStatus
-from execution_operator.core.status import (
-    Closed,
-    Finding,
-    NotFound,
-    Open,
-    Place,
-    Recorded,
-    closed,
-    deleting,
-    describe,
-    merge_patch,
-    parked,
-    pinned,
-    render,
-    unanswered,
-    wants_attention,
-)
+from execution_operator.core.state import closed, deleting, parked, pinned, unanswered, wants_attention
+from execution_operator.core.status import render
+from execution_operator.core.termination import describe
 from tests.support.builders import execution
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"

@@ -1,0 +1,47 @@
+"""What a look at an Execution's workflow can find. Every finding leads to a status."""
+
+from dataclasses import dataclass
+
+from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.runs import Closing, Run
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Temporal knows no such run."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Open:
+    """The run is open. `deadline` (RFC 3339): cancellation is requested, termination follows then."""
+
+    run: Run
+    paused: bool = False
+    deadline: str | None = None
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The run is closed, and how. `abandoned` names the child workflows that outlive it (None: not looked at)."""
+
+    run: Run
+    closing: Closing
+    abandoned: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The status shows the closing already, and for good: Temporal need not be asked again."""
+
+
+Finding = Denied | Failing | NotFound | Open | Closed | Recorded
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the Execution was resolved: recorded once, and held against later mappings."""
+
+    organization: str
+    temporal_namespace: str

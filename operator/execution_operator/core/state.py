@@ -1,0 +1,47 @@
+"""What an Execution's own fields say: asked, answered, pinned, closed."""
+
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.core.reasons import Type
+from execution_operator.core.runs import Run
+
+
+def answered(status: ExecutionStatus) -> bool:
+    """Whether a request was answered for good."""
+    return status.termination is not None and status.termination.outcome is not None
+
+
+def unanswered(execution: Execution) -> bool:
+    """Whether a request waits for its answer: one of the spec, or that of a deletion under deletionPolicy Terminate."""
+    asked = execution.spec.terminate is not None and not answered(execution.status)
+    return asked or (deleting(execution) and not closed(execution.status))
+
+
+def deleting(execution: Execution) -> bool:
+    """Whether the Execution is being deleted, and its workflow is to end with it."""
+    marked = execution.metadata.deletion_timestamp is not None
+    return marked and execution.spec.deletion_policy is DeletionPolicy.TERMINATE
+
+
+def closed(status: ExecutionStatus) -> bool:
+    """Whether the status shows a final phase."""
+    return status.phase is not None and status.phase.closed
+
+
+def pinned(status: ExecutionStatus) -> Run | None:
+    """Return the run that the status pins, if it pins one."""
+    if status.workflow_id is None or status.run_id is None:
+        return None
+    return Run(status.workflow_id, status.run_id, status.first_run_id or status.run_id, status.started_at)
+
+
+def wants_attention(execution: Execution) -> bool:
+    """Whether the status is behind: the workflow was never seen, the object has changed since, or a pass broke off."""
+    status = execution.status
+    behind = status.run_id is None or status.observed_generation != execution.metadata.generation
+    return behind or status.condition(Type.RECONCILING) is not None
+
+
+def parked(execution: Execution) -> bool:
+    """Whether the status already says that a human must act, for this very generation of the object."""
+    stalled = execution.status.condition(Type.STALLED)
+    return stalled is not None and execution.status.observed_generation == execution.metadata.generation

@@ -1,0 +1,66 @@
+"""What the act needs of Temporal and of the API server, and what it says of a pass. Adapters fill the protocols."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+from execution_operator.api import Execution, ExecutionStatus
+from execution_operator.core.announce import Announcement
+from execution_operator.core.runs import Closing, Described, Order, Run, Unclosed
+
+WOKEN = inf
+"""Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
+
+
+class Runs(Protocol):
+    """The runs of one Temporal namespace. Every call has a deadline, and raises TemporalError if it settled nothing."""
+
+    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
+        """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
+
+    async def owner(self, run: Run, search_attribute: str) -> str | None:
+        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+
+        Empty if the run was started without it; None if the history is no longer there.
+        """
+
+    async def closing(self, run: Run) -> Closing | Unclosed:
+        """Return the run's close event, or why there is none."""
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+        """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
+
+    async def request_cancel(self, run: Run, order: Order) -> None:
+        """Ask the workflow to cancel itself. Repeating it changes nothing."""
+
+
+class Records(Protocol):
+    """The Executions in the API server. Writes are guarded by resourceVersion: Superseded, Gone."""
+
+    async def read(self, execution: Execution) -> Execution:
+        """Return the object as it is now."""
+
+    async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
+        """Write the status in one PATCH, or nothing if it is the same."""
+
+    async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
+        """Write the list of finalizers."""
+
+    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+        """Tell it as an Event and in the log. Never fails."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How a pass ended.
+
+    Attributes:
+        execution: The object as last written.
+        failing: Try again, later each time.
+        after: Seconds until the next look: None where the object is settled, WOKEN where something else will
+            wake it.
+    """
+
+    execution: Execution
+    failing: bool = False
+    after: float | None = None

@@ -1,0 +1,73 @@
+"""Follow a run along its close events, and terminate the one that is open. Observed facts only, nothing recorded."""
+
+from dataclasses import replace
+
+from execution_operator.core.authorize import Failing
+from execution_operator.core.errors import TemporalError
+from execution_operator.core.findings import Closed, NotFound, Open
+from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Closing, Order, Run, Unclosed
+from execution_operator.ports import Runs
+
+CHASES = 3
+"""Misses after which a chain that continues faster than our calls is terminated as a whole."""
+
+
+async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
+    """Walk along the close events to the run that is open, or that closed for good.
+
+    Continue-as-new, retry and cron are told by them; a reset run and a reused ID are not.
+    """
+    while True:
+        match await runs.closing(run):
+            case Unclosed.OPEN:
+                return Open(run)
+            case Unclosed.MISSING:
+                return vanished(run)
+            case Closing(successor="") as closing:
+                return Closed(run, closing)
+            case Closing(successor=successor):
+                run = replace(run, run_id=successor)
+
+
+async def terminate(runs: Runs, run: Run, order: Order) -> Closed | NotFound | Failing:
+    """Terminate and observe; go on with the next run if the chain went on meanwhile."""
+    for miss in range(CHASES + 1):
+        found = await _strike(runs, run, order, chain=miss == CHASES)
+        if not isinstance(found, Open):
+            return await _with_children(runs, found, order)
+        run = found.run
+    return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after {CHASES + 1} terminations")
+
+
+async def _strike(runs: Runs, run: Run, order: Order, *, chain: bool) -> Open | Closed | NotFound:
+    """Terminate once, and observe whatever the answer was.
+
+    With `chain` the server is told the chain instead of the run. Only ever right after `follow` has shown that the
+    open run descends from the pinned one: by itself a chain includes reset runs.
+    """
+    failure: TemporalError | None = None
+    try:
+        await runs.terminate(run, order, chain=chain)
+    except TemporalError as error:
+        failure = error
+    found = await follow(runs, run)
+    if isinstance(found, Open) and failure is not None:
+        raise failure
+    return found
+
+
+async def _with_children(runs: Runs, found: Closed | NotFound, order: Order) -> Closed | NotFound:
+    """Note the children that outlive a run that we ended. What can't be seen is not worth losing the record for."""
+    if not isinstance(found, Closed) or found.closing.execution_uid != order.execution_uid:
+        return found
+    try:
+        described = await runs.describe(found.run.workflow_id, found.run.run_id)
+    except TemporalError:
+        return found
+    return replace(found, abandoned=described.abandoned) if described else found
+
+
+def vanished(run: Run) -> NotFound:
+    """Say that Temporal knows a run no more that it knew once."""
+    return NotFound(f"Temporal no longer knows run {run.run_id} of workflow {run.workflow_id}: deleted or expired")

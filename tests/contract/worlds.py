@@ -1,0 +1,388 @@
+"""Two Temporals under one set of hands: the fake and the real one."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from typing import Any, Protocol, Self, TypeVar
+
+from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyExcludeType
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    PauseWorkflowExecutionRequest,
+    ResetWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+)
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from execution_operator.core.runs import Closing, Described, Run
+from execution_operator.ports import Runs
+from execution_operator.temporal.runs import TemporalRuns
+from tests.support.clock import Clock
+from tests.support.fake_temporal import FakeRun, FakeRuns, FakeTemporal, OnCancel, ParentClosePolicy
+from tests.support.temporal import TemporalServer
+from tests.support.waiting import wait_for
+from tests.support.workflows import Samples
+
+T = TypeVar("T")
+
+PUPPETS = "puppets"
+OWNER = SearchAttributeKey.for_keyword("OrganizationId")
+
+
+class World(Protocol):
+    """A Temporal server, and what users and workers can do there."""
+
+    runs: Runs
+    elsewhere: Runs
+    """The runs of another namespace."""
+    nowhere: Runs
+    """The runs of a namespace that does not exist."""
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Make a call of the port."""
+
+    def start(  # noqa: PLR0913 - as many ways to start
+        self,
+        workflow_id: str,
+        owner: str | None = "acme",
+        *,
+        swallows: bool = False,
+        retries: bool = False,
+        cron: bool = False,
+        times_out: bool = False,
+    ) -> Run:
+        """Start a workflow."""
+
+    def complete(self, run: Run) -> None:
+        """Have it return."""
+
+    def fail(self, run: Run) -> None:
+        """Have it fail."""
+
+    def time_out(self, run: Run) -> None:
+        """Let its time pass."""
+
+    def go_on(self, run: Run) -> Run:
+        """Have it continue as new; return the next run."""
+
+    def forge(self, run: Run, owner: str) -> None:
+        """Have its code overwrite the search attribute."""
+
+    def child(self, run: Run, policy: ParentClosePolicy) -> Run:
+        """Have it start a child."""
+
+    def reset(self, run: Run) -> Run:
+        """Reset it; return the new run."""
+
+    def delete(self, run: Run) -> None:
+        """Delete the run."""
+
+    def pause(self, run: Run) -> None:
+        """Pause it."""
+
+    def kill(self, run: Run, reason: str, identity: str) -> None:
+        """Terminate it by other hands than ours."""
+
+
+def described(world: World, workflow_id: str, run_id: str = "") -> Described:
+    """Describe a run that is there."""
+    found = world.do(world.runs.describe(workflow_id, run_id))
+    assert found is not None
+    return found
+
+
+def closing(world: World, run: Run) -> Closing:
+    """Return the close event of a run, once it has one."""
+
+    def look() -> Closing | None:
+        found = world.do(world.runs.closing(run))
+        return found if isinstance(found, Closing) else None
+
+    return wait_for(look, f"the end of {run}", interval=0.01)
+
+
+@dataclass
+class FakeWorld:
+    """The fake."""
+
+    server: FakeTemporal = field(default_factory=lambda: FakeTemporal(Clock(), ["acme", "other"]))
+    retrying: set[str] = field(default_factory=set)
+    cron: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.runs: Runs = FakeRuns(self.server)
+        self.elsewhere: Runs = FakeRuns(self.server, "other")
+        self.nowhere: Runs = FakeRuns(self.server, "nowhere")
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        raise RuntimeError("the fake never waits")
+
+    def start(  # noqa: PLR0913 - as the protocol
+        self,
+        workflow_id: str,
+        owner: str | None = "acme",
+        *,
+        swallows: bool = False,
+        retries: bool = False,
+        cron: bool = False,
+        times_out: bool = False,  # noqa: ARG002 - `time_out` lets it
+    ) -> Run:
+        attributes = {"OrganizationId": owner} if owner else {}
+        on_cancel = OnCancel.SWALLOW if swallows else OnCancel.HONOUR
+        if retries:
+            self.retrying.add(workflow_id)
+        if cron:
+            self.cron.add(workflow_id)
+        return self.server.start(workflow_id, attributes=attributes, on_cancel=on_cancel).pin
+
+    def complete(self, run: Run) -> None:
+        self.server.complete(self._of(run), cron=run.workflow_id in self.cron)
+
+    def fail(self, run: Run) -> None:
+        self.server.fail(self._of(run), retry=run.workflow_id in self.retrying)
+
+    def time_out(self, run: Run) -> None:
+        self.server.time_out(self._of(run))
+
+    def go_on(self, run: Run) -> Run:
+        return self.server.continue_as_new(self._of(run)).pin
+
+    def forge(self, run: Run, owner: str) -> None:
+        self.server.upsert(self._of(run), {"OrganizationId": owner})
+
+    def child(self, run: Run, policy: ParentClosePolicy) -> Run:
+        return self.server.start_child(self._of(run), f"{run.workflow_id}-{policy}", policy).pin
+
+    def reset(self, run: Run) -> Run:
+        return self.server.reset(self._of(run)).pin
+
+    def delete(self, run: Run) -> None:
+        self.server.delete(self._of(run))
+
+    def pause(self, run: Run) -> None:
+        self.server.pause(self._of(run))
+
+    def kill(self, run: Run, reason: str, identity: str) -> None:
+        self.server.terminate(run.workflow_id, run.run_id, reason=reason, identity=identity)
+
+    def _of(self, run: Run) -> FakeRun:
+        found = self.server.get(run.workflow_id, run.run_id)
+        assert found is not None
+        return found
+
+
+@workflow.defn
+class Puppet:
+    """Does what it is told by signals."""
+
+    def __init__(self) -> None:
+        self._orders: list[str] = []
+
+    @workflow.run
+    async def run(self) -> None:
+        while True:
+            await workflow.wait_condition(lambda: bool(self._orders))
+            order, *arguments = self._orders.pop(0).split()
+            if order == "return":
+                return
+            await self._act(order, *arguments)
+
+    @workflow.signal
+    def order(self, order: str) -> None:
+        self._orders.append(order)
+
+    async def _act(self, order: str, *arguments: str) -> None:
+        match order:
+            case "fail":
+                raise ApplicationError("broken")
+            case "next":
+                workflow.continue_as_new()
+            case "forge":
+                workflow.upsert_search_attributes([OWNER.value_set(arguments[0])])
+            case "child":
+                workflow_id, policy = arguments
+                await workflow.start_child_workflow(
+                    Puppet.run, id=workflow_id, parent_close_policy=workflow.ParentClosePolicy[policy]
+                )
+            case _:
+                raise ApplicationError(f"no such order: {order}", non_retryable=True)
+
+
+@workflow.defn
+class Swallower:
+    """Swallows every cancellation."""
+
+    @workflow.run
+    async def run(self) -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await workflow.sleep(timedelta(days=1))
+
+
+class RealWorld:
+    """The real server, with a worker in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._numbers = count()
+
+    def __enter__(self) -> Self:
+        server = self._stack.enter_context(
+            TemporalServer(["acme", "other"], dynamic_config=SETTINGS)
+        )
+        self._samples = self._stack.enter_context(Samples(server.address, "acme"))
+        self._client: Client = self._samples.client
+        self.service = self._client.service_client.workflow_service
+        self.runs: Runs = TemporalRuns(self.service, "acme")
+        self.elsewhere: Runs = TemporalRuns(self.service, "other")
+        self.nowhere: Runs = TemporalRuns(self.service, "nowhere")
+        worker = Worker(
+            self._client,
+            task_queue=PUPPETS,
+            workflows=[Puppet, Swallower],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        )
+        self.do(_entered(worker))
+        self._stack.callback(lambda: self.do(worker.shutdown()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._samples.do(coroutine)
+
+    def start(  # noqa: PLR0913 - as the protocol
+        self,
+        workflow_id: str,
+        owner: str | None = "acme",
+        *,
+        swallows: bool = False,
+        retries: bool = False,
+        cron: bool = False,
+        times_out: bool = False,
+    ) -> Run:
+        handle: WorkflowHandle[Any, Any] = self.do(
+            self._client.start_workflow(
+                Swallower.run if swallows else Puppet.run,
+                id=workflow_id,
+                task_queue=PUPPETS,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, owner)] if owner else []),
+                retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=10)) if retries else None,
+                cron_schedule="@every 1s" if cron else "",
+                run_timeout=timedelta(seconds=1) if times_out else None,
+            )
+        )
+        run_id = handle.result_run_id or ""
+        if not cron:
+            self._until(lambda: self._events(workflow_id, run_id) >= FIRST_TASK_DONE, "the first task")
+        return described(self, workflow_id, run_id).run
+
+    def complete(self, run: Run) -> None:
+        self._order(run, "return")
+        closing(self, run)
+
+    def fail(self, run: Run) -> None:
+        self._order(run, "fail")
+        closing(self, run)
+
+    def time_out(self, run: Run) -> None:
+        closing(self, run)
+
+    def go_on(self, run: Run) -> Run:
+        self._order(run, "next")
+        following = closing(self, run).successor
+        return described(self, run.workflow_id, following).run
+
+    def forge(self, run: Run, owner: str) -> None:
+        self._order(run, f"forge {owner}")
+        handle = self._client.get_workflow_handle(run.workflow_id)
+
+        def forged() -> bool:
+            return self.do(handle.describe()).typed_search_attributes.get(OWNER) == owner
+
+        self._until(forged, "the forgery")
+
+    def child(self, run: Run, policy: ParentClosePolicy) -> Run:
+        workflow_id = f"{run.workflow_id}-{policy}"
+        self._order(run, f"child {workflow_id} {policy}")
+
+        def look() -> Described | None:
+            parent = self.do(self._client.get_workflow_handle(run.workflow_id).describe())
+            begun = [each for each in parent.raw_description.pending_children if each.workflow_id == workflow_id]
+            return self.do(self.runs.describe(workflow_id, "")) if begun and begun[0].run_id else None
+
+        return wait_for(look, "the child", interval=0.01).run
+
+    def reset(self, run: Run) -> Run:
+        request = ResetWorkflowExecutionRequest(
+            namespace="acme",
+            workflow_execution=_execution(run),
+            reason="reset",
+            workflow_task_finish_event_id=FIRST_TASK_DONE,
+            request_id=f"reset-{next(self._numbers)}",
+            reset_reapply_exclude_types=[ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL],
+        )
+        answer = self.do(self.service.reset_workflow_execution(request))
+        return described(self, run.workflow_id, answer.run_id).run
+
+    def delete(self, run: Run) -> None:
+        request = DeleteWorkflowExecutionRequest(namespace="acme", workflow_execution=_execution(run))
+        self.do(self.service.delete_workflow_execution(request))
+        self._until(lambda: self.do(self.runs.describe(run.workflow_id, run.run_id)) is None, "the deletion")
+
+    def pause(self, run: Run) -> None:
+        request = PauseWorkflowExecutionRequest(
+            namespace="acme", workflow_id=run.workflow_id, run_id=run.run_id, request_id=f"p{next(self._numbers)}"
+        )
+        self.do(self.service.pause_workflow_execution(request))
+        self._until(lambda: described(self, run.workflow_id, run.run_id).paused, "the pause")
+
+    def kill(self, run: Run, reason: str, identity: str) -> None:
+        request = TerminateWorkflowExecutionRequest(
+            namespace="acme", workflow_execution=_execution(run), reason=reason, identity=identity
+        )
+        self.do(self.service.terminate_workflow_execution(request))
+
+    def _order(self, run: Run, order: str) -> None:
+        handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        self.do(handle.signal("order", order))
+
+    def _events(self, workflow_id: str, run_id: str) -> int:
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        return self.do(handle.describe()).history_length
+
+    def _until(self, check: Callable[[], bool], what: str) -> None:
+        wait_for(check, what, interval=0.01)
+
+
+SETTINGS = {
+    "frontend.WorkflowPauseEnabled": True,
+    "history.transferProcessorEnsureCloseBeforeDelete": False,
+    "history.visibilityProcessorEnsureCloseBeforeDelete": False,
+}
+"""Pausing is off by default; deletions would wait a minute for the visibility store."""
+
+FIRST_TASK_DONE = 4
+"""The event that ends the first workflow task: the earliest point to reset to."""
+
+
+def _execution(run: Run) -> WorkflowExecution:
+    return WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
+
+
+async def _entered(worker: Worker) -> Worker:
+    return await worker.__aenter__()
