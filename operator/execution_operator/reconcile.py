@@ -132,6 +132,8 @@ class _Act:
                 return found
             run = found.run
             await self._record(found, place)
+        if not grant.holds(authorize(self.execution, self.world.mapping)):
+            raise Superseded  # the Organization changed while the run was looked up: decide anew
         return await self._end(run, runs, place)
 
     async def _resolve(self, grant: Grant, runs: Runs) -> Described | Run | None:

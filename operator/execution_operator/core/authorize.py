@@ -15,6 +15,13 @@ class Grant:
     organization: Organization
     temporal_namespace: str
 
+    def holds(self, now: "Grant | Decision") -> bool:
+        """Whether a later decision still grants the same."""
+        if not isinstance(now, Grant) or now.temporal_namespace != self.temporal_namespace:
+            return False
+        old, new = self.organization, now.organization
+        return (old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)
+
 
 @dataclass(frozen=True)
 class Denied:
