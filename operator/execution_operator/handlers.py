@@ -6,7 +6,6 @@ Here that ends nothing else, and kopf is started again.
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +30,7 @@ class Requests:
 
     Args:
         selector: The field selector that makes them up.
+        served: Tells whether the API server serves Executions; kopf would miss for ever what comes later.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
         left: Called in this thread for one that has left the selection: answered, withdrawn or deleted.
@@ -39,40 +39,49 @@ class Requests:
     def __init__(
         self,
         selector: str,
+        served: Callable[[], Awaitable[bool]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
         left: Callable[[Execution], None],
     ) -> None:
         self._selector = selector
+        self._served = served
         self._login = login
         self._changed = changed
         self._left = left
         self._loop = asyncio.get_running_loop()
-        self._stop = threading.Event()
+        self._stopped = False
+        self._end: Callable[[], object] = lambda: None
 
     async def run(self) -> None:
         """Run kopf, again whenever it ends, until stopped."""
-        while not self._stop.is_set():
+        while not self._stopped:
             try:
-                await asyncio.to_thread(self._serve)
+                if await self._served():
+                    await asyncio.to_thread(asyncio.run, self._serve())
             except Exception:
                 logger.exception("the stream of requests broke")
-            if not self._stop.is_set():
-                logger.warning("the stream of requests ended; it begins again")
+            if not self._stopped:
+                logger.warning("there is no stream of requests; it begins again")
                 await asyncio.sleep(PAUSE)
 
     def stop(self) -> None:
         """Have kopf end."""
-        self._stop.set()
+        self._stopped = True
+        self._end()
 
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
+        """Run kopf in this thread's loop. Its flag is the loop's too: one of threads would hold up the loop's end."""
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._end = lambda: loop.call_soon_threadsafe(stop.set)
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         _configure(settings, self._selector)
         kopf.on.login(registry=registry)(self._on_login)
         kopf.on.event(GROUP, VERSION, "executions", registry=registry)(self._on_event)
-        asyncio.run(
-            kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=self._stop)
-        )
+        try:
+            await kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=stop)
+        finally:
+            self._end = lambda: None
 
     async def _on_login(self, **_: Any) -> kopf.ConnectionInfo:
         """Pass on the operator's own credentials."""

@@ -51,7 +51,9 @@ class Operator:
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._waiting)
-        self.requests = Requests(UNANSWERED, api.login, self.streams.requested, self.streams.left)
+        self.requests = Requests(
+            UNANSWERED, lambda: api.serves("executions"), api.login, self.streams.requested, self.streams.left
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped, or until a part ends that never should."""

@@ -73,7 +73,7 @@ class Organizations:
     def put(self, organization: Organization) -> None:
         """Take in an Organization that is new, or has changed."""
         name = organization.metadata.name
-        old = self._mapping.get(name)
+        old, neighbours = self._mapping.get(name), self._mapping.neighbours(name)
         touched = self._mapping.put(organization)
         if _same(old, organization):
             self._update(name)
@@ -83,7 +83,7 @@ class Organizations:
         if name not in self._probers:
             self._probers[name] = _Prober(lambda: self._probe(name))
         self._probers[name].now()
-        self._changed(name, touched)
+        self._tell(neighbours | self._mapping.neighbours(name), touched)
 
     def drop(self, name: str) -> None:
         """Forget an Organization that was deleted."""
@@ -128,12 +128,9 @@ class Organizations:
             probe = probe.remembering(before)
         self._mapping.probed(name, probe)
         if before is None or before.verdict != probe.verdict:
-            self._changed(name, set(organization.spec.namespaces))
+            self._tell(self._mapping.neighbours(name), set(organization.spec.namespaces))
         await self._write(name)
         return probe.fault is None
-
-    def _changed(self, name: str, touched: set[str]) -> None:
-        self._tell(self._mapping.neighbours(name), touched)
 
     def _tell(self, neighbours: set[str], touched: set[str]) -> None:
         """Bring the neighbours' statuses up to date, and wake every Execution that this may concern."""
@@ -187,8 +184,16 @@ class _Prober:
         failures = 0
         while True:
             self._now.clear()
-            failures = 0 if await self._look() else failures + 1
+            failures = 0 if await self._look_safely() else failures + 1
             await self._rest(failures)
+
+    async def _look_safely(self) -> bool:
+        """Look; a look that breaks counts as one without an answer, and the next one comes."""
+        try:
+            return await self._look()
+        except Exception:
+            logger.exception("a look at an organization broke")
+            return False
 
     async def _rest(self, failures: int) -> None:
         """Pause; a call to look now cuts it short, but never below the first pause of a failing one."""

@@ -1,5 +1,6 @@
 """Follow a run along its close events, and terminate the one that is open. Observed facts only, nothing recorded."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from execution_operator.core.authorize import Failing
@@ -30,9 +31,15 @@ async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
                 run = replace(run, run_id=successor)
 
 
-async def terminate(runs: Runs, run: Run, order: Order) -> Closed | NotFound | Failing:
-    """Terminate and observe; go on with the next run if the chain went on meanwhile."""
+async def terminate(
+    runs: Runs, run: Run, order: Order, still_granted: Callable[[], None]
+) -> Closed | NotFound | Failing:
+    """Terminate and observe; go on with the next run if the chain went on meanwhile.
+
+    `still_granted` is asked at the last moment before each call, and raises if the answer is no.
+    """
     for miss in range(CHASES + 1):
+        still_granted()
         found = await _strike(runs, run, order, chain=miss == CHASES)
         if not isinstance(found, Open):
             return await _with_children(runs, found, order)

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import DeletionPolicy, Execution
 from execution_operator.core.announce import announcements
-from execution_operator.core.authorize import Denied, Failing, Grant, Undecided, authorize
+from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order
@@ -105,22 +105,21 @@ class _Act:
         if not isinstance(grant, Grant):
             self.not_asked = True  # Temporal was not: the Organization is looked after by others
             return grant, None
-        place = Place(grant.organization.metadata.name, grant.temporal_namespace)
         try:
-            return await self._pursue(grant, self.world.runs(grant), place), place
+            return await self._pursue(grant, self.world.runs(grant)), grant.place
         except TemporalError as error:
-            return self._failing(error, place), place
+            return self._failing(error, grant), grant.place
 
-    def _failing(self, error: TemporalError, place: Place) -> Failing:
-        self.world.suspect(place.organization)
+    def _failing(self, error: TemporalError, grant: Grant) -> Failing:
+        self.world.suspect(grant.place.organization)
         reason = Reason.TERMINATION_FAILED if error.refused else Reason.TEMPORAL_UNAVAILABLE
         return Failing(reason, error.message)
 
-    async def _pursue(self, grant: Grant, runs: Runs, place: Place) -> Finding:
+    async def _pursue(self, grant: Grant, runs: Runs) -> Finding:
         """Find the run, make sure that it is the organization's, and do what is asked of it."""
         seen = await self._resolve(grant, runs)
         if seen is None:
-            return NotFound(f"Temporal namespace {place.temporal_namespace} has no {self._sought(grant)}")
+            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {self._sought(grant)}")
         run = seen.run if isinstance(seen, Described) else seen
         if denied := await self._disowned(run, grant, runs):
             return denied
@@ -131,10 +130,10 @@ class _Act:
             if not isinstance(found, Open):
                 return found
             run = found.run
-            await self._record(found, place)
-        if not grant.holds(authorize(self.execution, self.world.mapping)):
-            raise Superseded  # the Organization changed while the run was looked up: decide anew
-        return await self._end(run, runs, place)
+            await self._record(found, grant.place)
+            if self.gone:
+                return NotFound("the Execution was deleted before its run was pinned: nothing is done")
+        return await self._end(run, grant, runs)
 
     async def _resolve(self, grant: Grant, runs: Runs) -> Described | Run | None:
         """Return the pinned run, or the first that the organization's templates find."""
@@ -174,14 +173,20 @@ class _Act:
             return Open(run, paused=described.paused)
         return await follow(runs, pinned(self.execution.status) or described.run)
 
-    async def _end(self, run: Run, runs: Runs, place: Place) -> Finding:
+    async def _end(self, run: Run, grant: Grant, runs: Runs) -> Finding:
         """Terminate the run: at once, or after its grace period."""
+
+        def still_granted() -> None:
+            if not grant.holds(authorize(self.execution, self.world.mapping)):
+                raise Superseded  # the Organization has changed while the run was looked up: decide anew
+
         now = self.world.now()
         deadline = self._deadline(now)
         if deadline is None or deadline <= now:
-            return await terminate(runs, run, order(self.execution))
+            return await terminate(runs, run, order(self.execution), still_granted)
         graceful = Open(run, deadline=_rfc3339(deadline))
-        await self._record(graceful, place)
+        await self._record(graceful, grant.place)
+        still_granted()
         await runs.request_cancel(run, order(self.execution))
         found = await follow(runs, run)
         return replace(graceful, run=found.run) if isinstance(found, Open) else found
@@ -246,6 +251,8 @@ class _Act:
         match finding:
             case Failing() if self.not_asked:
                 return Settlement(self.execution, after=WOKEN)
+            case Denied() if deleting(self.execution):
+                return Settlement(self.execution, after=WOKEN)  # no sweep selects it: it has no request in its spec
             case Failing():
                 return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import parked, unanswered, wants_attention
+from execution_operator.core.state import deleting, parked, unanswered, wants_attention
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class Streams:
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
-        if wants_attention(execution) and not parked(execution) and not _asked(execution):
+        left_alone = _asked(execution) or (parked(execution) and not deleting(execution))
+        if wants_attention(execution) and not left_alone:
             self._queue.add(execution)
 
     def wake(self, namespaces: set[str]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.authorize import Denied
+from execution_operator.core.authorize import Denied, Place
 from execution_operator.core.errors import RecordError
-from execution_operator.core.findings import Closed, Finding, Open, Place
+from execution_operator.core.findings import Closed, Finding, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
@@ -23,7 +23,7 @@ AT, RUN = "2026-01-01T00:00:00Z", Run("wf", "r1", "r1")
 
 
 def after(finding: Finding, reason: str | None) -> ExecutionStatus:
-    return render(execution(reason), finding, Place("acme", "acme"), AT)
+    return render(execution(reason), finding, Place("acme", "uid-acme", "acme"), AT)
 
 
 SEEN, ASKED = after(Open(RUN), None), after(Open(RUN), "stop")

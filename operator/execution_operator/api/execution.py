@@ -128,6 +128,9 @@ class ExecutionStatus(Schema):
     organization: str | None = Field(
         default=None, description="The Organization that this Execution was resolved in. A change is a denial."
     )
+    organization_uid: str | None = Field(
+        default=None, description="That Organization's UID: another one of the same name is another organization."
+    )
     workflow_id: str | None = Field(default=None, description="The resolved Temporal workflow ID.")
     run_id: str | None = Field(
         default=None, description="The pinned Temporal run: this one and its continuations are acted on, no other."

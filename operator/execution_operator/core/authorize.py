@@ -9,11 +9,26 @@ from execution_operator.core.reasons import Reason
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where an Execution was resolved: recorded with the pin, and held against every later mapping."""
+
+    organization: str
+    organization_uid: str
+    temporal_namespace: str
+
+
+@dataclass(frozen=True)
 class Grant:
     """The Execution may be acted on, for this Organization, in this Temporal namespace."""
 
     organization: Organization
     temporal_namespace: str
+
+    @property
+    def place(self) -> Place:
+        """What is recorded of it."""
+        meta = self.organization.metadata
+        return Place(meta.name, meta.uid, self.temporal_namespace)
 
     def holds(self, now: "Grant | Decision") -> bool:
         """Whether a later decision still grants the same."""
@@ -96,6 +111,17 @@ def _recorded_organization_differs(case: _Case) -> Denied | None:
     )
 
 
+def _organization_is_a_namesake(case: _Case) -> Denied | None:
+    recorded, meta = case.execution.status.organization_uid, case.organization.metadata
+    if recorded in (None, meta.uid):
+        return None
+    return Denied(
+        Reason.ORGANIZATION_MISMATCH,
+        f"recorded for an organization {meta.name} that was deleted since, and the {meta.name} of now is another: "
+        "create a new Execution",
+    )
+
+
 def _organization_not_ready(case: _Case) -> Decision | None:
     readiness = case.mapping.readiness(case.organization)
     if readiness is None:
@@ -123,6 +149,7 @@ CHECKS: tuple[Callable[[_Case], Decision | None], ...] = (
     _namespace_not_mapped,  # default deny
     _namespace_conflict,  # two owners are none
     _recorded_organization_differs,  # never a silent switch of tenant
+    _organization_is_a_namesake,  # nor by one of the same name
     _organization_not_ready,  # fail closed on what only a human can mend, wait for what mends itself
     _recorded_temporal_namespace_differs,  # nor a silent switch of Temporal namespace
 )

@@ -1,8 +1,8 @@
 """The conditions that a finding calls for, one function a type. kstatus polarity: what is normal is absent."""
 
 from execution_operator.api import Condition, ConditionStatus, Execution
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
+from execution_operator.core.authorize import Denied, Failing, Place
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.reasons import Reason, Type
 from execution_operator.core.state import answered, unanswered
 from execution_operator.core.termination import describe, outcome, termination
@@ -35,6 +35,10 @@ def _condition(execution: Execution, of: Type, cell: Cell, now: str) -> Conditio
     return transition(old, of, (status, reason, message), execution.metadata.generation, now)
 
 
+LONGEST = 4096
+"""Characters of a message. The schema takes more, but nobody reads it."""
+
+
 def transition(old: Condition | None, of: Type, cell: Cell, generation: int, now: str) -> Condition:
     """Return a condition that keeps the time of its last transition unless its status changes now."""
     status, reason, message = cell
@@ -44,7 +48,7 @@ def transition(old: Condition | None, of: Type, cell: Cell, generation: int, now
         observed_generation=generation,
         last_transition_time=old.last_transition_time if old is not None and old.status == status else now,
         reason=reason,
-        message=message,
+        message=message[:LONGEST],
     )
 
 

@@ -37,11 +37,3 @@ class Recorded:
 
 
 Finding = Denied | Failing | NotFound | Open | Closed | Recorded
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the Execution was resolved: recorded once, and held against later mappings."""
-
-    organization: str
-    temporal_namespace: str

@@ -37,13 +37,10 @@ class Probe:
         return self.asked, self.fault, self.namespace_id
 
     def remembering(self, before: "Probe") -> "Probe":
-        """Return this look with the id that an earlier one showed, where now there was no answer."""
-        if self.fault is Reason.TEMPORAL_UNAVAILABLE and (self.address, self.namespace) == (
-            before.address,
-            before.namespace,
-        ):
-            return replace(self, namespace_id=before.namespace_id)
-        return self
+        """Return this look with the id that an earlier one showed, where there was no answer now."""
+        same = (self.address, self.namespace) == (before.address, before.namespace)
+        answered = self.fault in (None, Reason.TEMPORAL_NAMESPACE_NOT_FOUND)
+        return replace(self, namespace_id=before.namespace_id) if same and not answered else self
 
     def shares_with(self, other: "Probe") -> bool:
         """Whether both are one Temporal namespace: the same id, or without ids the same address and name."""
@@ -165,14 +162,22 @@ Others = list[tuple[Organization, Probe]]
 
 def _temporal_namespace_shared(organization: Organization, probe: Probe, others: Others) -> Readiness | None:
     sharers = [other for other, seen in others if probe.shares_with(seen)]
-    if all(each.spec.ownership for each in [organization, *sharers]) or not sharers:
+    proofs = {_proof(each) for each in [organization, *sharers]}
+    if not sharers or (None not in proofs and len(proofs) == len(sharers) + 1):
         return None
     names = ", ".join(sorted(other.metadata.name for other in sharers))
     return Readiness(
         ready=False,
         reason=Reason.TEMPORAL_NAMESPACE_SHARED,
-        message=f"Temporal namespace {probe.namespace} is also used by {names}: each must declare spec.ownership",
+        message=f"Temporal namespace {probe.namespace} is also used by {names}: "
+        "each must declare spec.ownership, and no two the same value",
     )
+
+
+def _proof(organization: Organization) -> tuple[str, str] | None:
+    """Return the search attribute and the value that prove a workflow the organization's."""
+    ownership = organization.spec.ownership
+    return (ownership.search_attribute, ownership.value or organization.metadata.name) if ownership else None
 
 
 def _temporal_faulty(_: Organization, probe: Probe, __: Others) -> Readiness | None:

@@ -1,11 +1,12 @@
 """Old status + what was found + now → new status. The one place that puts phases and facts together."""
 
+from dataclasses import asdict
 from typing import Any
 
 from execution_operator.api import Execution, ExecutionStatus, Phase
-from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.authorize import Denied, Failing, Place
 from execution_operator.core.conditions import conditions
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.runs import Run, RunStatus
 from execution_operator.core.termination import termination
 
@@ -23,7 +24,7 @@ def render(execution: Execution, finding: Finding, place: Place | None, now: str
     """Compute the status that the finding calls for; `now` (RFC 3339) stamps transitions only."""
     facts = _facts(execution, finding)
     if place is not None and isinstance(finding, Open | Closed):
-        facts |= {"organization": place.organization, "temporal_namespace": place.temporal_namespace}
+        facts |= asdict(place)
     return execution.status.model_copy(
         update={
             **facts,

@@ -62,5 +62,14 @@ def describe(closing: Closing) -> str:
     """Say for people how and when a run closed."""
     if closing.status is RunStatus.TERMINATED:
         request = f", requested by {closing.requested_by}" if closing.requested_by else ""
-        return f"terminated at {closing.at} by {closing.identity}{request}: {closing.reason}"
+        return f"terminated at {closing.at} by {clipped(closing.identity)}{request}: {clipped(closing.reason)}"
     return f"the workflow closed as {closing.status} at {closing.at}"
+
+
+CLIP = 500
+"""Characters of somebody else's words that a message quotes: Temporal takes megabytes."""
+
+
+def clipped(words: str) -> str:
+    """Return the words, or as many as fit."""
+    return words if len(words) <= CLIP else f"{words[:CLIP]}…"

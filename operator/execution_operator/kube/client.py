@@ -97,6 +97,14 @@ class Api:
             insecure=not configuration.verify_ssl,
         )
 
+    async def serves(self, plural: str) -> bool:
+        """Tell whether discovery shows a resource of the operator's own group, with its status."""
+        try:
+            resources = (await self.get(f"/apis/{GROUP}/{VERSION}"))["resources"]
+        except ApiError:
+            return False
+        return {plural, f"{plural}/status"} <= {resource["name"] for resource in resources}
+
     async def get(self, path: str, **query: str) -> Json:
         """Read an object or a list."""
         return await self._call("GET", path, query=query)

@@ -1,18 +1,33 @@
 """For each Organization the Temporal namespace that it means, and what a look at it shows."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from temporalio.service import WorkflowService
 
-from execution_operator.api import Organization
+from execution_operator.api import Organization, Temporal
 from execution_operator.core.authorize import Grant
 from execution_operator.core.errors import SecretError, TemporalError
 from execution_operator.core.mapping import Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.temporal.calls import NamespaceNotFoundError
-from execution_operator.temporal.connections import Connections, Secret, Target, namespace_id, target
+from execution_operator.temporal.connections import Connections, namespace_id, obstacle
+from execution_operator.temporal.credential import Credential, Secret, Target, target
 from execution_operator.temporal.runs import TemporalRuns
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """The runs of one Organization, and for which one and which wording of it they are."""
+
+    uid: str
+    temporal: Temporal
+    where: Target
+    runs: TemporalRuns
+
+    def serves(self, organization: Organization) -> bool:
+        """Whether this is what the Organization means, and not a namesake or what it meant before."""
+        return (self.uid, self.temporal) == (organization.metadata.uid, organization.spec.temporal)
 
 
 class Pool:
@@ -20,19 +35,27 @@ class Pool:
 
     Args:
         default: The operator's own profile.
-        secrets: The Secrets of the operator's own namespace, as they are now.
+        secret: Gives a Secret of the operator's own namespace, as it is now; raises SecretError if there is none.
     """
 
-    def __init__(self, default: Target, secrets: Callable[[], Mapping[str, Secret]]) -> None:
+    def __init__(self, default: Target, secret: Callable[[str], Secret]) -> None:
         self._default = default
-        self._secrets = secrets
+        self._secret = secret
         self._connections = Connections()
-        self._targets: dict[str, Target] = {}
-        self._runs: dict[str, TemporalRuns] = {}
+        self._sought: dict[str, Target] = {}
+        self._seats: dict[str, _Seat] = {}
 
     def runs(self, grant: Grant) -> TemporalRuns:
-        """Return the runs that a grant gives access to."""
-        return self._runs[grant.organization.metadata.name]
+        """Return the runs that a grant gives access to.
+
+        Raises:
+            TemporalError: The Organization's Temporal has not been reached since the Organization changed.
+        """
+        organization = grant.organization
+        seat = self._seats.get(organization.metadata.name)
+        if seat is None or not seat.serves(organization):
+            raise TemporalError(f"the Temporal of organization {organization.metadata.name} is being looked for")
+        return seat.runs
 
     def unasked(self, organization: Organization) -> Probe:
         """Return what is known of the Organization's Temporal namespace before it was asked."""
@@ -43,29 +66,63 @@ class Pool:
     async def probe(self, organization: Organization) -> Probe:
         """Ask Temporal for the Organization's namespace. Never raises: what went wrong is the finding."""
         probe = replace(self.unasked(organization), asked=True)
+        name = organization.metadata.name
         try:
-            where = target(organization.spec.temporal, self._default, self._secrets())
+            where = self._sought[name] = target(organization.spec.temporal, self._default, self._secret)
+        except SecretError as error:
+            self.forget(name)
+            return replace(probe, fault=Reason.SECRET_INVALID, message=str(error))
+        try:
             service = await self._connections.service(where)
             identifier = await namespace_id(service, where.namespace)
-        except SecretError as error:
-            return replace(probe, fault=Reason.SECRET_INVALID, message=str(error))
-        except NamespaceNotFoundError as error:
-            return replace(probe, fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND, message=error.message)
-        except TemporalError as error:
-            fault = Reason.TEMPORAL_REFUSED if error.refused else Reason.TEMPORAL_UNAVAILABLE
-            return replace(probe, fault=fault, message=f"{probe.address}: {error.message}")
-        self._serve(organization.metadata.name, where, service)
+        except (SecretError, TemporalError) as error:
+            fault, message = await _finding(error, where)
+            if fault in (Reason.SECRET_INVALID, Reason.TEMPORAL_REFUSED):
+                self.forget(name)  # a credential that is not accepted any more is not used any more
+            return replace(probe, fault=fault, message=message)
+        self._serve(organization, where, service)
         return replace(probe, namespace_id=identifier)
 
     def forget(self, name: str) -> None:
         """Drop what was kept for an Organization, and connections that nobody uses any more."""
-        self._targets.pop(name, None)
-        self._runs.pop(name, None)
-        self._connections.retain(set(self._targets.values()))
+        self._sought.pop(name, None)
+        self._seats.pop(name, None)
+        self._retain()
 
-    def _serve(self, name: str, where: Target, service: WorkflowService) -> None:
-        if self._targets.get(name) == where:
-            return
-        self._targets[name] = where
-        self._runs[name] = TemporalRuns(service, where.namespace)
-        self._connections.retain(set(self._targets.values()))
+    def _serve(self, organization: Organization, where: Target, service: WorkflowService) -> None:
+        name = organization.metadata.name
+        old = self._seats.get(name)
+        if old is None or old.where != where or not old.serves(organization):
+            runs = TemporalRuns(service, where.namespace)
+            self._seats[name] = _Seat(organization.metadata.uid, organization.spec.temporal, where, runs)
+            self._retain()
+
+    def _retain(self) -> None:
+        """Keep the connections that are used, and those that are being tried."""
+        self._connections.retain({*self._sought.values(), *(seat.where for seat in self._seats.values())})
+
+
+async def _finding(error: SecretError | TemporalError, where: Target) -> tuple[Reason, str]:
+    """Return what a failed look means; where TLS may be why there was no answer, what TLS says."""
+    if where.credential.tls and isinstance(error, TemporalError) and not error.refused:
+        error = await obstacle(where) or error
+    message = _clean(str(error), where.credential)
+    match error:
+        case SecretError():
+            return Reason.SECRET_INVALID, message
+        case NamespaceNotFoundError():
+            return Reason.TEMPORAL_NAMESPACE_NOT_FOUND, message
+        case TemporalError(refused=True):
+            return Reason.TEMPORAL_REFUSED, f"{where.address}: {message}{_key_used(where.credential, message)}"
+        case TemporalError():
+            return Reason.TEMPORAL_UNAVAILABLE, f"{where.address}: {message}"
+
+
+def _clean(message: str, credential: Credential) -> str:
+    """Return the server's words without the key, which some servers repeat."""
+    return message.replace(credential.api_key, "…") if credential.api_key else message
+
+
+def _key_used(credential: Credential, message: str) -> str:
+    named = credential.api_key is None or credential.api_key_in in message
+    return "" if named else f" (with the API key in {credential.api_key_in})"

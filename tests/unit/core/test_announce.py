@@ -4,8 +4,8 @@ import pytest
 
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place
+from execution_operator.core.authorize import Denied, Failing, Place
+from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import REQUESTER_ANNOTATION
 from execution_operator.core.runs import Closing, Run, RunStatus
@@ -24,7 +24,7 @@ COMPLETED = Closed(RUN, Closing(RunStatus.COMPLETED, AT))
 def after(*findings: tuple[Finding, str | None], by: str | None = None) -> ExecutionStatus:
     status, stamp = ExecutionStatus(), {REQUESTER_ANNOTATION: by} if by else {}
     for finding, reason in findings:
-        place = None if finding is DENIED else Place("acme", "acme")
+        place = None if finding is DENIED else Place("acme", "uid-acme", "acme")
         status = render(execution(reason, status=status, annotations=stamp), finding, place, AT)
     return status
 

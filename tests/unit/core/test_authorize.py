@@ -24,8 +24,9 @@ def faulty(fault: Reason) -> Mapping:
     return index
 
 
-def recorded(*, by: str | None = None, temporal: str | None = None) -> Execution:
-    return execution("stop", status=ExecutionStatus(organization=by, temporal_namespace=temporal))
+def recorded(*, by: str | None = None, uid: str | None = None, temporal: str | None = None) -> Execution:
+    status = ExecutionStatus(organization=by, organization_uid=uid, temporal_namespace=temporal)
+    return execution("stop", status=status)
 
 
 UNMAPPED, CONFLICTED = mapping(ELSEWHERE), mapping(RIVAL, ACME)
@@ -41,6 +42,9 @@ CHAIN = [
     pytest.param(recorded(), CONFLICTED, Reason.NAMESPACE_CONFLICT, "listed by acme, rival", id="two claim it"),
     pytest.param(
         recorded(by="rival"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "recorded for organization rival", id="moved"
+    ),
+    pytest.param(
+        recorded(by="acme", uid="of-another"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "is another", id="namesake"
     ),
     pytest.param(recorded(), unprobed(), None, "", id="not asked yet"),
     pytest.param(recorded(), AWAY, Reason.TEMPORAL_UNAVAILABLE, "organization acme: because", id="away"),
@@ -60,6 +64,7 @@ ORDER = [
     pytest.param(recorded(by="rival"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="mismatch before readiness"),
     pytest.param(recorded(by="rival"), AWAY, Reason.ORGANIZATION_MISMATCH, id="mismatch before waiting"),
     pytest.param(recorded(by="rival"), unprobed(), Reason.ORGANIZATION_MISMATCH, id="mismatch before undecided"),
+    pytest.param(recorded(by="acme", uid="of-another"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="namesake too"),
     pytest.param(recorded(temporal="old"), REFUSED, Reason.ORGANIZATION_NOT_READY, id="readiness before the namespace"),
     pytest.param(recorded(temporal="old"), AWAY, Reason.TEMPORAL_UNAVAILABLE, id="waiting before the namespace"),
 ]
@@ -102,6 +107,7 @@ def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
         "_namespace_not_mapped",
         "_namespace_conflict",
         "_recorded_organization_differs",
+        "_organization_is_a_namesake",
         "_organization_not_ready",
         "_recorded_temporal_namespace_differs",
     ]

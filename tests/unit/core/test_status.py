@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Phase
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Place, Recorded
+from execution_operator.core.authorize import Denied, Failing, Place
+from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import REQUESTER_ANNOTATION
@@ -20,7 +20,7 @@ THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 CLOSE = "2026-01-01T12:00:00.123456789Z"
 DEADLINE = "2026-01-01T13:00:00Z"
 RUN = Run("wf", "r1", "r0", "2025-12-31T00:00:00.000000001Z")
-HERE = Place("acme", "production")
+HERE = Place("acme", "uid-acme", "production")
 NOWHERE = None
 
 
