@@ -47,7 +47,22 @@ class Records(Protocol):
         """Write the list of finalizers."""
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
-        """Tell it as an Event and in the log. Never fails."""
+        """Tell it in the log and as an Event. Telling it again changes nothing."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a pass is about.
+
+    Attributes:
+        execution: The newest known state.
+        gone: It has been deleted since: what it asked for is done without a record.
+        again: An earlier pass broke off, and may have recorded what it did not tell.
+    """
+
+    execution: Execution
+    gone: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)

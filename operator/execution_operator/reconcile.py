@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from execution_operator.api import DeletionPolicy, Execution
+from execution_operator.api import DeletionPolicy, ExecutionStatus
 from execution_operator.core.announce import announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
@@ -19,7 +19,7 @@ from execution_operator.core.requests import candidates, order
 from execution_operator.core.runs import Described, Run
 from execution_operator.core.state import closed, deleting, pinned, unanswered
 from execution_operator.core.status import render
-from execution_operator.ports import WOKEN, Records, Runs, Settlement
+from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate, vanished
 
 CONFLICTS = 10
@@ -60,32 +60,31 @@ class Reconciler:
         self.suspect = suspect
         self.now = now
 
-    async def reconcile(self, execution: Execution, gone: bool = False) -> Settlement:  # noqa: FBT001, FBT002
-        """Run passes until one goes through on an object that did not change under it.
-
-        Args:
-            execution: The newest known state.
-            gone: It has been deleted since: what it asked for is done without a record.
-        """
+    async def reconcile(self, work: Work) -> Settlement:
+        """Run passes until one goes through on an object that did not change under it."""
         for _ in range(CONFLICTS):
-            act = _Act(self, execution, gone=gone)
+            act = _Act(self, work)
             try:
                 return await act.settle()
             except Superseded:
-                try:
-                    execution = await self.records.read(execution)
-                except Gone:
-                    return await _Act(self, act.execution, gone=True).settle()
-        return Settlement(execution, failing=True)
+                work = await self._reread(act, work)
+        return Settlement(work.execution, failing=True)
+
+    async def _reread(self, act: "_Act", work: Work) -> Work:
+        try:
+            return replace(work, execution=await self.records.read(work.execution))
+        except Gone:
+            return replace(work, execution=act.execution, gone=True)
 
 
 class _Act:
-    """One pass over one Execution. `gone`: it was deleted, and what it asked for is done without a record."""
+    """One pass over one Execution."""
 
-    def __init__(self, world: Reconciler, execution: Execution, *, gone: bool = False) -> None:
+    def __init__(self, world: Reconciler, work: Work) -> None:
         self.world = world
-        self.execution = execution
-        self.gone = gone
+        self.execution = work.execution
+        self.gone = work.gone
+        self.again = work.again
         self.not_asked = False
 
     async def settle(self) -> Settlement:
@@ -213,7 +212,8 @@ class _Act:
         if self.gone:
             self.execution = self.execution.model_copy(update={"status": status})
         abandoned = finding.abandoned or () if isinstance(finding, Closed) else ()
-        for announcement in announcements(old, status, abandoned=abandoned):
+        told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings
+        for announcement in announcements(told, status, abandoned=abandoned):
             await self.world.records.announce(self.execution, announcement)
 
     async def _hold(self) -> None:

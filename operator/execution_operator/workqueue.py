@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.ports import WOKEN, Settlement
+from execution_operator.ports import WOKEN, Settlement, Work
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +28,14 @@ class _Entry:
         due: Whether that is a state that no pass has seen yet.
         reread: Whether it must be read again, and passed over again, whatever came in meanwhile.
         gone: Whether reading it showed that it is no longer there.
+        broken_off: Whether the last pass did not come to its end.
     """
 
     execution: Execution
     due: bool = True
     reread: bool = False
     gone: bool = False
+    broken_off: bool = False
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -47,14 +49,14 @@ class WorkQueue:
     """Executions by UID.
 
     Args:
-        reconcile: One pass over a state; told whether the object is gone.
+        reconcile: One pass over a state.
         read: Reads an object again; None where it is gone.
         slots: How many passes may be under way at once.
     """
 
     def __init__(
         self,
-        reconcile: Callable[[Execution, bool], Awaitable[Settlement]],
+        reconcile: Callable[[Work], Awaitable[Settlement]],
         read: Callable[[Execution], Awaitable[Execution | None]],
         slots: int = 100,
     ) -> None:
@@ -142,7 +144,10 @@ class WorkQueue:
     async def _pass(self, entry: _Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            settlement = await self._reconcile(await self._state(entry), entry.gone)
+            execution = await self._state(entry)
+            work, entry.broken_off = Work(execution, entry.gone, entry.broken_off), True
+            settlement = await self._reconcile(work)
+            entry.broken_off = False
         except RecordError as error:
             meta = entry.execution.metadata
             logger.warning("%s/%s: %s", meta.namespace, meta.name, error)

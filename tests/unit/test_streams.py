@@ -13,7 +13,7 @@ from execution_operator.core.findings import Closed, Finding, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
-from execution_operator.ports import Settlement
+from execution_operator.ports import Settlement, Work
 from execution_operator.streams import SWEEP, Streams
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution
@@ -57,7 +57,8 @@ class Scene:
     def names(self) -> list[str]:
         return [name for name, _ in self.done]
 
-    async def _reconcile(self, one: Execution, _gone: bool) -> Settlement:  # noqa: FBT001
+    async def _reconcile(self, work: Work) -> Settlement:
+        one = work.execution
         self.done.append((one.metadata.name, elapsed()))
         return self.answer(one)
 

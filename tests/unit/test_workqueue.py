@@ -10,7 +10,7 @@ import pytest
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.ports import WOKEN, Settlement
+from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.workqueue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue, version
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -55,7 +55,8 @@ class Desk:
     def versions(self) -> list[int]:
         return [one for one, _ in self.passes]
 
-    async def _reconcile(self, one: Execution, _gone: bool) -> Settlement:  # noqa: FBT001
+    async def _reconcile(self, work: Work) -> Settlement:
+        one = work.execution
         assert one.metadata.uid not in self.now, "two workers on one object"
         self.now.append(one.metadata.uid)
         self.most = max(self.most, len(self.now))

@@ -125,7 +125,7 @@ class Api:
             async for line in response.content:
                 yield json.loads(line)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ApiError(0, f"watch broken: {error!r}") from error
+            raise ApiError(0, f"watch broken: {_say(error)}") from error
         finally:
             response.close()
 
@@ -134,7 +134,7 @@ class Api:
             response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
             content: Json = await response.json()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ApiError(0, f"the API server does not answer: {error!r}") from error
+            raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
         return content
 
     async def _send(
@@ -157,11 +157,17 @@ class Api:
         try:
             answer = await self._client.call_api(*parameters, _request_timeout=limit)
         except (aiohttp.ClientError, TimeoutError, ApiException) as error:
-            raise ApiError(0, f"the API server does not answer: {error!r}") from error
+            raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
         response: aiohttp.ClientResponse = answer.response
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise ApiError(response.status, await _message(response))
         return response
+
+
+def _say(error: Exception) -> str:
+    """Return the error in a line, without the request that it may hold: that has the token in its headers."""
+    words = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return f"{type(error).__name__} {words}".strip().splitlines()[0][:200]
 
 
 async def _message(response: aiohttp.ClientResponse) -> str:

@@ -9,6 +9,7 @@ from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, O
 from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
 from execution_operator.core.patch import merge_patch
+from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import listing
@@ -31,6 +32,9 @@ NEVER_SEEN = ("status.phase=", "status.phase=pending")
 """Field selectors of the Executions whose workflow was not found yet."""
 
 CONFLICT, NOT_FOUND = 409, 404
+
+HOPELESS = (403, 404, 422)
+"""Answers to an Event that another try would get again: forbidden, a namespace that is going or gone, malformed."""
 
 
 class ExecutionRecords:
@@ -68,7 +72,7 @@ class ExecutionRecords:
             raise _translated(error) from error
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
-        """Tell it as an Event and in the log. Never fails."""
+        """Tell it in the log and as an Event. Telling it again changes nothing."""
         level = logging.WARNING if announcement.warning else logging.INFO
         meta, status = execution.metadata, execution.status
         fields = {
@@ -83,13 +87,15 @@ class ExecutionRecords:
         try:
             await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
         except ApiError as error:
+            if error.status not in (CONFLICT, *HOPELESS):
+                raise
             if error.status != CONFLICT:
                 logger.warning("event of %s/%s not written: %s", meta.namespace, meta.name, error)
 
     def _event(self, execution: Execution, announcement: Announcement) -> Json:
         """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
         meta, now = execution.metadata, _now()
-        told = f"{meta.uid} {meta.generation} {announcement.reason} {execution.status.run_id}"
+        told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return {
             "apiVersion": "v1",
@@ -139,6 +145,11 @@ class OrganizationRecords:
             await self._api.merge(f"{collection('organizations')}/{meta.name}/status", body)
         except ApiError as error:
             raise _translated(error) from error
+
+
+def _request(execution: Execution) -> str:
+    """Return what tells one request of an Execution from the next: nothing more, once it is answered."""
+    return "answered" if answered(execution.status) else str(execution.metadata.generation)
 
 
 def _path(execution: Execution) -> str:

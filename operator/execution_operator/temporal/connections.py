@@ -75,8 +75,17 @@ async def namespace_id(service: WorkflowService, namespace: str) -> str:
 
 
 async def _connected(target: Target) -> WorkflowService:
+    """Return a client that is connected.
+
+    The SDK's client and its services hold each other. Without that, a connection closes as soon as nobody uses it,
+    and not whenever the garbage collector comes by.
+    """
     async with asyncio.timeout(DEADLINE):
-        return (await ServiceClient.connect(_config(target))).workflow_service
+        client = await ServiceClient.connect(_config(target))
+    service = client.workflow_service
+    for name in [name for name in vars(client) if name.endswith("_service")]:
+        delattr(client, name)
+    return service
 
 
 def _config(target: Target) -> ConnectConfig:
