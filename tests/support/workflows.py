@@ -119,9 +119,9 @@ class Samples(Server):
         self._thread.join()
         self._loop.close()
 
-    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def do(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
         """Run a coroutine in the thread, and return its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
 
     def begin(
         self, kind: type, workflow_id: str, organization: str | None = "acme", **options: Any

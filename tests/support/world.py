@@ -20,20 +20,26 @@ class World(Server):
     """The servers, the operator under its ServiceAccount's token, and short words for what users do with kubectl.
 
     Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one
-    organization's alone.
+    organization's alone; the worker is in the one that is named.
     """
 
     def __init__(
-        self, *, ui: bool = False, durable: bool = False, dynamic_config: Mapping[str, object] | None = None
+        self,
+        *,
+        ui: bool = False,
+        durable: bool = False,
+        dynamic_config: Mapping[str, object] | None = None,
+        temporal_namespace: str = "shared",
     ) -> None:
         self.control_plane = ControlPlane()
         self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
+        self._temporal_namespace = temporal_namespace
 
     def start(self) -> None:
         """Start the servers, install what deploy/ ships, and take up work."""
         start_all(self.control_plane, self.temporal)
         install(self.control_plane)
-        self.samples = Samples(self.temporal.address, "shared")
+        self.samples = Samples(self.temporal.address, self._temporal_namespace)
         self.operator = Operator(self.control_plane, self.temporal.address)
         start_all(self.samples, self.operator)
 
