@@ -7,6 +7,7 @@ Here that ends nothing else, and kopf is started again.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,16 +60,19 @@ class Requests:
             try:
                 if await self._served():
                     await asyncio.to_thread(asyncio.run, self._serve())
+                    logger.warning("the stream of requests ended; it begins again")
+                else:
+                    logger.warning("the API server does not serve Executions: are the CRDs installed?")
             except Exception:
-                logger.exception("the stream of requests broke")
+                logger.exception("the stream of requests broke; it begins again")
             if not self._stopped:
-                logger.warning("there is no stream of requests; it begins again")
                 await asyncio.sleep(PAUSE)
 
     def stop(self) -> None:
         """Have kopf end."""
         self._stopped = True
-        self._end()
+        with suppress(RuntimeError):  # its loop has just ended by itself
+            self._end()
 
     async def _serve(self) -> None:
         """Run kopf in this thread's loop. Its flag is the loop's too: one of threads would hold up the loop's end."""
@@ -79,6 +83,8 @@ class Requests:
         kopf.on.login(registry=registry)(self._on_login)
         kopf.on.event(GROUP, VERSION, "executions", registry=registry)(self._on_event)
         try:
+            if self._stopped:
+                return
             await kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=stop)
         finally:
             self._end = lambda: None

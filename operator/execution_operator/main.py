@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from execution_operator import __version__
@@ -18,7 +19,7 @@ from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
-from execution_operator.kube.parse import parse
+from execution_operator.kube.parse import behind, parse
 from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Watch
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 DRAIN = 5.0
 """Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
+
+TRICKLE = 0.2
+"""Seconds between two pages of the finished Executions, of which hardly any has something to do."""
 
 SDK_REST = 0.3
 """Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
@@ -60,10 +64,10 @@ class Operator:
         parts = [self._start(self.secrets.run())]
         await self.secrets.synced()
         parts.append(self._start(self._organization_watch().run()))
-        await self._until_synced(stop)
+        await self._until_synced(stop, *parts)
         if not stop.is_set():
             logger.info("organizations are known; taking up requests")
-            watches = self._watch(OPEN, backlog=True), self._watch(CLOSED, backlog=False)
+            watches = self._open_watch(), self._closed_watch()
             parts += [self._start(part.run()) for part in (self.streams, self.requests, *watches)]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
@@ -71,10 +75,10 @@ class Operator:
         for part in done - {stopped}:
             part.result()
 
-    async def _until_synced(self, stop: asyncio.Event) -> None:
+    async def _until_synced(self, stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
         """Wait for the Organizations: before they are known, nothing is decided."""
         waits = [self._start(self.organizations.synced()), self._start(stop.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*waits, *parts], return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
 
@@ -82,10 +86,10 @@ class Operator:
         """Take nothing more up, finish what is under way, let go of everything."""
         self.requests.stop()
         self.organizations.stop()
-        await self.queue.drain(DRAIN)
         for part in parts:
             part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+        await self.queue.drain(DRAIN)
+        await asyncio.wait(parts, timeout=1)
         await self.api.close()
         await asyncio.sleep(SDK_REST)
 
@@ -101,19 +105,30 @@ class Operator:
 
     def _organization_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            if change.deleted:
+            organization = None if change.deleted else parse(Organization, change.object)
+            if organization is None:  # one that can't be read grants nothing
                 self.organizations.drop(change.object["metadata"]["name"])
-            elif organization := parse(Organization, change.object):
+            else:
                 self.organizations.put(organization)
 
         return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
 
-    def _watch(self, selector: str, *, backlog: bool) -> Watch:
+    def _open_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            if not change.deleted and (execution := parse(Execution, change.object)):
+            if change.deleted and not self.queue.knows(change.object["metadata"]["uid"]):
+                return
+            if execution := parse(Execution, change.object):
+                take = self.streams.deleted if change.deleted else self.streams.changed
+                take(execution)
+
+        return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
+
+    def _closed_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            if not change.deleted and behind(change.object) and (execution := parse(Execution, change.object)):
                 self.streams.changed(execution)
 
-        return Watch(self.api, collection("executions"), changed, backlog=backlog, fieldSelector=selector)
+        return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=CLOSED)
 
     async def _waiting(self) -> AsyncIterator[Execution]:
         for selector in (UNANSWERED, *NEVER_SEEN):
@@ -132,10 +147,11 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
         fields = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "ids", {}),
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)

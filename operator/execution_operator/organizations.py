@@ -25,6 +25,10 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between the looks at one that does not, jittered; the last one for all further."""
 
 
+FLOOR = 0.1
+"""Seconds at least between two looks, whoever calls for them."""
+
+
 class Records(Protocol):
     """The Organizations in the API server."""
 
@@ -146,7 +150,8 @@ class Organizations:
         task.add_done_callback(self._background.discard)
 
     async def _write(self, name: str) -> None:
-        if (organization := self._mapping.get(name)) is None:
+        organization = self._mapping.get(name)
+        if organization is None or self._mapping.readiness(organization) is None:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
@@ -196,12 +201,13 @@ class _Prober:
             return False
 
     async def _rest(self, failures: int) -> None:
-        """Pause; a call to look now cuts it short, but never below the first pause of a failing one."""
+        """Pause; a call to look now cuts it short, but not below the floor."""
+        floor, clock = (PAUSES[0] / 2 if failures else FLOOR), asyncio.get_running_loop().time
         pause = PAUSES[min(failures, len(PAUSES)) - 1] * random.uniform(0.5, 1.0) if failures else STEADY  # noqa: S311
+        earliest = clock() + floor
         try:
             async with asyncio.timeout(pause):
                 await self._now.wait()
         except TimeoutError:
             return
-        if failures:
-            await asyncio.sleep(PAUSES[0] / 2)
+        await asyncio.sleep(earliest - clock())

@@ -24,7 +24,7 @@ async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
             case Unclosed.OPEN:
                 return Open(run)
             case Unclosed.MISSING:
-                return vanished(run)
+                return await vanished(runs, run)
             case Closing(successor="") as closing:
                 return Closed(run, closing)
             case Closing(successor=successor):
@@ -43,8 +43,10 @@ async def terminate(
         found = await _strike(runs, run, order, chain=miss == CHASES)
         if not isinstance(found, Open):
             return await _with_children(runs, found, order)
+        if found.run == run:
+            break
         run = found.run
-    return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after {CHASES + 1} terminations")
+    return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after its termination")
 
 
 async def _strike(runs: Runs, run: Run, order: Order, *, chain: bool) -> Open | Closed | NotFound:
@@ -75,6 +77,13 @@ async def _with_children(runs: Runs, found: Closed | NotFound, order: Order) -> 
     return replace(found, abandoned=described.abandoned) if described else found
 
 
-def vanished(run: Run) -> NotFound:
-    """Say that Temporal knows a run no more that it knew once."""
-    return NotFound(f"Temporal no longer knows run {run.run_id} of workflow {run.workflow_id}: deleted or expired")
+async def vanished(runs: Runs, run: Run) -> NotFound:
+    """Say that Temporal knows a run no more that it knew once, and whether something of its chain still runs."""
+    gone = f"Temporal no longer knows run {run.run_id} of workflow {run.workflow_id}: deleted or expired"
+    now = await runs.describe(run.workflow_id, "")
+    if now is None or not now.status.open or now.run.first_run_id != run.first_run_id:
+        return NotFound(gone)
+    heir = now.run.run_id
+    return NotFound(
+        f"{gone}. Run {heir} of its chain is open, but what lies between can't be read: name that run", heir
+    )

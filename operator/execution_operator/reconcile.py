@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import DeletionPolicy, ExecutionStatus
-from execution_operator.core.announce import announcements
+from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
@@ -85,16 +85,20 @@ class _Act:
         self.execution = work.execution
         self.gone = work.gone
         self.again = work.again
-        self.not_asked = False
+        self.untold: list[Announcement] = []
 
     async def settle(self) -> Settlement:
         """Observe, decide, act, observe, record."""
+        if self.gone and self.execution.spec.terminate is None:
+            return Settlement(self.execution)  # a deletion that was let go is withdrawn
         await self._hold()
         finding, place = await self._find()
         if isinstance(finding, Undecided):
             return Settlement(self.execution, after=UNDECIDED_LOOK)
         await self._release(finding)
         await self._record(finding, place)
+        for announcement in self.untold:
+            await self.world.records.announce(self.execution, announcement)
         return self._settlement(finding)
 
     async def _find(self) -> tuple[Finding | Undecided, Place | None]:
@@ -102,8 +106,7 @@ class _Act:
             return Recorded(), None
         grant = authorize(self.execution, self.world.mapping)
         if not isinstance(grant, Grant):
-            self.not_asked = True  # Temporal was not: the Organization is looked after by others
-            return grant, None
+            return self._waiting(grant), None
         try:
             return await self._pursue(grant, self.world.runs(grant)), grant.place
         except TemporalError as error:
@@ -166,7 +169,7 @@ class _Act:
         """Observe only."""
         described = seen if isinstance(seen, Described) else await runs.describe(seen.workflow_id, seen.run_id)
         if described is None:
-            return vanished(seen.run if isinstance(seen, Described) else seen)
+            return await vanished(runs, seen.run if isinstance(seen, Described) else seen)
         if described.status.open:
             run = pinned(self.execution.status) or described.run
             return Open(run, paused=described.paused)
@@ -213,8 +216,8 @@ class _Act:
             self.execution = self.execution.model_copy(update={"status": status})
         abandoned = finding.abandoned or () if isinstance(finding, Closed) else ()
         told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings
-        for announcement in announcements(told, status, abandoned=abandoned):
-            await self.world.records.announce(self.execution, announcement)
+        self.untold += announcements(told, status, abandoned=abandoned)
+        self.again = False
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""
@@ -228,7 +231,9 @@ class _Act:
         meta = self.execution.metadata
         orphan = self.execution.spec.deletion_policy is DeletionPolicy.ORPHAN
         ended = isinstance(finding, Closed | Recorded)
-        nothing = isinstance(finding, NotFound) or (isinstance(finding, Denied) and not pinned(self.execution.status))
+        nothing = (isinstance(finding, NotFound) and not finding.heir) or (
+            isinstance(finding, Denied) and not pinned(self.execution.status)
+        )
         if FINALIZER in meta.finalizers and (orphan or ended or (deleting(self.execution) and nothing)):
             await self._write_finalizers([name for name in meta.finalizers if name != FINALIZER])
 
@@ -247,12 +252,18 @@ class _Act:
         taken = (terminate.grace_period_seconds if terminate else 0) - left
         return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
 
+    def _waiting(self, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
+        """Say of a deletion that it waits, and how not to."""
+        if isinstance(decision, Denied) and deleting(self.execution) and pinned(self.execution.status):
+            return replace(decision, message=f"{decision.message}; the deletion waits, unless deletionPolicy is Orphan")
+        return decision
+
     def _settlement(self, finding: Finding) -> Settlement:
         match finding:
-            case Failing() if self.not_asked:
+            case Denied() if not self.gone:
                 return Settlement(self.execution, after=WOKEN)
-            case Denied() if deleting(self.execution):
-                return Settlement(self.execution, after=WOKEN)  # no sweep selects it: it has no request in its spec
+            case Failing(asked=False):
+                return Settlement(self.execution, after=WOKEN)
             case Failing():
                 return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):

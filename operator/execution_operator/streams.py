@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import deleting, parked, unanswered, wants_attention
+from execution_operator.core.state import sought, unanswered, wants_attention
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 SWEEP = 60.0
 """Seconds between two sweeps, jittered: they catch what a watch missed, and look again for what was not found."""
 
-RETRY = 0.2
-"""Seconds after a sweep that failed, and at least between two sweeps."""
+GAP, LONGEST_GAP = 0.2, 10.0
+"""Seconds at least between two sweeps, and at most after one that failed."""
 
 
 class Streams:
@@ -34,19 +34,22 @@ class Streams:
         self._wake = asyncio.Event()
 
     def requested(self, execution: Execution) -> None:
-        """Take in an unanswered request. One that already waits for a human is left to a sweep or a wake-up."""
-        if not parked(execution):
+        """Take in an unanswered request. One that was not found is left to a sweep."""
+        if not sought(execution):
             self._queue.add(execution)
 
     def left(self, execution: Execution) -> None:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
-        self._queue.refresh(execution)
+        self._queue.leave(execution)
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
-        left_alone = _asked(execution) or (parked(execution) and not deleting(execution))
-        if wants_attention(execution) and not left_alone:
+        if wants_attention(execution) and not sought(execution) and not _asked(execution):
             self._queue.add(execution)
+
+    def deleted(self, execution: Execution) -> None:
+        """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
+        self._queue.delete(execution)
 
     def wake(self, namespaces: set[str]) -> None:
         """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
@@ -55,18 +58,23 @@ class Streams:
 
     async def run(self) -> None:
         """Sweep at intervals, and whenever woken, until cancelled."""
+        failures = 0
         while True:
             namespaces, self._woken = self._woken, set()
             self._wake.clear()
             try:
                 await self._sweep(namespaces)
+                failures = 0
+                await self._pause()
             except RecordError as error:
-                self.wake(namespaces)
+                self._woken |= namespaces
+                failures += 1
                 logger.warning("sweep: %s", error)
-            await self._pause()
+                await asyncio.sleep(min(GAP * 2**failures, LONGEST_GAP))
 
     async def _sweep(self, woken: set[str]) -> None:
         """Add all that waits. What is known and unchanged is worked on only where it was woken."""
+        self._queue.wake_busy(woken)
         async for execution in self._select():
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
@@ -75,7 +83,7 @@ class Streams:
         self._queue.wake_idle(woken)
 
     async def _pause(self) -> None:
-        await asyncio.sleep(RETRY)
+        await asyncio.sleep(GAP)
         try:
             async with asyncio.timeout(SWEEP * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
                 await self._wake.wait()

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
@@ -19,30 +20,52 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 """Seconds before the first retry and at most; doubled each time, jittered."""
 
 
+LANE = 25
+"""Passes of one namespace that may be under way at once, so that none keeps the others waiting."""
+
+
 @dataclass
 class _Entry:
     """An object with work to do.
 
     Attributes:
         execution: Its newest known state.
-        due: Whether that is a state that no pass has seen yet.
-        reread: Whether it must be read again, and passed over again, whatever came in meanwhile.
+        seen: The version that the last pass ended with; less than the state's means that there is work.
+        left: The version at which it left a selection: more than `seen` means that its state is unknown.
+        forced: Whether it must be read again and passed over again, whatever came in meanwhile.
         gone: Whether reading it showed that it is no longer there.
         broken_off: Whether the last pass did not come to its end.
     """
 
     execution: Execution
-    due: bool = True
-    reread: bool = False
+    seen: int = -1
+    left: int = -1
+    forced: bool = False
     gone: bool = False
     broken_off: bool = False
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
 
+    @property
+    def unknown(self) -> bool:
+        """Whether the state must be read again."""
+        return self.forced or self.left > self.seen
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something that no pass has seen."""
+        return self.unknown or version(self.execution) > self.seen
+
     def renew(self, execution: Execution) -> None:
         """Take in a state, and forget that earlier ones failed."""
-        self.execution, self.due, self.failures = execution, True, 0
+        self.execution, self.seen, self.failures = execution, min(self.seen, version(execution) - 1), 0
+
+    def passed(self, settlement: Settlement) -> None:
+        """Take in what a pass ended with. What came in meanwhile and is no newer was the echo of its own writes."""
+        self.broken_off, self.seen = False, version(settlement.execution)
+        if self.seen >= version(self.execution):
+            self.execution = settlement.execution
 
 
 class WorkQueue:
@@ -63,29 +86,39 @@ class WorkQueue:
         self._reconcile = reconcile
         self._read = read
         self._slots = asyncio.Semaphore(slots)
+        self._lanes: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._entries: dict[str, _Entry] = {}
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def knows(self, uid: str) -> bool:
+        """Tell whether there is work to do on an object."""
+        return uid in self._entries
 
     def add(self, execution: Execution) -> None:
         """Take a state in, unless it is known already and being worked on, or waits for its time."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            entry = self._entries[execution.metadata.uid] = _Entry(execution)
-        elif version(execution) > version(entry.execution):
-            entry.renew(execution)
-        elif entry.task is not None or entry.timer is not None:
-            return
-        else:
-            entry.due = True
-        self._start(entry)
-
-    def refresh(self, execution: Execution) -> None:
-        """Have an object that is being worked on, or waits, read again and worked on now."""
-        if entry := self._entries.get(execution.metadata.uid):
-            entry.reread = True
+            if not self._closed:
+                self._start(self._entries.setdefault(execution.metadata.uid, _Entry(execution)))
+        elif version(execution) > version(entry.execution) or (entry.task is None and entry.timer is None):
+            entry.renew(execution if version(execution) >= version(entry.execution) else entry.execution)
             self._start(entry)
+
+    def leave(self, execution: Execution) -> None:
+        """Have an object that has left a selection read again and worked on now, if it is being worked on or waits."""
+        if entry := self._entries.get(execution.metadata.uid):
+            entry.left = max(entry.left, version(execution))
+            self._start(entry)
+
+    def delete(self, execution: Execution) -> None:
+        """Take in the last state of an object that was deleted or has closed, if it is being worked on or waits."""
+        entry = self._entries.get(execution.metadata.uid)
+        if entry is not None and version(execution) > version(entry.execution):
+            entry.renew(execution)
+        self.leave(execution)
 
     def wake(self, execution: Execution) -> None:
         """Work on the object now, known or not: something that it depends on has changed."""
@@ -96,21 +129,27 @@ class WorkQueue:
             entry.renew(execution)
             self._start(entry)
         else:
-            self.refresh(execution)
+            self._force(entry)
+
+    def wake_busy(self, namespaces: set[str]) -> None:
+        """Have passes that are under way in these namespaces followed by another: they may have decided on what was."""
+        for entry in self._entries.values():
+            if entry.execution.metadata.namespace in namespaces and entry.task is not None:
+                self._force(entry)
 
     def wake_idle(self, namespaces: set[str]) -> None:
-        """Read again and work on what waits in these namespaces without a time of its own."""
+        """Read again and work on all that waits in these namespaces."""
         for entry in self._entries.values():
-            if entry.execution.metadata.namespace in namespaces and entry.task is None and entry.timer is None:
-                self.refresh(entry.execution)
+            if entry.execution.metadata.namespace in namespaces and entry.task is None:
+                self._force(entry)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more up, let passes under way finish within the time, and cancel the rest."""
+        self._closed = True
         tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
         for entry in self._entries.values():
             if entry.timer is not None:
                 entry.timer.cancel()
-            entry.due = entry.reread = False
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -118,62 +157,65 @@ class WorkQueue:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
+    def _force(self, entry: _Entry) -> None:
+        entry.forced = True
+        self._start(entry)
+
     def _start(self, entry: _Entry) -> None:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
-        if entry.task is None:
+        if entry.task is None and not self._closed:
             entry.task = asyncio.create_task(self._work(entry))
 
     async def _work(self, entry: _Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
         pause: float | None = None
-        async with self._slots:
-            while entry.due or entry.reread:
+        lane = self._lanes.setdefault(entry.execution.metadata.namespace, asyncio.Semaphore(LANE))
+        async with lane, self._slots:
+            while entry.due and not self._closed:
                 pause = await self._pass(entry)
         entry.task = None
         if pause is None:
             del self._entries[entry.execution.metadata.uid]
-        elif pause is not WOKEN:
+        elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
     def _again(self, entry: _Entry) -> None:
         entry.timer = None
-        self.refresh(entry.execution)
+        self._force(entry)
 
     async def _pass(self, entry: _Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            execution = await self._state(entry)
-            work, entry.broken_off = Work(execution, entry.gone, entry.broken_off), True
+            await self._reread(entry)
+            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
             settlement = await self._reconcile(work)
-            entry.broken_off = False
         except RecordError as error:
             meta = entry.execution.metadata
-            logger.warning("%s/%s: %s", meta.namespace, meta.name, error)
+            logger.warning("%s/%s: %s; trying again", meta.namespace, meta.name, error)
             return self._backoff(entry)
         except Exception:
             meta = entry.execution.metadata
             logger.exception("a pass over %s/%s failed", meta.namespace, meta.name)
             return self._backoff(entry)
-        if version(settlement.execution) >= version(entry.execution):
-            entry.execution = settlement.execution
-            entry.due = False  # what came in meanwhile was the echo of our own writes
+        entry.passed(settlement)
         if settlement.failing:
             return self._backoff(entry)
         entry.failures = 0
         return settlement.after
 
-    async def _state(self, entry: _Entry) -> Execution:
-        """Return the state to work on, read again where that was asked for."""
-        entry.due = False
-        if entry.reread:
-            entry.reread = False
-            now = await self._read(entry.execution)
-            entry.gone = now is None
-            if now is not None and version(now) >= version(entry.execution):
-                entry.execution = now
-        return entry.execution
+    async def _reread(self, entry: _Entry) -> None:
+        """Read the object again, where what is known of it may not be so any more."""
+        if not entry.unknown:
+            entry.seen = version(entry.execution)
+            return
+        entry.forced, entry.left = False, -1
+        now = await self._read(entry.execution)
+        entry.gone = now is None
+        if now is not None and version(now) >= version(entry.execution):
+            entry.execution = now
+        entry.seen = version(entry.execution)
 
     def _backoff(self, entry: _Entry) -> float:
         pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)

@@ -387,6 +387,33 @@ class TestProcess:
         after = _versions(world)
         assert {name: after[name] for name in before} == before
 
+    def test_a_finished_execution_edited_while_it_is_down_is_observed(self, world: World, name: str) -> None:
+        world.samples.begin(Agent, name)
+        observed(world, name)
+        world.terminate(name, "done")
+        world.until(name, Terminated="True/Terminated")
+        world.operator.kill()
+        world.withdraw(name)
+        world.operator.start()
+        world.until(name, Terminated="True/Terminated", Finished="True/Terminated")
+
+    def test_a_denied_deletion_goes_on_when_its_organization_is_back(self, world: World, name: str) -> None:
+        tenant, namespace = f"back-{name[-6:]}", f"back-{name[-6:]}"
+        world.organization(tenant, namespace)
+        world.samples.begin(Agent, name, organization=tenant)
+        world.apply("Execution", name, {"executionId": name, "deletionPolicy": "Terminate"}, namespace)
+        world.until(name, namespace, Finished="False/Open")
+        world.apply("Organization", tenant, _spec_of("elsewhere"))
+        world.control_plane.kubectl("delete", "execution", name, f"--namespace={namespace}", "--wait=false")
+        execution = world.until(name, namespace, Authorized="False/NamespaceNotMapped")
+        assert "the deletion waits" in _message(execution, "Authorized")
+        world.operator.end()
+        world.operator.start()
+        world.apply("Organization", tenant, _spec_of(namespace))
+        wait_for(lambda: world.samples.status(name) == "TERMINATED", "the workflow to end")
+        waiting = ("wait", f"execution/{name}", f"--namespace={namespace}", "--for=delete", "--timeout=10s")
+        world.control_plane.kubectl(*waiting, check=False)
+
     def test_requests_made_while_it_is_down_are_answered(self, world: World, name: str) -> None:
         world.samples.begin(Agent, name)
         observed(world, name)
@@ -394,6 +421,14 @@ class TestProcess:
         world.terminate(name, "while you were away")
         world.operator.start()
         world.until(name, Terminated="True/Terminated")
+
+
+def _spec_of(namespace: str) -> dict[str, object]:
+    return {
+        "namespaces": [namespace],
+        "temporal": {"namespace": "shared"},
+        "ownership": {"searchAttribute": "OrganizationId"},
+    }
 
 
 def _versions(world: World) -> dict[str, str]:

@@ -11,7 +11,7 @@ from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.errors import Gone, RecordError, Superseded
 from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
-from execution_operator.organizations import PAUSES, STEADY, Organizations
+from execution_operator.organizations import FLOOR, PAUSES, STEADY, Organizations
 from tests.support.builders import organization, probe
 from tests.support.clock import elapsed, run
 
@@ -264,7 +264,7 @@ def test_one_look_at_a_time() -> None:
             await idle()
         assert len(at.probes) == 1
         at.gate.set()
-        await idle()
+        await asyncio.sleep(FLOOR * 1.5)
         assert len(at.probes) == 2
 
     scene(test)
@@ -303,7 +303,7 @@ def test_a_look_that_was_overtaken_by_a_change_counts_for_nothing() -> None:
         await idle()
         at.organizations.put(organization(temporal="new", generation=2))
         at.gate.set()
-        await idle()
+        await asyncio.sleep(FLOOR * 1.5)
         seen = at.mapping.probe("acme")
         assert seen is not None
         assert (seen.namespace, len(at.probes)) == ("new", 2)

@@ -9,7 +9,7 @@ import pytest
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorize import Denied, Place
 from execution_operator.core.errors import RecordError
-from execution_operator.core.findings import Closed, Finding, Open
+from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
@@ -28,8 +28,8 @@ def after(finding: Finding, reason: str | None) -> ExecutionStatus:
 
 SEEN, ASKED = after(Open(RUN), None), after(Open(RUN), "stop")
 DONE = after(Closed(RUN, Closing(RunStatus.TERMINATED, AT, execution_uid="uid-1")), "stop")
-PARKED = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), "stop")
-PARKED_IDLE = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), None)
+DENIED = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), "stop")
+SOUGHT, SOUGHT_IDLE = after(NotFound("none"), "stop"), after(NotFound("none"), None)
 
 
 @dataclass
@@ -87,15 +87,16 @@ def scene(test: Callable[[Scene], Awaitable[None]], *, sweeping: bool = False) -
 REQUESTED = [
     pytest.param(execution("stop"), True, id="new"),
     pytest.param(execution("stop", status=ASKED), True, id="broken off"),
-    pytest.param(execution("stop", status=PARKED), False, id="waits for a human"),
-    pytest.param(execution("stop", status=PARKED, generation=2), True, id="waited for a human, and was changed"),
+    pytest.param(execution("stop", status=DENIED), True, id="denied: it waits in the queue"),
+    pytest.param(execution("stop", status=SOUGHT), False, id="not found: waits for a sweep"),
+    pytest.param(execution("stop", status=SOUGHT, generation=2), True, id="not found, and was changed"),
 ]
 
 OPENED = [
     pytest.param(execution(), True, id="new"),
     pytest.param(execution(status=SEEN), False, id="known"),
     pytest.param(execution(status=SEEN, generation=2), True, id="changed"),
-    pytest.param(execution(status=PARKED_IDLE), False, id="waits for a human"),
+    pytest.param(execution(status=SOUGHT_IDLE), False, id="not found: waits for a sweep"),
     pytest.param(execution(status=ASKED, generation=2), True, id="withdrawn"),
     pytest.param(execution("stop"), False, id="asked: comes by the other stream"),
     pytest.param(execution("stop", status=DONE, generation=2), True, id="answered"),
@@ -106,7 +107,7 @@ OPENED = [
 
 
 @pytest.mark.parametrize(("one", "taken"), REQUESTED)
-def test_requests_are_taken_in_unless_they_wait_for_a_human(one: Execution, *, taken: bool) -> None:
+def test_requests_are_taken_in_unless_they_wait_for_a_sweep(one: Execution, *, taken: bool) -> None:
     async def test(at: Scene) -> None:
         at.streams.requested(one)
         await asyncio.sleep(0.1)
@@ -131,7 +132,7 @@ def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
         at.streams.left(execution(uid="other", name="other"))
         at.streams.requested(execution("stop"))
         await asyncio.sleep(0)
-        at.streams.left(execution("stop"))
+        at.streams.left(execution("stop", version=2))
         await asyncio.sleep(0.05)
         assert at.names == ["run", "run"]
 
@@ -149,9 +150,9 @@ def test_a_sweep_comes_at_once_and_then_at_intervals() -> None:
     scene(test, sweeping=True)
 
 
-def test_a_sweep_finds_what_the_streams_missed_even_if_it_is_parked() -> None:
+def test_a_sweep_finds_what_the_streams_missed_even_if_it_was_not_found() -> None:
     async def test(at: Scene) -> None:
-        at.waiting = [execution("stop", status=PARKED)]
+        at.waiting = [execution("stop", status=SOUGHT)]
         await asyncio.sleep(1)
         assert at.names == ["run"]
 

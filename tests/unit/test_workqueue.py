@@ -308,38 +308,24 @@ def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
     desk(test, answer=lambda one: Settlement(one, after=WOKEN))
 
 
-def test_waking_the_idle_leaves_those_alone_that_have_a_time() -> None:
+def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
     async def test(at: Desk) -> None:
         at.queue.add(execution())
         await idle()
         at.queue.wake_idle({"team-a"})
         await idle()
-        assert len(at.passes) == 1
+        assert (len(at.passes), elapsed()) == (2, 0.0)
 
     desk(test, answer=failing)
 
 
-# --- refresh and wake
-
-
-def test_a_refresh_reads_again_and_cuts_a_wait_short() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = execution(version=9)
-        at.queue.add(execution())
-        await idle()
-        at.queue.refresh(execution())
-        await idle()
-        assert (at.versions, elapsed()) == ([1, 9], 0.0)
-
-    desk(test, answer=failing)
-
-
-def test_a_refresh_during_a_pass_is_one_more_pass() -> None:
+def test_waking_the_busy_is_one_more_pass_for_each() -> None:
     async def test(at: Desk) -> None:
         at.gate.clear()
         at.queue.add(execution())
         await idle()
-        at.queue.refresh(execution())
+        at.queue.wake_busy({"team-b"})
+        at.queue.wake_busy({"team-a"})
         at.gate.set()
         await idle()
         assert (len(at.passes), at.reads) == (2, 1)
@@ -347,9 +333,62 @@ def test_a_refresh_during_a_pass_is_one_more_pass() -> None:
     desk(test)
 
 
-def test_a_refresh_of_what_is_not_being_worked_on_is_nothing() -> None:
+# --- leave, delete and wake
+
+
+def test_leaving_reads_again_and_cuts_a_wait_short() -> None:
     async def test(at: Desk) -> None:
-        at.queue.refresh(execution())
+        at.stored = execution(version=9)
+        at.queue.add(execution())
+        await idle()
+        at.queue.leave(execution(version=2))
+        await idle()
+        assert (at.versions, elapsed()) == ([1, 9], 0.0)
+
+    desk(test, answer=failing)
+
+
+def test_leaving_during_a_pass_is_one_more_pass() -> None:
+    async def test(at: Desk) -> None:
+        at.gate.clear()
+        at.queue.add(execution())
+        await idle()
+        at.queue.leave(execution(version=2))
+        at.gate.set()
+        await idle()
+        assert (len(at.passes), at.reads) == (2, 1)
+
+    desk(test)
+
+
+def test_leaving_by_our_own_write_is_no_more_work() -> None:
+    async def test(at: Desk) -> None:
+        at.gate.clear()
+        at.queue.add(execution())
+        await idle()
+        at.queue.leave(execution(version=2))
+        at.gate.set()
+        await idle()
+        assert (len(at.passes), at.reads, len(at.queue)) == (1, 0, 0)
+
+    desk(test, answer=lambda _: Settlement(execution(version=2)))
+
+
+def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
+    async def test(at: Desk) -> None:
+        at.queue.add(execution("stop", version=1))
+        await idle()
+        at.queue.delete(execution(None, version=2))
+        await idle()
+        assert (at.versions, at.reads) == ([1, 2], 1)
+
+    desk(test, answer=failing)
+
+
+def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
+    async def test(at: Desk) -> None:
+        at.queue.leave(execution())
+        at.queue.delete(execution())
         await idle()
         assert (at.passes, len(at.queue)) == ([], 0)
 
@@ -391,12 +430,12 @@ def test_waking_with_an_old_state_wakes_all_the_same() -> None:
     desk(test, answer=failing)
 
 
-def test_the_echo_of_an_own_write_does_not_undo_a_refresh() -> None:
+def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
     async def test(at: Desk) -> None:
         at.gate.clear()
         at.queue.add(execution(version=1))
         await idle()
-        at.queue.refresh(execution(version=1))
+        at.queue.leave(execution(version=3))
         at.queue.add(execution(version=2))
         at.gate.set()
         await idle()

@@ -77,10 +77,9 @@ class ExecutionSpec(Schema):
     )
     run_id: str | None = Field(
         default=None,
-        description="The Temporal run ID: this run and no other. Unset means the run that is current when the "
-        "Execution is first seen. Immutable.",
-        min_length=1,
-        max_length=255,
+        description="The Temporal run ID, a UUID: this run and what it continues as, and no other. Unset means the "
+        "run that is current when the Execution is first seen. Immutable.",
+        pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         json_schema_extra=rules(rule("self == oldSelf", "runId is immutable: create another Execution instead")),
     )
     terminate: Terminate | None = Field(

@@ -58,7 +58,10 @@ class Temporal(Schema):
         min_length=1,
         max_length=255,
     )
-    tls: Tls | None = Field(default=None, description="TLS towards this address. Default: the operator's profile's.")
+    tls: Tls | None = Field(
+        default=None,
+        description="TLS towards this address. Default: the operator's profile's at its own address, none at others.",
+    )
     api_key_secret_name: SecretName | None = Field(
         default=None,
         description="A Secret in the operator's namespace whose key apiKey holds Temporal's API key.",
@@ -122,7 +125,7 @@ class OrganizationStatus(Schema):
     )
     conditions: list[Condition] = Field(
         default=[],
-        description="Ready.",
+        description="Ready; NamespaceConflict where another Organization lists one of its namespaces.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
 

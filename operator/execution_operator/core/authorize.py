@@ -48,10 +48,14 @@ class Denied:
 
 @dataclass(frozen=True)
 class Failing:
-    """No decision could be had, or the act did not come through: it is tried again."""
+    """No decision could be had, or the act did not come through: it is tried again.
+
+    `asked`: Temporal was. If not, the Organization's Temporal is looked after elsewhere, and the Execution is woken.
+    """
 
     reason: Reason
     message: str
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _organization_not_ready(case: _Case) -> Decision | None:
         return None
     message = f"organization {case.organization.metadata.name}: {readiness.message}"
     if readiness.waiting:
-        return Failing(Reason.TEMPORAL_UNAVAILABLE, message)
+        return Failing(Reason.TEMPORAL_UNAVAILABLE, message, asked=False)
     return Denied(Reason.ORGANIZATION_NOT_READY, message)
 
 

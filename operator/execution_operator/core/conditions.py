@@ -64,7 +64,7 @@ def _authorized(execution: Execution, finding: Finding, place: Place | None) -> 
             return _kept(execution, Type.AUTHORIZED)
         case _ if place is not None:
             return TRUE, Reason.ORGANIZATION_MAPPED, f"namespace {namespace} belongs to {place.organization}"
-        case Failing(reason, message):
+        case Failing(reason=reason, message=message):
             return UNKNOWN, reason, message
         case _:
             return None
@@ -79,9 +79,9 @@ def _terminated(execution: Execution, finding: Finding) -> Cell | None:
     match finding:
         case Denied(reason, message):
             return FALSE, reason, message
-        case NotFound(message):
+        case NotFound(message=message):
             return FALSE, Reason.EXECUTION_NOT_FOUND, message
-        case Failing(reason, message):
+        case Failing(reason=reason, message=message):
             return UNKNOWN, reason, f"{message}; retrying"
         case Open(deadline=str() as deadline):
             return FALSE, Reason.GRACE_PERIOD, f"cancellation requested; terminated at {deadline} unless closed by then"
@@ -116,7 +116,7 @@ def _kept(execution: Execution, of: Type) -> Cell | None:
 
 def _reconciling(execution: Execution, finding: Finding) -> Cell | None:
     match finding:
-        case Failing(reason, message):
+        case Failing(reason=reason, message=message):
             return TRUE, reason, message
         case Open(deadline=str()):
             return TRUE, Reason.GRACE_PERIOD, "waiting for the workflow to end by itself"
@@ -130,7 +130,7 @@ def _stalled(finding: Finding) -> Cell | None:
     match finding:
         case Denied(reason, message):
             return TRUE, reason, message
-        case NotFound(message):
+        case NotFound(message=message):
             return TRUE, Reason.EXECUTION_NOT_FOUND, message
         case _:
             return None

@@ -8,9 +8,10 @@ from execution_operator.core.runs import Closing, Run
 
 @dataclass(frozen=True)
 class NotFound:
-    """Temporal knows no such run."""
+    """Temporal knows no such run. `heir`: an open run of the same chain that can't be shown to descend from it."""
 
     message: str
+    heir: str = ""
 
 
 @dataclass(frozen=True)

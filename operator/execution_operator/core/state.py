@@ -1,7 +1,7 @@
 """What an Execution's own fields say: asked, answered, pinned, closed."""
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.reasons import Type
+from execution_operator.core.reasons import Reason, Type
 from execution_operator.core.runs import Run
 
 
@@ -35,13 +35,15 @@ def pinned(status: ExecutionStatus) -> Run | None:
 
 
 def wants_attention(execution: Execution) -> bool:
-    """Whether the status is behind: the workflow was never seen, the object has changed since, or a pass broke off."""
+    """Whether the status is behind: never seen, changed since, broken off, or decided on what may be otherwise now."""
     status = execution.status
     behind = status.run_id is None or status.observed_generation != execution.metadata.generation
-    return behind or status.condition(Type.RECONCILING) is not None
+    undone = status.condition(Type.RECONCILING) is not None or status.condition(Type.STALLED) is not None
+    return behind or (undone and not closed(status)) or (deleting(execution) and not closed(status))
 
 
-def parked(execution: Execution) -> bool:
-    """Whether the status already says that a human must act, for this very generation of the object."""
+def sought(execution: Execution) -> bool:
+    """Whether this very generation of the object was looked for in Temporal, and not found."""
     stalled = execution.status.condition(Type.STALLED)
-    return stalled is not None and execution.status.observed_generation == execution.metadata.generation
+    missing = stalled is not None and stalled.reason == Reason.EXECUTION_NOT_FOUND
+    return missing and execution.status.observed_generation == execution.metadata.generation

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from execution_operator.api import GROUP, VERSION
 from execution_operator.core.errors import RecordError
@@ -124,7 +124,7 @@ class Api:
         try:
             async for line in response.content:
                 yield json.loads(line)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApiError(0, f"watch broken: {_say(error)}") from error
         finally:
             response.close()
@@ -133,7 +133,7 @@ class Api:
         try:
             response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
             content: Json = await response.json()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
         return content
 
@@ -146,18 +146,20 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
     ) -> aiohttp.ClientResponse:
-        parameters = await self._client.param_serialize(
-            method=method,
-            resource_path=path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
         try:
+            parameters = await self._client.param_serialize(
+                method=method,
+                resource_path=path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": JSON, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
             answer = await self._client.call_api(*parameters, _request_timeout=limit)
         except (aiohttp.ClientError, TimeoutError, ApiException) as error:
             raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
+        except ConfigException as error:
+            raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise ApiError(response.status, await _message(response))
@@ -172,7 +174,10 @@ def _say(error: Exception) -> str:
 
 async def _message(response: aiohttp.ClientResponse) -> str:
     """Return the message of a metav1.Status, or what there is instead."""
-    text = await response.text()
+    try:
+        text = await response.text()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return _say(error)
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

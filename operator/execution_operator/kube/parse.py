@@ -22,3 +22,8 @@ def parse(model: type[Model], content: Json) -> Model | None:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         logger.error("%s %s/%s is passed over: %s", model.__name__, meta.get("namespace"), meta.get("name"), faults)  # noqa: TRY400 - the faults say it all
         return None
+
+
+def behind(content: Json) -> bool:
+    """Tell without a model whether an object has changed since its status was written."""
+    return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))

@@ -83,7 +83,7 @@ class ExecutionRecords:
             "run": status.run_id,
         }
         known = " ".join(f"{name}={value}" for name, value in fields.items() if value)
-        logger.log(level, "%s: %r %s", announcement.reason, announcement.message, known, extra=fields)
+        logger.log(level, "%s: %r %s", announcement.reason, announcement.message, known, extra={"ids": fields})
         try:
             await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
         except ApiError as error:
@@ -100,7 +100,7 @@ class ExecutionRecords:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta.name[:200]}.{digest}", "namespace": meta.namespace},
+            "metadata": {"name": f"{meta.name[:200].rstrip('.-')}.{digest}", "namespace": meta.namespace},
             "involvedObject": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": "Execution",
@@ -157,7 +157,7 @@ def _path(execution: Execution) -> str:
 
 
 def _translated(error: ApiError) -> Exception:
-    return {NOT_FOUND: Gone(), CONFLICT: Superseded()}.get(error.status, error)
+    return {NOT_FOUND: Gone(error.message), CONFLICT: Superseded(error.message)}.get(error.status, error)
 
 
 def _now() -> str:

@@ -1,8 +1,9 @@
-"""A list and a watch that never end: errors, silence and expired versions lead to a new list, after a pause."""
+"""A list and a watch that never end: errors and silence lead to a new watch, expired versions to a new list."""
 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -19,8 +20,11 @@ SILENCE = 90.0
 PAUSES = (0.05, 0.2, 1.0, 3.0, 10.0)
 """Seconds before each new attempt after a failure, jittered; the last one for all further."""
 
-EXPIRED = 410
-"""HTTP status of a resourceVersion that is too old."""
+EXPIRED, PATIENCE = 410, 3
+"""HTTP status of a version that is too old; failures in a row after which any version counts as such."""
+
+BRIEF = 1.0
+"""Seconds that a watch lasts at least. One that ends sooner counts as failed, or it would be asked for without end."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,14 @@ async def listing(api: Api, path: str, **selectors: str) -> AsyncIterator[Json]:
             yield item
 
 
-async def _pages(api: Api, path: str, selectors: dict[str, str]) -> AsyncIterator[Json]:
+async def _pages(api: Api, path: str, selectors: dict[str, str], pause: float = 0) -> AsyncIterator[Json]:
     more = ""
     while True:
         page = await api.get(path, limit=PAGE, **({"continue": more} if more else {}), **selectors)
         yield page
         if not (more := page["metadata"].get("continue", "")):
             return
+        await asyncio.sleep(pause)
 
 
 class Watch:
@@ -55,7 +60,7 @@ class Watch:
         path: The collection.
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
-        backlog: Whether to begin with all that is there. Without, only what changes from now on is told.
+        pause: Seconds between two pages of a list that nobody waits for.
         selectors: fieldSelector, labelSelector.
     """
 
@@ -66,39 +71,37 @@ class Watch:
         changed: Callable[[Change], None],
         listed: Callable[[set[str]], None] = lambda _: None,
         *,
-        backlog: bool = True,
+        pause: float = 0,
         **selectors: str,
     ) -> None:
         self._api = api
         self._path = path
         self._changed = changed
         self._listed = listed
-        self._backlog = backlog
+        self._pause = pause
+        self._failures = 0
+        self._version = ""
         self._selectors = selectors
 
     async def run(self) -> None:
-        """List, watch, and begin again, until cancelled."""
-        failures = 0
+        """List and watch, until cancelled. A watch that broke goes on where it was, unless it can't."""
         while True:
             try:
-                version = await self._list() if self._backlog else await self._now()
-                failures = 0
-                while True:
-                    version = await self._follow(version)
+                if not self._version:
+                    self._version = await self._list()
+                await self._follow()
             except ApiError as error:
-                pause = PAUSES[min(failures, len(PAUSES) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-                failures += 1
+                pause = PAUSES[min(self._failures, len(PAUSES) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+                self._failures += 1
+                if error.status == EXPIRED or self._failures >= PATIENCE:
+                    self._version = ""
                 logger.warning("watch of %s: %s; again in %.1f s", self._path, error, pause)
                 await asyncio.sleep(pause)
-
-    async def _now(self) -> str:
-        page = await self._api.get(self._path, limit="1", **self._selectors)
-        return str(page["metadata"]["resourceVersion"])
 
     async def _list(self) -> str:
         uids: set[str] = set()
         version = ""
-        async for page in _pages(self._api, self._path, self._selectors):
+        async for page in _pages(self._api, self._path, self._selectors, self._pause):
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
                 uids.add(item["metadata"]["uid"])
@@ -106,13 +109,16 @@ class Watch:
         self._listed(uids)
         return version
 
-    async def _follow(self, version: str) -> str:
-        """Watch from a version until the server ends it; return the version that was reached."""
-        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, **self._selectors}
+    async def _follow(self) -> None:
+        """Watch until the server ends it."""
+        start = time.monotonic()
+        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": self._version, **self._selectors}
         async for event in self._api.lines(self._path, SILENCE, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
-            version = event["object"]["metadata"]["resourceVersion"]
+            self._failures = 0
+            self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 self._changed(Change(event["object"], deleted=event["type"] == "DELETED"))
-        return version
+        if time.monotonic() - start < BRIEF:
+            raise ApiError(0, "the watch ended at once")

@@ -157,6 +157,10 @@ def _described(response: DescribeWorkflowExecutionResponse) -> Described:
         for child in response.pending_children
         if child.parent_close_policy == ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON
     )
+    if info.status not in STATUSES:
+        raise TemporalError(
+            f"run {run.run_id} has status {info.status}, which this operator does not know", refused=True
+        )
     return Described(run, STATUSES[info.status], tuple(abandoned))
 
 
@@ -165,7 +169,10 @@ def _keyword(event: HistoryEvent, search_attribute: str) -> str:
     fields = event.workflow_execution_started_event_attributes.search_attributes.indexed_fields
     if search_attribute not in fields:
         return ""
-    value = json.loads(fields[search_attribute].data)
+    try:
+        value = json.loads(fields[search_attribute].data)
+    except ValueError:
+        return ""
     return value if isinstance(value, str) else ""
 
 

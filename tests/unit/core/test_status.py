@@ -11,7 +11,7 @@ from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import REQUESTER_ANNOTATION
 from execution_operator.core.runs import Closing, Described, Run, RunStatus
-from execution_operator.core.state import closed, deleting, parked, pinned, unanswered, wants_attention
+from execution_operator.core.state import closed, deleting, pinned, sought, unanswered, wants_attention
 from execution_operator.core.status import render
 from execution_operator.core.termination import describe
 from tests.support.builders import execution
@@ -533,10 +533,12 @@ def test_attention_is_wanted_by_what_was_never_seen_has_changed_or_broke_off() -
     assert not wants_attention(execution(status=SEEN))
 
 
-def test_parked_is_what_waits_for_a_human_in_this_very_generation() -> None:
-    assert parked(execution("stop", status=REFUSED_BEFORE))
-    assert not parked(execution("stop", generation=2, status=REFUSED_BEFORE))
-    assert not parked(execution("stop", status=ASKED))
+def test_sought_is_what_was_not_found_in_this_very_generation() -> None:
+    missing = after((NotFound("none"), "stop"))
+    assert sought(execution("stop", status=missing))
+    assert not sought(execution("stop", generation=2, status=missing))
+    assert not sought(execution("stop", status=REFUSED_BEFORE))
+    assert not sought(execution("stop", status=ASKED))
 
 
 def test_what_temporal_calls_open() -> None:
