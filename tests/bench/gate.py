@@ -36,8 +36,7 @@ class Gate(Server):
 
     def stop(self) -> None:
         """Break everything, and end the thread."""
-        self._loop.call_soon_threadsafe(self._server.close)
-        self.shut()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def shut(self) -> None:
@@ -48,6 +47,14 @@ class Gate(Server):
     def open(self) -> None:
         """Let everything through again."""
         self._open = True
+
+    async def _end(self) -> None:
+        self._server.close()
+        self._break()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _break(self) -> None:
         for writer in self._writers:
@@ -60,7 +67,8 @@ class Gate(Server):
             return
         up_reader, up_writer = await asyncio.open_connection(self._host, self._upstream_port)
         self._writers |= {writer, up_writer}
-        await asyncio.gather(self._pipe(reader, up_writer), self._pipe(up_reader, writer))
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(self._pipe(reader, up_writer), self._pipe(up_reader, writer))
         self._writers -= {writer, up_writer}
 
     @staticmethod

@@ -9,7 +9,6 @@ from tests.demo.scenario import RESOURCES, Scenario
 from tests.demo.screen import Screen
 from tests.support.world import World
 
-
 START = (
     "temporal workflow start --type Agent --task-queue samples --workflow-id mine "
     "--search-attribute 'OrganizationId=\"acme\"'"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -52,6 +53,7 @@ class Login:
 async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     """Return the configuration of the file, KUBECONFIG, the pod, or ~/.kube/config: the first that there is."""
     configuration = Configuration()
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}  # with it, each request reads .netrc
     file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
     if file is None and (SERVICE_ACCOUNT / "token").exists():
         load_incluster_config(client_configuration=configuration)
