@@ -118,9 +118,8 @@ def measure(world: World, gate: Gate, size: int, seconds: float) -> None:
     start = time.monotonic()
     wait_for(lambda: not crowd.any(UNANSWERED), "all to be settled", 600, 1)
     settled = time.monotonic() - start
-    _say(
-        f"all settled {settled:.0f} s after its return; {crowd.count('status.termination.outcome=Terminated')} Terminated"
-    )
+    ended = crowd.count("status.termination.outcome=Terminated")
+    _say(f"all settled {settled:.0f} s after its return; {ended} Terminated")
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from temporalio.api.workflowservice.v1 import (
     ResetWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
 )
-from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -25,7 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from execution_operator.core.runs import Closing, Described, Run
 from execution_operator.ports import Runs
 from execution_operator.temporal.runs import TemporalRuns
-from tests.support.clock import Clock
+from tests.support.clock import Clock, at_once
 from tests.support.fake_temporal import FakeRun, FakeRuns, FakeTemporal, OnCancel, ParentClosePolicy
 from tests.support.temporal import TemporalServer
 from tests.support.waiting import wait_for
@@ -123,12 +122,7 @@ class FakeWorld:
         self.nowhere: Runs = FakeRuns(self.server, "nowhere")
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        try:
-            coroutine.send(None)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        raise RuntimeError("the fake never waits")
+        return at_once(coroutine)
 
     def start(  # noqa: PLR0913 - as the protocol
         self,
@@ -240,11 +234,9 @@ class RealWorld:
         self._numbers = count()
 
     def __enter__(self) -> Self:
-        server = self._stack.enter_context(
-            TemporalServer(["acme", "other"], dynamic_config=SETTINGS)
-        )
+        server = self._stack.enter_context(TemporalServer(["acme", "other"], dynamic_config=SETTINGS))
         self._samples = self._stack.enter_context(Samples(server.address, "acme"))
-        self._client: Client = self._samples.client
+        self._client = self._samples.client
         self.service = self._client.service_client.workflow_service
         self.runs: Runs = TemporalRuns(self.service, "acme")
         self.elsewhere: Runs = TemporalRuns(self.service, "other")
@@ -275,7 +267,7 @@ class RealWorld:
         cron: bool = False,
         times_out: bool = False,
     ) -> Run:
-        handle: WorkflowHandle[Any, Any] = self.do(
+        handle = self.do(
             self._client.start_workflow(
                 Swallower.run if swallows else Puppet.run,
                 id=workflow_id,

@@ -26,7 +26,11 @@ class Clock:
     def stamp(self) -> str:
         """Return the time as Temporal prints it: nine digits."""
         self._nanoseconds += self.TICK
-        seconds, rest = divmod(self._nanoseconds, 1_000_000_000)
+        return self.after()
+
+    def after(self, seconds: float = 0) -> str:
+        """Return the time that it is so many seconds later, as Temporal prints it."""
+        seconds, rest = divmod(self._nanoseconds + int(seconds * 1_000_000_000), 1_000_000_000)
         return f"{(EPOCH + timedelta(seconds=seconds)).strftime('%Y-%m-%dT%H:%M:%S')}.{rest:09}Z"
 
     def advance(self, seconds: float) -> None:
@@ -63,6 +67,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine to its end in a loop that skips all waiting. Its clock starts at zero."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(main)
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never waits, without a loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError("it waits")
 
 
 def elapsed() -> float:

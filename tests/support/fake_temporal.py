@@ -94,6 +94,8 @@ class FakeTemporal:
 
     Attributes:
         terminated: Every run that a termination closed, in order.
+        ever: Every run that ever was, by its ID, also when it is deleted.
+        by_chain: The runs whose termination named their chain.
         faults: What happens to the next calls of each name; none left means that all goes well.
     """
 
@@ -101,6 +103,8 @@ class FakeTemporal:
         self.clock = clock
         self.namespaces = set(namespaces)
         self.terminated: list[FakeRun] = []
+        self.ever: dict[str, FakeRun] = {}
+        self.by_chain: set[str] = set()
         self.faults: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
         self._runs: dict[tuple[str, str, str], FakeRun] = {}
         self._current: dict[tuple[str, str], FakeRun] = {}
@@ -174,7 +178,14 @@ class FakeTemporal:
         run.reset_to = run_id
         return self._keep(
             replace(
-                run, run_id=run_id, born=born, attributes=dict(born), closing=None, cancel=None, children=[], reset_to=""
+                run,
+                run_id=run_id,
+                born=born,
+                attributes=dict(born),
+                closing=None,
+                cancel=None,
+                children=[],
+                reset_to="",
             )
         )
 
@@ -196,9 +207,12 @@ class FakeTemporal:
             return self.current(workflow_id, namespace)
         return self._runs.get((namespace, workflow_id, run_id))
 
-    def all(self) -> list[FakeRun]:
-        """Return every run that is stored, the oldest first."""
-        return list(self._runs.values())
+    def descends(self, run: FakeRun, run_id: str) -> bool:
+        """Whether the run is this one, or follows it by close events alone."""
+        each = self.ever.get(run_id)
+        while each is not None and each is not run:
+            each = self.ever.get(each.closing.successor) if each.closing else None
+        return each is run
 
     def terminate(  # noqa: PLR0913 - the request has as many fields
         self,
@@ -215,6 +229,8 @@ class FakeTemporal:
         run = self.get(workflow_id, "" if first_run_id else run_id, namespace)
         if run is None or not run.open or (first_run_id and run.first_run_id != first_run_id):
             return False
+        if first_run_id:
+            self.by_chain.add(run.run_id)
         self._terminate(run, reason, identity, order)
         return True
 
@@ -280,7 +296,7 @@ class FakeTemporal:
                 pass
 
     def _keep(self, run: FakeRun) -> FakeRun:
-        self._runs[run.namespace, run.workflow_id, run.run_id] = run
+        self._runs[run.namespace, run.workflow_id, run.run_id] = self.ever[run.run_id] = run
         self._current[run.namespace, run.workflow_id] = run
         return run
 
@@ -293,7 +309,7 @@ Gate = Callable[[str], Awaitable[None]]
 """Passed twice by every call, before and after its effect; what it raises, the caller sees."""
 
 
-async def _open(_: str) -> None:
+async def opened(_: str) -> None:
     """Let every call pass."""
 
 
@@ -307,18 +323,18 @@ class FakeRuns:
 
     temporal: FakeTemporal
     namespace: str = "acme"
-    gate: Gate = _open
+    gate: Gate = opened
 
     async def describe(self, workflow_id: str, run_id: str) -> Described | None:
         """Return the run (the current one if `run_id` is empty), or None if there is no such run."""
         return await self._call("describe", lambda: self._describe(workflow_id, run_id))
 
     async def owner(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run."""
+        """Return the search attribute in the start event of the chain's first run; None if that is not there."""
 
         def read() -> str | None:
             first = self.temporal.get(run.workflow_id, run.first_run_id, self.namespace)
-            return first.born.get(search_attribute) if first else None
+            return first.born.get(search_attribute, "") if first else None
 
         return await self._call("owner", read)
 

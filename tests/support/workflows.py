@@ -99,7 +99,7 @@ def worker(client: Client) -> Worker:
 
 
 class Samples(Server):
-    """A worker for the sample workflows in one Temporal namespace, in a thread of its own, for callers without a loop."""
+    """A worker for the sample workflows in one Temporal namespace, in a thread of its own."""
 
     def __init__(self, address: str, namespace: str) -> None:
         self._address, self._namespace = address, namespace

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from temporalio.service import WorkflowService
 
@@ -93,7 +94,7 @@ class Pool:
         name = organization.metadata.name
         old = self._seats.get(name)
         if old is None or old.where != where or not old.serves(organization):
-            runs = TemporalRuns(service, where.namespace)
+            runs = TemporalRuns(service, where.namespace, partial(_clean, credential=where.credential))
             self._seats[name] = _Seat(organization.metadata.uid, organization.spec.temporal, where, runs)
             self._retain()
 

@@ -1,8 +1,10 @@
 """The runs of one Temporal namespace, by calls that never block and answers that are only observed facts."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ParentClosePolicy, WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
@@ -18,7 +20,7 @@ from temporalio.service import WorkflowService
 
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.runs import Closing, Described, Order, Run, RunStatus, Unclosed
-from execution_operator.temporal.calls import call
+from execution_operator.temporal.calls import Response, call
 
 STATUSES = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING: RunStatus.RUNNING,
@@ -54,6 +56,9 @@ class TemporalRuns:
 
     service: WorkflowService
     namespace: str
+    clean: Callable[[str], str] = str
+    """Takes out of a server's words what must not be shown: some repeat the credential."""
+
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
 
     async def describe(self, workflow_id: str, run_id: str) -> Described | None:
@@ -61,7 +66,7 @@ class TemporalRuns:
         request = DescribeWorkflowExecutionRequest(
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
         )
-        response = await call(self.service.describe_workflow_execution, request)
+        response = await self._call(self.service.describe_workflow_execution, request)
         return _described(response) if response else None
 
     async def owner(self, run: Run, search_attribute: str) -> str | None:
@@ -77,7 +82,7 @@ class TemporalRuns:
                 maximum_page_size=1,
                 skip_archival=True,
             )
-            response = await call(self.service.get_workflow_execution_history, request)
+            response = await self._call(self.service.get_workflow_execution_history, request)
             if response is None or not response.history.events:
                 return None
             self._remember(key, _keyword(response.history.events[0], search_attribute))
@@ -88,12 +93,18 @@ class TemporalRuns:
             del self._owners[next(iter(self._owners))]
         self._owners[key] = owner
 
+    async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
+        try:
+            return await call(rpc, request)
+        except TemporalError as error:
+            raise TemporalError(self.clean(error.message), refused=error.refused) from None
+
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=self.namespace, execution=_execution(run), maximum_page_size=1
         )
-        response = await call(self.service.get_workflow_execution_history_reverse, request)
+        response = await self._call(self.service.get_workflow_execution_history_reverse, request)
         if response is None or not response.history.events:
             return Unclosed.MISSING
         return _closing(response.history.events[0]) or Unclosed.OPEN
@@ -108,7 +119,7 @@ class TemporalRuns:
             details=Payloads(payloads=[_details(order)]),
             identity=_identity(order),
         )
-        await call(self.service.terminate_workflow_execution, request)
+        await self._call(self.service.terminate_workflow_execution, request)
 
     async def request_cancel(self, run: Run, order: Order) -> None:
         """Ask the workflow to cancel itself. Repeating it changes nothing."""
@@ -119,7 +130,7 @@ class TemporalRuns:
             request_id=order.execution_uid,
             reason=order.reason,
         )
-        await call(self.service.request_cancel_workflow_execution, request)
+        await self._call(self.service.request_cancel_workflow_execution, request)
 
 
 def _execution(run: Run) -> WorkflowExecution:

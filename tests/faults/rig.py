@@ -1,0 +1,205 @@
+"""The servers, a fault proxy in front of each, operators behind them, and what is true of all that they settle."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from tests.faults.kube import GROUP, Json, Kube
+from tests.faults.operators import Forge, ForkedOperator
+from tests.support.api_proxy import ApiProxy
+from tests.support.certificates import Authority
+from tests.support.controlplane import ControlPlane
+from tests.support.faults import Faults
+from tests.support.grpc_proxy import GrpcProxy
+from tests.support.installed import install
+from tests.support.kubeconfig import write_kubeconfig
+from tests.support.operator import ACCOUNT, NAMESPACE
+from tests.support.server import Server, start_all
+from tests.support.temporal import TemporalServer
+from tests.support.waiting import wait_for
+from tests.support.workflows import Agent, Samples
+
+CANCEL_REQUESTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
+TENANTS = {"acme": "team-a", "globex": "team-b"}
+LEFT_OUT = ("TEMPORAL_", "KUBE")
+
+
+class Rig(Server):
+    """Two organizations on one Temporal namespace, `acme` (team-a) and `globex` (team-b), and one operator."""
+
+    def __init__(
+        self, dynamic_config: Mapping[str, object] | None = None, apiserver_arguments: Sequence[str] = ()
+    ) -> None:
+        self.control_plane = ControlPlane(apiserver_arguments=apiserver_arguments)
+        self.temporal = TemporalServer(["shared"], durable=True, dynamic_config=dynamic_config)
+        self.forge = Forge()
+        self.faults = Faults()
+        self._crash = threading.Lock()
+        self._operators: list[ForkedOperator] = []
+
+    def start(self) -> None:
+        """Start everything."""
+        start_all(self.control_plane, self.temporal, self.forge)
+        install(self.control_plane)
+        folder = self.control_plane.folder
+        self.kube = Kube(
+            self.control_plane.url, folder / "ca.crt", (folder / "user-admin.crt", folder / "user-admin.key")
+        )
+        self.samples = Samples(self.temporal.address, "shared")
+        self.grpc = GrpcProxy(self.temporal.address, self.faults)
+        self._authority = Authority(self.forge.folder)
+        certificate = self._authority.issue_server("api-proxy")
+        self.api = ApiProxy(self.control_plane.url, folder / "ca.crt", certificate, self.faults)
+        start_all(self.samples, self.grpc, self.api)
+        for organization, namespace in TENANTS.items():
+            self._organize(organization, namespace)
+        self.operator = self.new_operator("operator")
+        self.operator.start()
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for operator in self._operators:
+            operator.kill()
+        if hasattr(self, "kube"):
+            self.kube.close()
+        for part in ("forge", "samples", "grpc", "api", "control_plane", "temporal"):
+            if server := getattr(self, part, None):
+                server.stop()
+
+    def crash(self) -> None:
+        """Kill the operator, and start it again. Safe to call from a proxy."""
+        with self._crash:
+            self.operator.kill()
+            self.operator.launch()
+
+    def ensure_operator(self) -> None:
+        """Start the operator if it does not run; return once it takes up requests."""
+        with self._crash:
+            if not self.operator.pid:
+                self.operator.launch()
+            self.operator.ready()
+
+    def new_operator(self, name: str, kubeconfig: Path | None = None) -> ForkedOperator:
+        """Return an operator behind both proxies, not started."""
+        own = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
+        environment = {
+            **own,
+            "KUBECONFIG": str(kubeconfig or self.kubeconfig(name)),
+            "OPERATOR_NAMESPACE": NAMESPACE,
+            "TEMPORAL_ADDRESS": self.grpc.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+        self._operators.append(operator := ForkedOperator(self.forge, name, environment))
+        return operator
+
+    def kubeconfig(self, name: str, duration: str = "24h") -> Path:
+        """Write a kubeconfig by which the operator's ServiceAccount reaches the API server through the proxy."""
+        user = {"token": self.token(duration)}
+        file = self.forge.folder / f"{name}.kubeconfig"
+        return write_kubeconfig(file, self.api.url, self._authority.certificate, user)
+
+    def token(self, duration: str = "24h") -> str:
+        """Return a new token of the operator's ServiceAccount."""
+        command = ("create", "token", ACCOUNT, "--namespace", NAMESPACE, f"--duration={duration}")
+        return self.control_plane.kubectl(*command).stdout.strip()
+
+    def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
+        """Wait until the Execution's conditions are these (`Terminated="True/Terminated"`); return it."""
+
+        def shown() -> Json | None:
+            execution = self.kube.get(name, namespace)
+            return execution if conditions.items() <= conditions_of(execution).items() else None
+
+        try:
+            return wait_for(shown, f"{namespace}/{name} to show {conditions}", seconds, interval=0.02)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it is {json.dumps(self.kube.get(name, namespace), indent=1)}") from None
+
+    def settled(self, names: Sequence[str], namespace: str = "team-a", seconds: float = 60) -> dict[str, Json]:
+        """Wait until all of these requests are answered; return the Executions by name."""
+
+        def answered() -> dict[str, Json] | None:
+            found = {item["metadata"]["name"]: item for item in self.kube.list(namespace)}
+            done = all(name in found and outcome_of(found[name]) for name in names)
+            return {name: found[name] for name in names} if done else None
+
+        return wait_for(answered, f"{len(names)} requests to be answered", seconds, interval=0.1)
+
+    def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
+        """Return a run's events."""
+        handle = self.samples.client.get_workflow_handle(workflow_id, run_id=run_id)
+        return list(self.samples.do(handle.fetch_history()).events)
+
+    def _organize(self, name: str, namespace: str) -> None:
+        spec = {
+            "namespaces": [namespace],
+            "temporal": {"namespace": "shared"},
+            "ownership": {"searchAttribute": "OrganizationId"},
+        }
+        kind = {"apiVersion": "control-plane.kubiya.ai/v1alpha1", "kind": "Organization"}
+        self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        self.kube.call("POST", f"{GROUP}/organizations", {**kind, "metadata": {"name": name}, "spec": spec})
+
+
+class Bystander:
+    """A workflow and its Execution in the other organization: open, and nobody asks for its end."""
+
+    NAME = "bystander"
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        rig.samples.begin(Agent, self.NAME, organization="globex")
+        rig.kube.create(self.NAME, "team-b")
+        rig.until(self.NAME, "team-b", Finished="False/Open")
+        wait_for(lambda: len(rig.history(self.NAME)) > 4, "the first task of the bystander")
+        self._before = self._state()
+
+    def harm(self) -> str:
+        """Say what has changed since the beginning; empty if nothing has."""
+        now = self._state()
+        return "" if now == self._before else f"the bystander was {self._before}, and is {now}"
+
+    def _state(self) -> tuple[int, str, Json]:
+        execution = self._rig.kube.get(self.NAME, "team-b")
+        return len(self._rig.history(self.NAME)), execution["metadata"]["resourceVersion"], execution["status"]
+
+
+def conditions_of(execution: Json) -> dict[str, str]:
+    """Return the conditions as `type: status/reason`."""
+    conditions = execution.get("status", {}).get("conditions", [])
+    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
+
+
+def outcome_of(execution: Json) -> str:
+    """Return the answer to the request; empty while there is none."""
+    outcome: str = execution.get("status", {}).get("termination", {}).get("outcome", "")
+    return outcome
+
+
+def untrue(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
+    """Hold a status that says `Terminated` against the history of its run; return what is not so."""
+    status, uid = execution["status"], execution["metadata"]["uid"]
+    ends = [event for event in history if event.event_type == TERMINATED]
+    if len(ends) != 1:
+        return [f"{len(ends)} terminated events"]
+    attributes, at = ends[0].workflow_execution_terminated_event_attributes, ends[0].event_time.ToJsonString()
+    payloads = attributes.details.payloads
+    checks = {
+        "phase": (status.get("phase"), "cancelled"),
+        "outcome": (outcome_of(execution), "Terminated"),
+        "terminatedAt": (status.get("terminatedAt"), at),
+        "closedAt": (status.get("closedAt"), at),
+        "reason": (status["termination"].get("reason"), attributes.reason),
+        "UID in the details": (json.loads(payloads[0].data).get("executionUid") if payloads else None, uid),
+        "Terminated": (conditions_of(execution).get("Terminated"), "True/Terminated"),
+        "Finished": (conditions_of(execution).get("Finished"), "True/Terminated"),
+        "Reconciling": (conditions_of(execution).get("Reconciling"), None),
+    }
+    wrong = ((what, found, expected) for what, (found, expected) in checks.items() if found != expected)
+    return [f"{what}: {found!r} instead of {expected!r}" for what, found, expected in wrong]

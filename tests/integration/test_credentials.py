@@ -1,0 +1,566 @@
+"""Credentials on real servers: certificates and API keys from Secrets, rotated under load, refused, never told."""
+
+import asyncio
+import base64
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from tests.support.certificates import Authority
+from tests.support.installed import install
+from tests.support.operator import ACCOUNT, NAMESPACE, Operator
+from tests.support.process import GuardedFolder
+from tests.support.server import start_all
+from tests.support.tls_front import LapsedAuthority, Request, TlsFront, pem
+from tests.support.waiting import wait_for
+from tests.support.workflows import TASK_QUEUE, Agent, Samples
+from tests.support.world import API_VERSION, World, conditions_of
+
+LOAD, BATCH = 200, 25
+OWN_KEY = "operators-own-key-7f3a"
+Object = dict[str, Any]
+Entries = Mapping[str, bytes]
+
+
+class Endpoints(World):
+    """A world whose Temporal is reached over TLS only.
+
+    `own` is the operator's own address, where it has a certificate and an API key of its own. `mtls` wants client
+    certificates, `keyed` wants API keys, `curious` asks for anything and wants nothing.
+    """
+
+    def start(self) -> None:
+        self.folder = GuardedFolder("execution-operator-credentials-")
+        self.authority, self.second, self.foreign = (self.authority_of_its_own() for _ in range(3))
+        self.lapsed = LapsedAuthority(self.subfolder())
+        self.ca = self.authority.certificate.read_bytes()
+        self.secrets: list[bytes] = [OWN_KEY.encode()]
+        self.fronts = [TlsFront(self.temporal.address, self.authority) for _ in range(4)]
+        self.own, self.mtls, self.keyed, self.curious = self.fronts
+        self.own.require_certificate(self.authority)
+        self.own.require_key(OWN_KEY)
+        self.mtls.require_certificate(self.authority, self.lapsed)
+        self.keyed.require_key()
+        self.curious.invite_certificate(self.authority)
+        start_all(self.control_plane, self.temporal, *self.fronts)
+        install(self.control_plane)
+        self.samples = Samples(self.temporal.address, "shared")
+        certificate, key = self.authority.issue_user("operator", [])
+        self.profile = {
+            "TEMPORAL_TLS_CLIENT_CERT_PATH": str(certificate),
+            "TEMPORAL_TLS_CLIENT_KEY_PATH": str(key),
+            "TEMPORAL_TLS_SERVER_CA_CERT_PATH": str(self.authority.certificate),
+        }
+        self.logs: list[Path] = []
+        start_all(self.samples, self.new_operator(TEMPORAL_API_KEY=OWN_KEY))
+
+    def stop(self) -> None:
+        super().stop()
+        for front in self.fronts:
+            front.stop()
+        self.folder.remove()
+
+    def new_operator(self, **environment: str) -> Operator:
+        """Return the operator with other words in its own profile."""
+        self.operator = Operator(self.control_plane, self.own.address, **self.profile, **environment)
+        return self.operator
+
+    def authority_of_its_own(self) -> Authority:
+        return Authority(self.subfolder())
+
+    def subfolder(self) -> Path:
+        folder = self.folder.path / uuid.uuid4().hex
+        folder.mkdir()
+        return folder
+
+    def secret(self, name: str, entries: Entries, namespace: str = NAMESPACE) -> None:
+        """Create or replace a Secret, and remember its bytes."""
+        self.apply_all(self.secret_manifest(name, entries, namespace))
+
+    def secret_manifest(self, name: str, entries: Entries, namespace: str = NAMESPACE) -> Object:
+        self.secrets += [content for entry, content in entries.items() if entry != "ca.crt"]
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls" if {"tls.crt", "tls.key"} <= entries.keys() else "Opaque",
+            "metadata": {"name": name, "namespace": namespace},
+            "data": {entry: base64.b64encode(content).decode() for entry, content in entries.items()},
+        }
+
+    def apply_all(self, *manifests: Object) -> None:
+        content = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        self.control_plane.kubectl("apply", "-f", "-", input=content)
+
+    def tls(self, name: str, authority: Authority | None = None) -> Entries:
+        """Issue a client certificate, as a Secret holds it."""
+        certificate, key = pem((authority or self.authority).issue_user(name, []))
+        return {"tls.crt": certificate, "tls.key": key, "ca.crt": self.ca}
+
+    def tenant(self, name: str, front: TlsFront, namespace: str = "shared", **temporal: object) -> None:
+        """Create an Organization of the namespace of its own name, behind a front."""
+        self.apply_all(*tenant(name, {"address": front.address, "namespace": namespace, **temporal}))
+
+    def ready(self, name: str, status: str, reason: str, seconds: float = 10) -> str:
+        """Wait until the Organization's condition Ready is this; return its message."""
+        shown: Object = {}
+
+        def found() -> str | None:
+            output = self.control_plane.kubectl("get", "organization", name, "--output=json").stdout
+            shown.update(json.loads(output))
+            if shown.get("status", {}).get("observedGeneration") != shown["metadata"]["generation"]:
+                return None
+            matching = conditions_of(shown).get("Ready") == f"{status}/{reason}"
+            return str(shown["status"]["conditions"][0]["message"]) if matching else None
+
+        try:
+            return wait_for(found, f"{name} to be {status}/{reason}", seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it is {shown.get('status')}") from None
+
+    def terminated(self, name: str, tenant: str) -> None:
+        """Start a workflow of the tenant's, and have it terminated."""
+        self.samples.begin(Agent, name, organization=tenant)
+        self.apply("Execution", name, {"executionId": name, "terminate": {"reason": "test"}}, tenant)
+        self.until(name, tenant, Terminated="True/Terminated")
+
+
+def tenant(name: str, temporal: Mapping[str, object]) -> list[Object]:
+    spec = {"namespaces": [name], "temporal": temporal, "ownership": {"searchAttribute": "OrganizationId"}}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
+        {"apiVersion": API_VERSION, "kind": "Organization", "metadata": {"name": name}, "spec": spec},
+    ]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Endpoints]:
+    with Endpoints() as running:
+        yield running
+
+
+class Load:
+    """Terminations asked for in batches, in a thread of its own, while the test does something else."""
+
+    def __init__(self, world: Endpoints, tenant: str) -> None:
+        self.world, self.tenant = world, tenant
+        self.names = [f"{tenant}-{number}" for number in range(LOAD)]
+        self._thread = threading.Thread(target=self._request)
+
+    def __enter__(self) -> Self:
+        self.world.samples.do(self._begin())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    async def _begin(self) -> None:
+        attribute = SearchAttributePair(SearchAttributeKey.for_keyword("OrganizationId"), self.tenant)
+        starts = (
+            self.world.samples.client.start_workflow(
+                Agent.run, id=name, task_queue=TASK_QUEUE, search_attributes=TypedSearchAttributes([attribute])
+            )
+            for name in self.names
+        )
+        await asyncio.gather(*starts)
+
+    def _request(self) -> None:
+        for first in range(0, LOAD, BATCH):
+            items = [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": "Execution",
+                    "metadata": {"name": name, "namespace": self.tenant},
+                    "spec": {"executionId": name, "terminate": {"reason": "load"}},
+                }
+                for name in self.names[first : first + BATCH]
+            ]
+            manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+            self.world.control_plane.kubectl("create", "-f", "-", input=manifest)
+
+    def settled(self) -> list[Object]:
+        """Wait until every Execution shows that it was terminated by us; return them."""
+        wait_for(lambda: not self._unsettled(), f"{LOAD} terminations", 30, interval=0.3)
+        return self._executions()
+
+    def _unsettled(self) -> list[str]:
+        return [
+            execution["metadata"]["name"]
+            for execution in self._executions()
+            if conditions_of(execution).get("Terminated") != "True/Terminated"
+            or "Reconciling" in conditions_of(execution)
+        ]
+
+    def _executions(self) -> list[Object]:
+        listing = ("get", "executions", "--namespace", self.tenant, "--output=json")
+        items: list[Object] = json.loads(self.world.control_plane.kubectl(*listing).stdout)["items"]
+        return items
+
+    def histories(self) -> list[list[str]]:
+        """Return for each workflow whose Executions its terminations name."""
+        return self.world.samples.do(self._histories())
+
+    async def _histories(self) -> list[list[str]]:
+        client = self.world.samples.client
+        return await asyncio.gather(*(_terminations(client.get_workflow_handle(name)) for name in self.names))
+
+
+async def _terminations(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    events = (await handle.fetch_history()).events
+    details = [
+        event.workflow_execution_terminated_event_attributes.details
+        for event in events
+        if event.HasField("workflow_execution_terminated_event_attributes")
+    ]
+    return [json.loads(detail.payloads[0].data)["executionUid"] for detail in details]
+
+
+class TestRotation:
+    """A Secret changes, and then the server takes the old one no more, while 200 terminations are under way."""
+
+    def test_of_a_certificate(self, world: Endpoints) -> None:
+        world.secret("rotating-tls", world.tls("rotating-old"))
+        world.tenant("rotating", world.mtls, tls={"secretName": "rotating-tls"})
+        world.ready("rotating", "True", "Ready")
+        world.mtls.require_certificate(world.authority, world.second, world.lapsed)
+        old, new = {"certificate": "rotating-old"}, {"certificate": "rotating-new"}
+        with Load(world, "rotating") as load:
+            wait_for(lambda: len(world.mtls.calls("Terminate", **old)) > BATCH, "the old certificate to be in use")
+            world.secret("rotating-tls", world.tls("rotating-new", world.second))
+            wait_for(lambda: world.mtls.calls("Terminate", **new), "the new certificate to be in use")
+            world.mtls.require_certificate(world.second, world.lapsed)
+            world.mtls.drop()
+        _all_terminated_once(load)
+        assert len(world.mtls.calls("Terminate", **new)) > BATCH
+        _used_no_more(world, world.mtls, old)
+        assert world.mtls.open["rotating-old"] == 0
+        world.mtls.require_certificate(world.authority, world.lapsed)
+
+    def test_of_an_api_key(self, world: Endpoints) -> None:
+        world.secret("turning-ca", {"ca.crt": world.ca})
+        world.secret("turning-key", {"apiKey": b"turning-old-4711\n"})
+        world.keyed.require_key("turning-old-4711", "turning-new-4712")
+        world.tenant("turning", world.keyed, tls={"secretName": "turning-ca"}, apiKeySecretName="turning-key")
+        world.ready("turning", "True", "Ready")
+        old, new = {"key": "turning-old-4711"}, {"key": "turning-new-4712"}
+        with Load(world, "turning") as load:
+            wait_for(lambda: len(world.keyed.calls("Terminate", **old)) > BATCH, "the old key to be in use")
+            world.secret("turning-key", {"apiKey": b"turning-new-4712"})
+            wait_for(lambda: world.keyed.calls("Terminate", **new), "the new key to be in use")
+            world.keyed.require_key("turning-new-4712")
+        _all_terminated_once(load)
+        assert len(world.keyed.calls("Terminate", **new)) > BATCH
+        _used_no_more(world, world.keyed, old)
+
+
+def _all_terminated_once(load: Load) -> None:
+    executions = load.settled()
+    assert len(executions) == LOAD
+    uids = {execution["spec"]["executionId"]: execution["metadata"]["uid"] for execution in executions}
+    assert load.histories() == [[uids[name]] for name in load.names]
+    listing = ("get", "events", "--namespace", load.tenant, "--field-selector=reason=Terminated", "--output=json")
+    told = [
+        event["involvedObject"]["name"]
+        for event in json.loads(load.world.control_plane.kubectl(*listing).stdout)["items"]
+    ]
+    assert sorted(told) == sorted(load.names)
+
+
+def _used_no_more(world: Endpoints, front: TlsFront, old: Mapping[str, str]) -> None:
+    """Show that what comes after the rotation goes without the old credential, and nobody knocks with it."""
+    before, knocks = len(front.calls(**old)), front.turned_away
+    tenant = next(iter(old.values())).split("-")[0]
+    world.terminated(f"after-{tenant}", tenant)
+    assert (len(front.calls(**old)), front.turned_away) == (before, knocks)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a faulty Organization is given; None stands for no such Secret at all."""
+
+    front: TlsFront
+    tls: Entries | None = None
+    key: Entries | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to be wrong, and what the Organization must say of it. `{tls}` and `{key}` stand for the Secrets' names."""
+
+    make: Callable[[Endpoints], Material]
+    reason: str
+    words: str
+    status: str = "False"
+
+
+def _mtls(change: Callable[[Endpoints, dict[str, bytes]], Entries | None]) -> Callable[[Endpoints], Material]:
+    return lambda world: Material(world.mtls, change(world, dict(world.tls("tester"))))
+
+
+def _keyed(key: bytes) -> Callable[[Endpoints], Material]:
+    return lambda world: Material(world.keyed, {"ca.crt": world.ca}, {"apiKey": key})
+
+
+def _without(entry: str) -> Callable[[Endpoints, dict[str, bytes]], Entries]:
+    return lambda _, tls: {name: content for name, content in tls.items() if name != entry}
+
+
+def _with(entry: str, content: Callable[[Endpoints], bytes]) -> Callable[[Endpoints, dict[str, bytes]], Entries]:
+    return lambda world, tls: {**tls, entry: content(world)}
+
+
+NONSENSE = b"-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2Utb2YtYS1zZWNyZXQtMTIz\n-----END CERTIFICATE-----\n"
+
+CASES = {
+    "absent": Case(_mtls(lambda *_: None), "SecretInvalid", "Secret {tls} does not exist"),
+    "no-certificate": Case(_mtls(_without("tls.crt")), "SecretInvalid", "Secret {tls} has no key tls.crt"),
+    "no-key": Case(_mtls(_without("tls.key")), "SecretInvalid", "Secret {tls} has no key tls.key"),
+    "bad-certificate": Case(
+        _mtls(_with("tls.crt", lambda _: NONSENSE)), "SecretInvalid", "Secret {tls}: tls.crt is no certificate"
+    ),
+    "empty-authority": Case(
+        _mtls(_with("ca.crt", lambda _: b"none")), "SecretInvalid", "Secret {tls}: ca.crt is no certificate"
+    ),
+    "bad-key": Case(
+        _mtls(_with("tls.key", lambda _: b"secret-nonsense-456")),
+        "SecretInvalid",
+        "Secret {tls}: tls.key is no private",
+    ),
+    "key-of-another": Case(
+        _mtls(_with("tls.key", lambda world: world.tls("other")["tls.key"])),
+        "SecretInvalid",
+        "Secret {tls}: tls.key does not belong to tls.crt",
+    ),
+    "expired": Case(
+        _mtls(lambda world, _: world.tls("late", world.lapsed)),
+        "TemporalRefused",
+        "refuses the certificate in Secret {tls}: it has expired",
+    ),
+    "foreign": Case(
+        _mtls(lambda world, _: world.tls("stranger", world.foreign)),
+        "TemporalRefused",
+        "refuses the certificate in Secret {tls}: the server does not accept its issuer",
+    ),
+    "no-client-certificate": Case(
+        _mtls(lambda world, _: {"ca.crt": world.ca}), "TemporalRefused", "the server wants a client certificate"
+    ),
+    "other-authority": Case(
+        _mtls(_with("ca.crt", lambda world: world.foreign.certificate.read_bytes())),
+        "TemporalRefused",
+        "the server's certificate is not signed by ca.crt of Secret {tls}",
+    ),
+    "system-roots": Case(
+        _mtls(_without("ca.crt")), "TemporalRefused", "not signed by an authority that this system trusts"
+    ),
+    "other-name": Case(
+        lambda world: Material(world.mtls, world.tls("tester"), more={"serverName": "temporal.example"}),
+        "TemporalRefused",
+        "spec.temporal.tls.serverName",
+    ),
+    "no-tls": Case(lambda world: Material(world.mtls), "TemporalUnavailable", "does it want TLS", status="Unknown"),
+    "no-api-key": Case(
+        lambda world: Material(world.keyed, {"ca.crt": world.ca}, {"api-key": b"misnamed-key-789"}),
+        "SecretInvalid",
+        "Secret {key} has no key apiKey",
+    ),
+    "blank-key": Case(_keyed(b" \n"), "SecretInvalid", "Secret {key}: apiKey is blank"),
+    "two-lines": Case(
+        _keyed(b"first-half-abc\nsecond-half-def"), "SecretInvalid", "Secret {key}: apiKey is not one line"
+    ),
+    "not-ascii": Case(_keyed("schlüssel-ghi".encode()), "SecretInvalid", "Secret {key}: apiKey is not one line"),
+    "wrong-key": Case(_keyed(b"wrong-key-jkl"), "TemporalRefused", "the API key in Secret {key}: Unauthenticated"),
+}
+
+
+@pytest.fixture(scope="module")
+def faulty(world: Endpoints) -> Iterator[Endpoints]:
+    """One Organization for each case, all at once. The key front repeats the key that it refuses, as some do."""
+    world.keyed.require_key("some-key", "turning-new-4712", refusal="no such key: {key}")
+    manifests: list[Object] = []
+    for name, case in CASES.items():
+        material = case.make(world)
+        temporal: Object = {"address": material.front.address, "namespace": "shared"}
+        if material.tls is not None or name == "absent":
+            temporal["tls"] = {"secretName": f"{name}-tls", **material.more}
+        if material.key is not None:
+            temporal["apiKeySecretName"] = f"{name}-key"
+        given = {"tls": material.tls, "key": material.key}
+        manifests += [world.secret_manifest(f"{name}-{kind}", entries) for kind, entries in given.items() if entries]
+        manifests += tenant(name, temporal)
+    world.apply_all(*manifests)
+    yield world
+    world.control_plane.kubectl("delete", "organization", *CASES)
+
+
+class TestFaults:
+    """What is wrong is said with the Secret's name, and nothing is done."""
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_is_told(self, faulty: Endpoints, name: str) -> None:
+        case = CASES[name]
+        message = faulty.ready(name, case.status, case.reason)
+        assert case.words.format(tls=f"{name}-tls", key=f"{name}-key") in message
+
+    def test_denies_and_is_mended_by_the_secret_alone(self, world: Endpoints) -> None:
+        world.tenant("patient", world.mtls, tls={"secretName": "patient-tls"})
+        world.secret("patient-tls", world.tls("patient"), namespace="patient")
+        world.samples.begin(Agent, "patient", organization="patient")
+        world.apply("Execution", "patient", {"executionId": "patient", "terminate": {"reason": "soon"}}, "patient")
+        execution = world.until("patient", "patient", Terminated="False/OrganizationNotReady")
+        assert "Secret patient-tls does not exist" in str(execution["status"]["conditions"])
+        assert world.samples.status("patient") == "RUNNING"
+        world.secret("patient-tls", world.tls("patient"))
+        world.until("patient", "patient", seconds=5, Terminated="True/Terminated", Stalled="")
+        world.control_plane.kubectl("delete", "secret", "patient-tls", "--namespace", NAMESPACE)
+        assert "does not exist" in world.ready("patient", "False", "SecretInvalid")
+        wait_for(lambda: world.mtls.open["patient"] == 0, "the connection to be closed")
+
+    def test_a_certificate_that_is_refused_from_now_on(self, world: Endpoints) -> None:
+        world.secret("banned-tls", world.tls("banned", world.second))
+        world.mtls.require_certificate(world.authority, world.second, world.lapsed)
+        world.tenant("banned", world.mtls, tls={"secretName": "banned-tls"})
+        world.ready("banned", "True", "Ready")
+        world.mtls.require_certificate(world.authority, world.lapsed)
+        world.mtls.drop()
+        world.apply("Execution", "banned", {"executionId": "banned", "terminate": {"reason": "now"}}, "banned")
+        world.until("banned", "banned", Terminated="False/OrganizationNotReady")
+        assert "the certificate in Secret banned-tls" in world.ready("banned", "False", "TemporalRefused")
+        world.secret("banned-tls", world.tls("banned-no-more"))
+        world.ready("banned", "True", "Ready")
+
+
+class TestSharing:
+    """Who may use which connection."""
+
+    def test_one_connection_for_the_same_credential(self, world: Endpoints) -> None:
+        tls = world.tls("twins")
+        for name, namespace in (("castor", "shared"), ("pollux", "solo")):
+            world.secret(f"{name}-tls", tls)
+            world.tenant(name, world.mtls, namespace, tls={"secretName": f"{name}-tls"})
+        for name in ("castor", "pollux"):
+            world.ready(name, "True", "Ready")
+            world.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
+            world.until(name, name, Terminated="False/ExecutionNotFound")
+        calls = world.mtls.calls("DescribeWorkflowExecution", certificate="twins")
+        assert {call.namespace for call in calls} == {"shared", "solo"}
+        assert world.mtls.connected["twins"] == 1
+
+    def test_never_anothers(self, world: Endpoints) -> None:
+        world.keyed.require_key("red-key-1", "blue-key-2")
+        world.secret("keyed-ca", {"ca.crt": world.ca})
+        for name, namespace, key in (("red", "shared", b"red-key-1"), ("blue", "solo", b"blue-key-2")):
+            world.secret(f"{name}-key", {"apiKey": key})
+            tls = {"secretName": "keyed-ca"}
+            world.tenant(name, world.keyed, namespace, tls=tls, apiKeySecretName=f"{name}-key")
+        for name in ("red", "blue"):
+            world.ready(name, "True", "Ready")
+            world.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
+            world.until(name, name, Terminated="False/ExecutionNotFound")
+        namespaces = {
+            key: {call.namespace for call in world.keyed.calls("Describe", key=key)}
+            for key in ("red-key-1", "blue-key-2")
+        }
+        assert namespaces == {"red-key-1": {"shared"}, "blue-key-2": {"solo"}}
+        for front in world.fronts:
+            used = {(call.connection, call.certificate, call.key) for call in front.calls()}
+            assert len(used) == len({connection for connection, *_ in used})
+
+    def test_the_operators_own_stay_at_its_own_address(self, world: Endpoints) -> None:
+        world.namespace("home")
+        world.apply("Organization", "home", {"namespaces": ["home"], "temporal": {"namespace": "solo"}, **OWNED})
+        world.ready("home", "True", "Ready")
+        assert world.own.calls("Describe", certificate="operator", key=OWN_KEY, accepted=True)
+        world.secret("away-ca", {"ca.crt": world.ca})
+        world.tenant("away", world.curious, tls={"secretName": "away-ca"})
+        world.ready("away", "True", "Ready")
+        assert {(call.certificate, call.key) for call in world.curious.calls()} == {("", "")}
+        world.tenant("spelled", world.own, tls={"secretName": "away-ca"}, address=world.own.named_address)
+        assert "the server wants a client certificate" in world.ready("spelled", "False", "TemporalRefused")
+
+    def test_the_operators_own_are_not_mixed_with_an_organizations(self, world: Endpoints) -> None:
+        """At the operator's own address, an Organization that brings its own credential is known by that alone."""
+        world.own.require_key(OWN_KEY, "guests-key-9", "ops-9")
+        world.secret("guest-key", {"apiKey": b"guests-key-9"})
+        world.tenant("guest", world.own, apiKeySecretName="guest-key")
+        world.secret("visitor-tls", world.tls("visitor"))
+        world.tenant("visitor", world.own, tls={"secretName": "visitor-tls"})
+        for environment in ({"TEMPORAL_API_KEY": OWN_KEY}, {"TEMPORAL_GRPC_META_AUTHORIZATION": "Bearer ops-9"}):
+            requests = _requests_of_a_new_operator(world, environment)
+            assert {call.key for call in requests if call.method.startswith("Terminate")} == {"guests-key-9"}
+            assert {call.key for call in requests if call.certificate == "visitor"} == {""}
+        assert "a call without an API key" in world.ready("visitor", "False", "TemporalRefused")
+
+
+def _requests_of_a_new_operator(world: Endpoints, environment: Mapping[str, str]) -> list[Request]:
+    """Restart the operator with this in its profile; return what the own front sees of the guest and the visitor."""
+    world.logs.append(_kept(world))
+    world.operator.stop()
+    seen = len(world.own.requests)
+    world.new_operator(**environment).start()
+    world.terminated(f"guest-{len(world.logs)}", "guest")
+    wait_for(lambda: _of(world.own.requests[seen:], "visitor"), "the visitor to knock")
+    return world.own.requests[seen:]
+
+
+def _of(requests: list[Request], certificate: str) -> list[Request]:
+    return [request for request in requests if request.certificate == certificate]
+
+
+OWNED = {"ownership": {"searchAttribute": "OrganizationId"}}
+
+
+def _kept(world: Endpoints) -> Path:
+    """Copy the operator's log, which goes with it."""
+    kept = world.subfolder() / "operator.log"
+    kept.write_bytes(world.operator.log.read_bytes())
+    return kept
+
+
+class TestSecrecy:
+    """What the operator may read, and what it tells."""
+
+    def test_secrets_of_its_own_namespace_only(self, world: Endpoints) -> None:
+        account = f"--as=system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+        kubectl = world.control_plane.kubectl
+        assert kubectl("auth", "can-i", "list", "secrets", account, "--namespace", NAMESPACE).stdout == "yes\n"
+        for where in (("--namespace", "default"), ("--namespace", "kube-system"), ("--all-namespaces",)):
+            for verb in ("get", "list", "watch"):
+                assert kubectl("auth", "can-i", verb, "secrets", account, *where, check=False).stdout == "no\n"
+
+    def test_a_server_that_repeats_the_key(self, world: Endpoints) -> None:
+        world.secret("echo-ca", {"ca.crt": world.ca})
+        world.secret("echo-key", {"apiKey": b"echoed-key-5150"})
+        world.keyed.require_key("echoed-key-5150")
+        world.tenant("echo", world.keyed, tls={"secretName": "echo-ca"}, apiKeySecretName="echo-key")
+        world.ready("echo", "True", "Ready")
+        world.keyed.require_key(refusal="no such key: {key}")
+        world.apply("Execution", "echo", {"executionId": "echo", "terminate": {"reason": "test"}}, "echo")
+        world.until("echo", "echo", Terminated="False/OrganizationNotReady")
+        assert "echoed-key-5150" not in str((world.get("echo", "echo"), world.events("echo", "echo")))
+        assert "…" in world.ready("echo", "False", "TemporalRefused")
+
+    def test_nothing_of_a_secret_is_ever_told(self, faulty: Endpoints) -> None:
+        kinds = "organizations.control-plane.kubiya.ai,executions.control-plane.kubiya.ai,events"
+        told = faulty.control_plane.kubectl("get", kinds, "--all-namespaces", "--output=yaml").stdout
+        told += "".join(log.read_text() for log in (*faulty.logs, faulty.operator.log))
+        assert "wrong-key-key" in told
+        pieces = {piece for content in faulty.secrets for piece in _pieces(content)}
+        assert len(pieces) > 2 * len(CASES)
+        assert [piece for piece in pieces if piece in told] == []
+
+
+def _pieces(content: bytes) -> Iterator[str]:
+    """Yield what would give a Secret away: each of its lines that is long enough, and these in base64."""
+    for line in content.splitlines():
+        if len(line) > 7 and not line.startswith(b"-----"):
+            yield line.decode("utf-8", "replace")
+            yield base64.b64encode(line).decode().rstrip("=")[:-1]

@@ -1,0 +1,83 @@
+"""Products that are broken on purpose: the model must see through each of them."""
+
+from dataclasses import dataclass, field, replace
+
+from execution_operator.api import Organization
+from execution_operator.core.mapping import Mapping, Readiness
+from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Closing, Order, Run, RunStatus, Unclosed
+from tests.model.scene import ACME, NAMESPACE, Variant, gate
+from tests.support.fake_temporal import FakeRuns, FakeTemporal
+
+
+class Unpinned(FakeRuns):
+    """Acts on whatever run the workflow ID means now."""
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+        await super().terminate(replace(run, run_id=""), order, chain=chain)
+
+
+class ByChain(FakeRuns):
+    """Names the chain at once, and never the run."""
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:  # noqa: ARG002
+        await super().terminate(run, order, chain=True)
+
+
+@dataclass
+class Hasty(FakeRuns):
+    """Takes a termination that was sent for one that was carried out."""
+
+    sent: dict[str, Closing] = field(default_factory=dict)
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+        at = self.temporal.clock.stamp()
+        self.sent[run.run_id] = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=order.execution_uid)
+        await super().terminate(run, order, chain=chain)
+
+    async def closing(self, run: Run) -> Closing | Unclosed:
+        return self.sent.get(run.run_id) or await super().closing(run)
+
+
+class Trusting(FakeRuns):
+    """Takes every workflow for the organization's."""
+
+    async def owner(self, run: Run, search_attribute: str) -> str | None:  # noqa: ARG002
+        return "acme"
+
+
+@dataclass
+class Believing(FakeRuns):
+    """Believes search attributes as they are now, which workflow code may overwrite."""
+
+    async def owner(self, run: Run, search_attribute: str) -> str | None:
+        found = self.temporal.get(run.workflow_id, run.run_id, self.namespace)
+        return found.attributes.get(search_attribute, "") if found else None
+
+
+class Unauthorized(Mapping):
+    """Has an answer before it knows, and always the same one."""
+
+    def claimants(self, namespace: str) -> list[Organization]:  # noqa: ARG002
+        return [ACME]
+
+    def readiness(self, organization: Organization) -> Readiness:  # noqa: ARG002
+        return Readiness(ready=True, reason=Reason.READY, message="")
+
+
+def _with(runs: type[FakeRuns]) -> Variant:
+    def of(temporal: FakeTemporal) -> FakeRuns:
+        return runs(temporal, NAMESPACE, gate)
+
+    return Variant(runs=of)
+
+
+BROKEN = {
+    "unpinned": (_with(Unpinned), "terminated, pinned is"),
+    "by chain": (_with(ByChain), "terminated, pinned is"),
+    "hasty": (_with(Hasty), "is not closed for good"),
+    "trusting": (_with(Trusting), "run recorded for"),
+    "believing": (_with(Believing), "run recorded for"),
+    "unauthorized": (Variant(mapping=Unauthorized), "terminated by one who knew"),
+}
+"""Each with what the model says of it."""
