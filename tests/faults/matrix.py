@@ -114,6 +114,12 @@ class Case:
         return f"{self.boundary.scenario}: {self.boundary.step}: {self.how}"
 
     @property
+    def may_lose_event(self) -> bool:
+        """Whether the operator dies between the record and the Event that follows it: all that can be lost."""
+        between = {("record", How.KILLED_AFTER), ("tell", How.KILLED_BEFORE)}
+        return (self.boundary.step, self.how) in between
+
+    @property
     def name(self) -> str:
         """Name its workflow and its Execution."""
         return re.sub(r"[^a-z0-9]+", "-", self.id)

@@ -30,11 +30,13 @@ class Stage:
     def judge(self, case: Case) -> str:
         """Wait until the case is settled; return what was seen, for the table. Fails if anything is not as promised."""
         rule = self._rules[case]
-        assert rule.fired.wait(10), "the fault never happened: is this boundary still part of the act?"
-        execution = self._rig.until(case.name, Terminated="True/Terminated", Reconciling="")
+        assert rule.fired.wait(60), "the fault never happened: is this boundary still part of the act?"
+        execution = self._rig.until(case.name, Terminated="True/Terminated")
         history = self._rig.history(case.name)
         assert not untrue(execution, history)
         assert sum(event.event_type == CANCEL_REQUESTED for event in history) == self._cancelled(case)
+        if case.may_lose_event:
+            return "once, Event lost or not"
         self._told_once(case)
         return f"once ({self._rig.faults.passed[Call(TERMINATE, case.name)]})"
 
@@ -45,7 +47,7 @@ class Stage:
         def told() -> list[str]:
             return [each["reason"] for each in self._rig.kube.events(name=case.name) if each["reason"] == "Terminated"]
 
-        wait_for(told, f"the Event of {case.name}", 5 if not case.how.hangs else 15)
+        wait_for(told, f"the Event of {case.name}", 60)
         assert told() == ["Terminated"]
 
     def _prepare(self, case: Case) -> None:
