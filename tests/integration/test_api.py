@@ -10,6 +10,7 @@ from tests.support.controlplane import ControlPlane
 from tests.support.installed import CHECKOUT, Tenant, execution
 
 Json = dict[str, Any]
+RUN, OTHER_RUN = "01a20acd-1f2f-793e-bd0a-7921b034e160", "01a20acd-1f35-7afd-85b2-3b0d73a30192"
 TERMINATED_AT = "2026-01-02T03:04:05.123456789Z"
 TERMINATED = {
     "phase": "cancelled",
@@ -30,7 +31,7 @@ def organization(name: str = "x", **spec: Any) -> str:
 @pytest.fixture(scope="module")
 def tenant(control_plane: ControlPlane) -> Tenant:
     tenant = Tenant(control_plane, "api")
-    tenant.create("running", status={"phase": "running"}, runId="run-1")
+    tenant.create("running", status={"phase": "running"}, runId=RUN)
     tenant.create("terminated", status=TERMINATED, **REQUEST)
     return tenant
 
@@ -88,8 +89,8 @@ REJECTED_UPDATES = [
         id="empty executionId",
     ),
     pytest.param(
-        {"spec": {"runId": "run-2"}},
-        'spec.runId: Invalid value: "run-2": runId is immutable: create another Execution instead',
+        {"spec": {"runId": OTHER_RUN}},
+        f'spec.runId: Invalid value: "{OTHER_RUN}": runId is immutable: create another Execution instead',
         id="changed runId",
     ),
     pytest.param(
