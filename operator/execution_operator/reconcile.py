@@ -71,10 +71,11 @@ class Reconciler:
         return Settlement(work.execution, failing=True)
 
     async def _reread(self, act: "_Act", work: Work) -> Work:
+        again = work.again or bool(act.untold)
         try:
-            return replace(work, execution=await self.records.read(work.execution))
+            return replace(work, execution=await self.records.read(work.execution), again=again)
         except Gone:
-            return replace(work, execution=act.execution, gone=True)
+            return replace(work, execution=act.execution, gone=True, again=again)
 
 
 class _Act:

@@ -114,7 +114,8 @@ class Rig(Server):
 
         def shown() -> Json | None:
             execution = self.kube.get(name, namespace)
-            return execution if conditions.items() <= conditions_of(execution).items() else None
+            found = conditions_of(execution)
+            return execution if all(found.get(of, "") == value for of, value in conditions.items()) else None
 
         try:
             return wait_for(shown, f"{namespace}/{name} to show {conditions}", seconds, interval=0.02)

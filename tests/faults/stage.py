@@ -31,7 +31,7 @@ class Stage:
         """Wait until the case is settled; return what was seen, for the table. Fails if anything is not as promised."""
         rule = self._rules[case]
         assert rule.fired.wait(60), "the fault never happened: is this boundary still part of the act?"
-        execution = self._rig.until(case.name, Terminated="True/Terminated")
+        execution = self._rig.until(case.name, Terminated="True/Terminated", Reconciling="")
         history = self._rig.history(case.name)
         assert not untrue(execution, history)
         assert sum(event.event_type == CANCEL_REQUESTED for event in history) == self._cancelled(case)

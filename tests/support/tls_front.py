@@ -107,6 +107,7 @@ class TlsFront(Server):
         self._bridges: set[_Bridge] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.turned_away = 0
+        self._away = False
 
     @property
     def address(self) -> str:
@@ -151,6 +152,16 @@ class TlsFront(Server):
     def drop(self) -> None:
         """Break all connections, as a server does that goes away."""
         self._do(self._break())
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Be gone during the block, as Temporal is in an outage."""
+        self._away = True
+        self.drop()
+        try:
+            yield
+        finally:
+            self._away = False
 
     @contextlib.contextmanager
     def holding(self, method: str) -> Iterator[Callable[[], int]]:
@@ -202,6 +213,9 @@ class TlsFront(Server):
         task.add_done_callback(self._tasks.discard)
 
     async def _accept(self, caller: "_Tls") -> None:
+        if self._away:
+            caller.close()
+            return
         try:
             certificate = await caller.shake_hands()
         except (ssl.SSLError, OSError):

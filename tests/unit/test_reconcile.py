@@ -8,6 +8,7 @@ from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, O
 from execution_operator.core.errors import RecordError, Superseded
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Order, Run
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
 from execution_operator.reconcile import CONFLICTS, FINALIZER, Reconciler
@@ -322,6 +323,21 @@ def test_what_was_never_pinned_has_no_proof_once_the_first_run_has_expired() -> 
     assert stage.shown[1] == "False/OrganizationMismatch"
 
 
+@pytest.mark.xfail(strict=True, reason="reconcile: a pin made while no ownership was declared counts as proof later on")
+def test_a_pin_made_without_proof_proves_nothing_once_proof_is_asked_for_and_the_first_run_has_expired() -> None:
+    stage = Stage(ACME)
+    first = stage.temporal.start("wf", attributes={"OrganizationId": "rival"})
+    stage.server.create(execution())
+    stage.play()
+    second = stage.temporal.continue_as_new(first)
+    stage.play()
+    stage.temporal.delete(first)
+    stage.mapping.put(OWNED)
+    stage.server.edit(stage.now, terminate=Terminate(reason="stop"))
+    stage.play()
+    assert (second.open, stage.shown[1]) == (True, "False/OrganizationMismatch")
+
+
 # --- grace periods
 
 
@@ -473,3 +489,40 @@ def test_what_is_gone_and_was_never_pinned_is_left_alone_now_and_later(known: bo
     assert run.open
     stage.play(settlement.execution, gone=True)
     assert run.open
+
+
+# --- the Organization changes meanwhile
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["never seen", "pinned"])
+def test_an_organization_that_loses_the_namespace_while_the_run_is_looked_up_loses_the_act(*, known: bool) -> None:
+    stage = Stage(OWNED)
+    run = stage.temporal.start("wf", attributes={"OrganizationId": "acme"})
+    stage.server.create(execution())
+    if known:
+        stage.play()
+    stage.server.edit(stage.now, terminate=Terminate(reason="stop"))
+
+    class Overtaken(FakeRuns):
+        async def owner(self, run: Run, search_attribute: str) -> str | None:
+            stage.mapping.put(organization("acme", "team-b", generation=2, ownership="OrganizationId"))
+            return await super().owner(run, search_attribute)
+
+    stage.runs = Overtaken(stage.temporal, "acme", stage._note)
+    stage.play()
+    assert (run.open, stage.shown[1]) == (True, "False/NamespaceNotMapped")
+
+
+def test_what_was_recorded_is_told_also_if_the_pass_starts_over() -> None:
+    stage, run = asked(grace=60)
+
+    class Overtaken(FakeRuns):
+        async def request_cancel(self, run: Run, order: Order) -> None:
+            await super().request_cancel(run, order)
+            self.temporal.continue_as_new(self.temporal.ever[run.run_id])
+            stage.server.edit(stage.now, deletion_policy=DeletionPolicy.TERMINATE)
+
+    stage.runs = Overtaken(stage.temporal, "acme", stage._note)
+    stage.operator.runs = lambda _: stage.runs if run.open else FakeRuns(stage.temporal, "acme", stage._note)
+    stage.play()
+    assert stage.told == ["GracePeriod"]

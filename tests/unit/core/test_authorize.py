@@ -111,3 +111,20 @@ def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
         "_organization_not_ready",
         "_recorded_temporal_namespace_differs",
     ]
+
+
+LATER = [
+    pytest.param(mapping(ACME), True, id="the same"),
+    pytest.param(mapping(organization("acme", generation=2)), True, id="written again, not changed"),
+    pytest.param(mapping(organization("acme", uid="anew")), False, id="created anew"),
+    pytest.param(mapping(organization("acme", ownership="Owner")), False, id="other proof"),
+    pytest.param(mapping(organization("acme", temporal="elsewhere")), False, id="other Temporal namespace"),
+    pytest.param(mapping(), False, id="no grant"),
+]
+
+
+@pytest.mark.parametrize(("index", "holds"), LATER)
+def test_a_grant_holds_as_long_as_nothing_that_it_rests_on_has_changed(index: Mapping, *, holds: bool) -> None:
+    grant = authorize(execution(), mapping(ACME))
+    assert isinstance(grant, Grant)
+    assert grant.holds(authorize(execution(), index)) is holds

@@ -1,0 +1,481 @@
+"""Whose workflow it is, on real servers: every way in which that can change or be feigned, and nothing is touched."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from tests.support.certificates import Authority
+from tests.support.operator import ACCOUNT, NAMESPACE
+from tests.support.process import GuardedFolder
+from tests.support.server import start_all
+from tests.support.tls_front import TlsFront
+from tests.support.waiting import wait_for
+from tests.support.workflows import Agent
+from tests.support.world import World, conditions_of
+
+OWNER = SearchAttributeKey.for_keyword("OrganizationId")
+BY_NAME = {"searchAttribute": "OrganizationId"}
+Object = dict[str, Any]
+
+
+@workflow.defn
+class Forger:
+    """Writes the organization `acme` over its own, and continues as new, which carries it into a start event."""
+
+    def __init__(self) -> None:
+        self._next = False
+
+    @workflow.run
+    async def run(self) -> None:
+        workflow.upsert_search_attributes(TypedSearchAttributes([SearchAttributePair(OWNER, "acme")]))
+        await workflow.wait_condition(lambda: self._next)
+        workflow.continue_as_new()
+
+    @workflow.signal(name="next")
+    def go_on(self) -> None:
+        self._next = True
+
+
+class Tenants(World):
+    """A world with a TLS front before Temporal, at which single calls can be held, and which can be away."""
+
+    def start(self) -> None:
+        super().start()
+        self.folder = GuardedFolder("execution-operator-tenancy-")
+        authority = Authority(self.folder.path)
+        self.front = TlsFront(self.temporal.address, authority)
+        start_all(self.front)
+        self.secret("front", {"ca.crt": authority.certificate.read_text()})
+        self._worker = self.samples.do(_worker(self.samples.client))
+
+    def stop(self) -> None:
+        self.samples.do(self._worker.shutdown())
+        super().stop()
+        self.front.stop()
+        self.folder.remove()
+
+    def secret(self, name: str, entries: dict[str, str]) -> None:
+        metadata = {"name": name, "namespace": NAMESPACE}
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": entries}
+        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    def behind_the_front(self, namespace: str = "shared", **more: object) -> Object:
+        """Return spec.temporal of an Organization behind the front."""
+        return {"address": self.front.address, "namespace": namespace, "tls": {"secretName": "front"}, **more}
+
+    def tenant(self, name: str, *namespaces: str, temporal: Object | None = None, ownership: Object | None) -> None:
+        """Create or change an Organization; return once its status is of that."""
+        temporal = temporal or {"namespace": "shared"}
+        proof = {"ownership": ownership} if ownership else {}
+        self.apply("Organization", name, {"namespaces": namespaces, "temporal": temporal, **proof})
+        wait_for(lambda: self.readiness(name)[0], f"the status of {name}")
+
+    def readiness(self, name: str) -> tuple[str, str]:
+        """Return the Organization's condition Ready and its message; empty where they are not of its present spec."""
+        output = self.control_plane.kubectl("get", "organization", name, "--output=json").stdout
+        content = json.loads(output)
+        shown = {condition["type"]: condition for condition in content.get("status", {}).get("conditions", [])}
+        ready = shown.get("Ready")
+        if not ready or ready["observedGeneration"] != content["metadata"]["generation"]:
+            return "", ""
+        return conditions_of(content)["Ready"], ready["message"]
+
+    def until_ready(self, name: str, value: str = "True/Ready") -> str:
+        """Wait until the Organization's condition Ready is this; return its message."""
+        wait_for(lambda: self.readiness(name)[0] == value, f"{name} to be {value}; it is {self.readiness(name)}", 10)
+        return self.readiness(name)[1]
+
+    def delete(self, kind: str, name: str, *options: str) -> None:
+        self.control_plane.kubectl("delete", kind, name, "--timeout=10s", *options)
+
+    def request(self, name: str, namespace: str, workflow_id: str | None = None) -> None:
+        """Create an Execution that asks for termination."""
+        spec = {"executionId": workflow_id or name, "terminate": {"reason": "tenancy"}}
+        self.apply("Execution", name, spec, namespace)
+
+    def observed(self, name: str, namespace: str) -> None:
+        """Create an Execution, and wait until its workflow was seen and pinned."""
+        self.apply("Execution", name, {"executionId": name}, namespace)
+        self.until(name, namespace, Finished="False/Open")
+
+    def denied(self, name: str, namespace: str, reason: str) -> str:
+        """Wait until the request is denied, in all conditions and by an Event; return the words."""
+        said = {"Authorized": f"False/{reason}", "Terminated": f"False/{reason}", "Stalled": f"True/{reason}"}
+        execution = self.until(name, namespace, 15, **said)
+        assert "outcome" not in execution["status"]["termination"]
+        wait_for(lambda: [event for event in self.events(name, namespace) if event[1] == reason], "the Event")
+        conditions = execution["status"]["conditions"]
+        return next(str(condition["message"]) for condition in conditions if condition["type"] == "Terminated")
+
+    def mapped_no_more(self, namespace: str) -> Callable[[], None]:
+        """Return a wait until the operator knows that nobody lists the namespace any more."""
+        self.apply("Execution", sentinel := f"sentinel-{uuid.uuid4().hex[:6]}", {"executionId": "nothing"}, namespace)
+        self.until(sentinel, namespace, Stalled="True/ExecutionNotFound")
+
+        def wait() -> None:
+            self.until(sentinel, namespace, Stalled="True/NamespaceNotMapped")
+
+        return wait
+
+    def begin_in(self, temporal_namespace: str, workflow_id: str, organization: str | None) -> WorkflowHandle[Any, Any]:
+        """Start a workflow in another Temporal namespace, where no worker takes it up."""
+        attributes = [SearchAttributePair(OWNER, organization)] if organization else []
+        client = Client(self.samples.client.service_client, namespace=temporal_namespace)
+        start = client.start_workflow(
+            Agent.run, id=workflow_id, task_queue="nobodys", search_attributes=TypedSearchAttributes(attributes)
+        )
+        return self.samples.do(start)
+
+    def state(self, handle: WorkflowHandle[Any, Any]) -> str:
+        """Return Temporal's status of the workflow that the handle is of."""
+        description = self.samples.do(handle.describe())
+        return description.status.name if description.status else ""
+
+
+async def _worker(client: Client) -> Worker:
+    forgers = Worker(client, task_queue="forgers", workflows=[Forger], workflow_runner=UnsandboxedWorkflowRunner())
+    return await forgers.__aenter__()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Tenants]:
+    """One world with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
+    with Tenants() as running:
+        running.organization("acme", "team-a")
+        running.until_ready("acme")
+        yield running
+
+
+@pytest.fixture
+def name(world: Tenants) -> str:
+    """A name for the test's own organization, namespace, workflow and Execution."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    world.namespace(name)
+    return name
+
+
+class TestNamespaces:
+    """Which organization a Kubernetes namespace belongs to."""
+
+    def test_listed_by_two(self, world: Tenants, name: str) -> None:
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        world.tenant(f"{name}-too", name, ownership=BY_NAME)
+        world.terminate(name, "whose?", name)
+        assert f"{name}, {name}-too" in world.denied(name, name, "NamespaceConflict")
+        assert world.samples.status(name) == "RUNNING"
+        world.delete("organization", f"{name}-too")
+        world.until(name, name, Terminated="True/Terminated", Stalled="")
+
+    def test_moved_after_the_pin(self, world: Tenants, name: str) -> None:
+        other = f"{name}-other"
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        world.tenant(name, f"{name}-x", ownership=BY_NAME)
+        world.tenant(other, name, ownership={**BY_NAME, "value": other})
+        world.terminate(name, "ours now?", name)
+        words = world.denied(name, name, "OrganizationMismatch")
+        assert words.startswith(f"recorded for organization {name}, but the namespace belongs to {other} now")
+        assert world.samples.status(name) == "RUNNING"
+        world.delete("organization", other)
+        world.tenant(name, name, ownership=BY_NAME)
+        world.until(name, name, Terminated="True/Terminated")
+
+    def test_an_execution_created_anew_inherits_nothing(self, world: Tenants, name: str) -> None:
+        """What a namespace that is deleted and created again comes to: its Executions go, and new ones come."""
+        other = f"{name}-other"
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        world.delete("execution", name, "--namespace", name)
+        world.tenant(name, f"{name}-x", ownership=BY_NAME)
+        world.tenant(other, name, ownership=BY_NAME)
+        world.request(name, name)
+        words = world.denied(name, name, "OrganizationMismatch")
+        assert f"its first run does not show search attribute OrganizationId={other}" in words
+        assert "runId" not in world.get(name, name)["status"]
+        assert world.samples.status(name) == "RUNNING"
+
+    def test_a_request_that_outlives_its_namespace_is_dropped(self, world: Tenants, name: str) -> None:
+        """It waited for Temporal; then its Execution went, and the namespace with it to another organization."""
+        world.tenant(name, name, f"{name}-x", temporal=world.behind_the_front(), ownership=BY_NAME)
+        world.namespace(f"{name}-x")
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        with world.front.away():
+            world.terminate(name, "soon", name)
+            world.until(name, name, Terminated="Unknown/TemporalUnavailable")
+            world.delete("execution", name, "--namespace", name)
+            world.tenant(name, f"{name}-x", temporal=world.behind_the_front(), ownership=BY_NAME)
+            world.tenant(f"{name}-other", name, ownership=BY_NAME)
+            world.until_ready(f"{name}-other")
+        world.until_ready(name)
+        world.samples.begin(Agent, f"{name}-x", organization=name)
+        world.request(f"{name}-x", f"{name}-x")
+        world.until(f"{name}-x", f"{name}-x", Terminated="True/Terminated")
+        assert world.samples.status(name) == "RUNNING"
+
+
+class TestTemporalNamespaces:
+    """Two organizations in one Temporal namespace."""
+
+    @pytest.mark.parametrize("spelling", ["same", "other"])
+    def test_both_must_declare_ownership(self, world: Tenants, name: str, spelling: str) -> None:
+        world.temporal.create_namespace(name)
+        mine, theirs = f"{name}-mine", f"{name}-theirs"
+        world.namespace(mine)
+        address = {"address": world.temporal.address.replace("127.0.0.1", "localhost")} if spelling == "other" else {}
+        here, there = {"namespace": name}, {"namespace": name, **address}
+        handle = world.begin_in(name, "wf", theirs)
+        declared = ((None, None), (BY_NAME, None), (None, BY_NAME)) if spelling == "other" else ((None, None),)
+        for ownership in declared:
+            world.tenant(mine, mine, temporal=here, ownership=ownership[0])
+            world.tenant(theirs, name, temporal=there, ownership=ownership[1])
+            for one, another in ((mine, theirs), (theirs, mine)):
+                assert another in world.until_ready(one, "False/TemporalNamespaceShared")
+            world.request("wf", mine)
+            assert f"is also used by {theirs}" in world.denied("wf", mine, "OrganizationNotReady")
+            world.delete("execution", "wf", "--namespace", mine)
+        assert world.state(handle) == "RUNNING"
+        world.tenant(mine, mine, temporal=here, ownership=BY_NAME)
+        world.tenant(theirs, name, temporal=there, ownership=BY_NAME)
+        for one in (mine, theirs):
+            world.until_ready(one)
+        world.request("wf", mine)
+        world.denied("wf", mine, "OrganizationMismatch")
+        assert world.state(handle) == "RUNNING"
+        world.request("wf", name)
+        world.until("wf", name, Terminated="True/Terminated")
+
+    def test_the_same_proof_of_ownership_is_none(self, world: Tenants, name: str) -> None:
+        other = f"{name}-other"
+        world.tenant(name, name, ownership=BY_NAME)
+        world.until_ready(name)
+        world.tenant(other, other, ownership={**BY_NAME, "value": name})
+        world.namespace(other)
+        for one, another in ((name, other), (other, name)):
+            assert another in world.until_ready(one, "False/TemporalNamespaceShared")
+        world.samples.begin(Agent, name, organization=name)
+        world.request(name, other)
+        assert "no two the same value" in world.denied(name, other, "OrganizationNotReady")
+        assert world.samples.status(name) == "RUNNING"
+        assert world.readiness("acme")[0] == "True/Ready"  # a third one's proof is its own
+        world.delete("organization", other)
+
+    def test_a_neighbour_that_is_refused_opens_nothing(self, world: Tenants, name: str) -> None:
+        """Whose Temporal can't be asked may be in the same namespace. Once it was seen there, it stays there."""
+        world.temporal.create_namespace(name)
+        locked, lonely = f"{name}-locked", f"{name}-lonely"
+        world.namespace(lonely)
+        handle = world.begin_in(name, "wf", locked)
+        world.secret(f"{name}-key", {"apiKey": "wrong"})
+        world.front.require_key("right")
+        keyed = world.behind_the_front(name, apiKeySecretName=f"{name}-key")
+        world.tenant(locked, name, temporal=keyed, ownership=BY_NAME)
+        world.until_ready(locked, "False/TemporalRefused")
+        world.tenant(lonely, lonely, temporal={"namespace": name}, ownership=None)
+        assert locked in world.until_ready(lonely, "Unknown/TemporalUnavailable")
+        world.request("wf", lonely)
+        world.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
+        world.secret(f"{name}-key", {"apiKey": "right"})
+        world.until_ready(lonely, "False/TemporalNamespaceShared")
+        world.secret(f"{name}-key", {"apiKey": "wrong again"})
+        world.until_ready(locked, "False/TemporalNamespaceShared")
+        world.denied("wf", lonely, "OrganizationNotReady")
+        world.until_ready(lonely, "False/TemporalNamespaceShared")
+        assert world.state(handle) == "RUNNING"
+        world.front.require_no_key()
+        world.delete("organization", locked)
+        world.delete("organization", lonely)
+
+
+class TestOwnership:
+    """What a workflow says of itself."""
+
+    def test_forged_after_the_start(self, world: Tenants, name: str) -> None:
+        world.tenant(name, name, ownership=BY_NAME)
+        start = world.samples.client.start_workflow(
+            Forger.run,
+            id=name,
+            task_queue="forgers",
+            search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, name)]),
+        )
+        first = world.samples.do(start).result_run_id
+        world.samples.do(_until_forged(world.samples.client, name))
+        world.request(name, "team-a")
+        assert "does not show search attribute OrganizationId=acme" in world.denied(
+            name, "team-a", "OrganizationMismatch"
+        )
+        handle = world.samples.client.get_workflow_handle(name)
+        world.samples.do(handle.signal("next"))
+        wait_for(lambda: world.samples.do(handle.describe()).run_id != first, "the next run")
+        second = world.samples.do(handle.describe()).run_id
+        started = world.samples.do(world.samples.client.get_workflow_handle(name, run_id=second).fetch_history())
+        fields = started.events[0].workflow_execution_started_event_attributes.search_attributes.indexed_fields
+        assert json.loads(fields["OrganizationId"].data) == "acme"
+        world.request(f"{name}-again", "team-a", workflow_id=name)
+        world.denied(f"{name}-again", "team-a", "OrganizationMismatch")
+        assert world.samples.status(name) == "RUNNING"
+        world.request(name, name)
+        world.until(name, name, Terminated="True/Terminated")
+
+    def test_absent(self, world: Tenants, name: str) -> None:
+        world.samples.begin(Agent, name, organization=None)
+        world.request(name, "team-a")
+        world.denied(name, "team-a", "OrganizationMismatch")
+        assert world.samples.status(name) == "RUNNING"
+
+
+async def _until_forged(client: Client, workflow_id: str) -> None:
+    """Wait for the first task, which writes the search attribute: only after it a query is answered."""
+    handle = client.get_workflow_handle(workflow_id)
+    await handle.query("__stack_trace")
+    assert (await handle.describe()).typed_search_attributes.get(OWNER) == "acme"
+
+
+class TestOrganizations:
+    """An Organization changes between the pin and the request."""
+
+    def test_the_namespace_is_taken_away(self, world: Tenants, name: str) -> None:
+        self._pinned(world, name)
+        world.tenant(name, f"{name}-x", ownership=BY_NAME)
+        self._asked(world, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
+        world.tenant(name, name, ownership=BY_NAME)
+        world.until(name, name, Terminated="True/Terminated")
+
+    def test_it_is_deleted(self, world: Tenants, name: str) -> None:
+        self._pinned(world, name)
+        known = world.mapped_no_more(name)
+        world.delete("organization", name)
+        known()
+        self._asked(world, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
+
+    def test_its_temporal_namespace_changes(self, world: Tenants, name: str) -> None:
+        self._pinned(world, name)
+        world.tenant(name, name, temporal={"namespace": "default"}, ownership=BY_NAME)
+        world.until_ready(name)
+        self._asked(world, name, "OrganizationMismatch", "recorded in Temporal namespace shared")
+
+    def test_its_ownership_changes(self, world: Tenants, name: str) -> None:
+        self._pinned(world, name)
+        world.tenant(name, name, ownership={**BY_NAME, "value": f"{name}-2"})
+        world.until_ready(name)
+        self._asked(world, name, "OrganizationMismatch", f"does not show search attribute OrganizationId={name}-2")
+
+    @pytest.mark.parametrize("difference", ["none", "Temporal namespace", "ownership"])
+    def test_a_namesake_is_another_organization(self, world: Tenants, name: str, difference: str) -> None:
+        self._pinned(world, name)
+        known = world.mapped_no_more(name)
+        world.delete("organization", name)
+        known()
+        temporal = {"namespace": "default"} if difference == "Temporal namespace" else None
+        ownership = {**BY_NAME, "value": f"{name}-2"} if difference == "ownership" else BY_NAME
+        world.tenant(name, name, temporal=temporal, ownership=ownership)
+        world.until_ready(name)
+        self._asked(world, name, "OrganizationMismatch", f"the {name} of now is another")
+        if difference == "none":
+            world.request(f"{name}-new", name, workflow_id=name)
+            world.until(f"{name}-new", name, Terminated="True/Terminated")
+
+    @staticmethod
+    def _pinned(world: Tenants, name: str) -> None:
+        world.tenant(name, name, ownership=BY_NAME)
+        world.until_ready(name)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+
+    @staticmethod
+    def _asked(world: Tenants, name: str, reason: str, words: str) -> None:
+        """Ask for the termination; see it denied for this reason in these words, and the workflow run on."""
+        world.terminate(name, "still ours?", name)
+        assert words in world.denied(name, name, reason)
+        assert world.samples.status(name) == "RUNNING"
+
+
+class TestBetweenLookAndAct:
+    """The Organization changes while the operator asks Temporal whose the run is: nothing is sent after that."""
+
+    @pytest.mark.parametrize(
+        ("change", "reason", "grace"),
+        [
+            ("namespace", "NamespaceNotMapped", 0),
+            ("deleted", "NamespaceNotMapped", 0),
+            ("temporal", "OrganizationMismatch", 0),
+            ("ownership", "OrganizationMismatch", 0),
+            ("ownership", "OrganizationMismatch", 60),
+        ],
+    )
+    def test_nothing_is_sent(self, world: Tenants, name: str, change: str, reason: str, grace: int) -> None:
+        behind = world.behind_the_front()
+        world.tenant(name, name, temporal=behind, ownership=BY_NAME)
+        world.until_ready(name)
+        world.samples.begin(Agent, name, organization=name)
+        known = world.mapped_no_more(name) if change in ("namespace", "deleted") else lambda: None
+        sent = len(world.front.calls("Terminate")) + len(world.front.calls("RequestCancel"))
+        with world.front.holding("GetWorkflowExecutionHistory") as held:
+            terminate = {"reason": "quick!", "gracePeriodSeconds": grace}
+            world.apply("Execution", name, {"executionId": name, "terminate": terminate}, name)
+            wait_for(held, "the look at the start event")
+            match change:
+                case "namespace":
+                    world.tenant(name, f"{name}-x", temporal=behind, ownership=BY_NAME)
+                case "deleted":
+                    world.delete("organization", name)
+                case "temporal":
+                    world.tenant(name, name, temporal={**behind, "namespace": "default"}, ownership=BY_NAME)
+                case _:
+                    world.tenant(name, name, temporal=behind, ownership={**BY_NAME, "value": f"{name}-2"})
+            known()
+        world.denied(name, name, reason)
+        assert len(world.front.calls("Terminate")) + len(world.front.calls("RequestCancel")) == sent
+        assert world.samples.status(name) == "RUNNING"
+
+
+class TestIndex:
+    """Before the Organizations are known nothing is decided."""
+
+    def test_nothing_is_decided_without_it(self, world: Tenants, name: str) -> None:
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.operator.end()
+        role = json.loads(world.control_plane.kubectl("get", "clusterrole", ACCOUNT, "--output=json").stdout)
+        rules = [rule for rule in role["rules"] if rule["resources"] != ["organizations"]]
+        assert len(rules) == len(role["rules"]) - 1
+        self._allow(world, rules, "no")
+        world.request(name, name)
+        seen = world.operator.log.stat().st_size
+        starting = threading.Thread(target=world.operator.start)
+        starting.start()
+        try:
+            wait_for(lambda: _forbidden(world.operator.log, seen) >= 2, "two refusals to list Organizations")
+            assert "status" not in world.get(name, name)
+            assert world.events(name, name) == []
+        finally:
+            self._allow(world, role["rules"], "yes")
+            starting.join()
+        world.until(name, name, Terminated="True/Terminated")
+        assert [reason for _, reason, _ in world.events(name, name)] == ["Terminated"]
+
+    @staticmethod
+    def _allow(world: Tenants, rules: list[Object], answer: str) -> None:
+        patch = json.dumps({"rules": rules})
+        kubectl = world.control_plane.kubectl
+        kubectl("patch", "clusterrole", ACCOUNT, "--type=merge", "--patch", patch)
+        account = f"--as=system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+        question = ("auth", "can-i", "list", "organizations", account)
+        wait_for(lambda: kubectl(*question, check=False).stdout.strip() == answer, "RBAC to know")
+
+
+def _forbidden(log: Path, offset: int) -> int:
+    return sum("organizations" in line and "forbidden" in line for line in log.read_text()[offset:].splitlines())
