@@ -36,7 +36,7 @@ class Forger:
 
     @workflow.run
     async def run(self) -> None:
-        workflow.upsert_search_attributes(TypedSearchAttributes([SearchAttributePair(OWNER, "acme")]))
+        workflow.upsert_search_attributes([OWNER.value_set("acme")])
         await workflow.wait_condition(lambda: self._next)
         workflow.continue_as_new()
 
@@ -259,19 +259,20 @@ class TestTemporalNamespaces:
         world.until("wf", name, Terminated="True/Terminated")
 
     def test_the_same_proof_of_ownership_is_none(self, world: Tenants, name: str) -> None:
-        other = f"{name}-other"
-        world.tenant(name, name, ownership=BY_NAME)
-        world.until_ready(name)
-        world.tenant(other, other, ownership={**BY_NAME, "value": name})
+        """Two that show the same value can't be told apart. A third one, with a value of its own, can."""
+        world.temporal.create_namespace(name)
+        other, third, here = f"{name}-other", f"{name}-third", {"namespace": name}
+        handle = world.begin_in(name, "wf", name)
         world.namespace(other)
+        world.tenant(name, name, temporal=here, ownership=BY_NAME)
+        world.tenant(other, other, temporal=here, ownership={**BY_NAME, "value": name})
+        world.tenant(third, third, temporal=here, ownership=BY_NAME)
         for one, another in ((name, other), (other, name)):
             assert another in world.until_ready(one, "False/TemporalNamespaceShared")
-        world.samples.begin(Agent, name, organization=name)
-        world.request(name, other)
-        assert "no two the same value" in world.denied(name, other, "OrganizationNotReady")
-        assert world.samples.status(name) == "RUNNING"
-        assert world.readiness("acme")[0] == "True/Ready"  # a third one's proof is its own
-        world.delete("organization", other)
+        world.request("wf", other)
+        assert "no two the same value" in world.denied("wf", other, "OrganizationNotReady")
+        assert world.state(handle) == "RUNNING"
+        world.until_ready(third)
 
     def test_a_neighbour_that_is_refused_opens_nothing(self, world: Tenants, name: str) -> None:
         """Whose Temporal can't be asked may be in the same namespace. Once it was seen there, it stays there."""
