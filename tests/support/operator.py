@@ -17,6 +17,9 @@ READY = "taking up requests"
 class Operator(Server):
     """`execution-operator run` against a control plane and a Temporal address."""
 
+    namespace, account = NAMESPACE, ACCOUNT
+    arguments: tuple[str, ...] = ("run",)
+
     def __init__(self, control_plane: ControlPlane, temporal_address: str, **environment: str) -> None:
         self._control_plane = control_plane
         self._environment = {"TEMPORAL_ADDRESS": temporal_address, **environment}
@@ -28,13 +31,18 @@ class Operator(Server):
         self._folder = self._folder or GuardedFolder("execution-operator-process-")
         self.log = self._folder.path / "operator.log"
         offset = self.log.stat().st_size if self.log.exists() else 0
-        kubeconfig = self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        kubeconfig = self._control_plane.kubeconfig_for_service_account(self.namespace, self.account)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "KUBE"))}
         self.process = GuardedProcess(
-            [Path(sys.executable).parent / "execution-operator", "run"],
+            [Path(sys.executable).parent / "execution-operator", *self.arguments],
             self._folder,
             self.log,
-            env={**environment, "KUBECONFIG": str(kubeconfig), "OPERATOR_NAMESPACE": NAMESPACE, **self._environment},
+            env={
+                **environment,
+                "KUBECONFIG": str(kubeconfig),
+                "OPERATOR_NAMESPACE": self.namespace,
+                **self._environment,
+            },
         )
         wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
 
