@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -17,9 +17,11 @@ from execution_operator import __version__
 from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
+from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
-from execution_operator.kube.parse import behind, parse
+from execution_operator.kube.parse import behind, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Watch
@@ -38,6 +40,9 @@ DRAIN = 5.0
 TRICKLE = 0.2
 """Seconds between two pages of the finished Executions, of which hardly any has something to do."""
 
+READS = 10
+"""Executions that are read at once when a feed tells of them."""
+
 SDK_REST = 0.3
 """Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
 
@@ -55,6 +60,8 @@ class Operator:
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._waiting)
+        self.open_runs = OpenRuns()
+        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
         self.requests = Requests(
             UNANSWERED, lambda: api.serves("executions"), api.login, self.streams.requested, self.streams.left
         )
@@ -68,7 +75,7 @@ class Operator:
         if not stop.is_set():
             logger.info("organizations are known; taking up requests")
             watches = self._open_watch(), self._closed_watch()
-            parts += [self._start(part.run()) for part in (self.streams, self.requests, *watches)]
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, *watches)]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
@@ -115,13 +122,19 @@ class Operator:
 
     def _open_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            if change.deleted and not self.queue.knows(change.object["metadata"]["uid"]):
+            uid = change.object["metadata"]["uid"]
+            pinned = None if change.deleted else reference(change.object)
+            if pinned is None:
+                self.open_runs.drop(uid)
+            else:
+                self.open_runs.put(pinned)
+            if not (self.queue.knows(uid) if change.deleted else not quiet(change.object)):
                 return
             if execution := parse(Execution, change.object):
                 take = self.streams.deleted if change.deleted else self.streams.changed
                 take(execution)
 
-        return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
+        return Watch(self.api, collection("executions"), changed, self.open_runs.keep, fieldSelector=OPEN)
 
     def _closed_watch(self) -> Watch:
         def changed(change: Change) -> None:
@@ -134,6 +147,17 @@ class Operator:
         for selector in (UNANSWERED, *NEVER_SEEN):
             async for execution in self.records.select(selector):
                 yield execution
+
+    async def _hinted(self, references: Sequence[Reference]) -> None:
+        """Read the Executions that a feed tells of, and have them looked at."""
+        slots = asyncio.Semaphore(READS)
+
+        async def take(one: Reference) -> None:
+            async with slots:
+                with suppress(Gone):
+                    self.streams.hinted(await self.records.find(one.namespace, one.name, one.uid))
+
+        await asyncio.gather(*map(take, references))
 
     async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):

@@ -47,6 +47,10 @@ class Streams:
         if wants_attention(execution) and not sought(execution) and not _asked(execution):
             self._queue.add(execution)
 
+    def hinted(self, execution: Execution) -> None:
+        """Look at an open Execution whose run seems to have closed."""
+        self._queue.wake(execution)
+
     def deleted(self, execution: Execution) -> None:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
         self._queue.delete(execution)

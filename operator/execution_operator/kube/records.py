@@ -46,11 +46,16 @@ class ExecutionRecords:
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
+        meta = execution.metadata
+        return await self.find(meta.namespace, meta.name, meta.uid)
+
+    async def find(self, namespace: str, name: str, uid: str) -> Execution:
+        """Return the object of this name as it is now, if it is the same one still."""
         try:
-            now = Execution.model_validate(await self._api.get(_path(execution)))
+            now = Execution.model_validate(await self._api.get(f"{collection('executions', namespace)}/{name}"))
         except ApiError as error:
             raise _translated(error) from error
-        if now.metadata.uid != execution.metadata.uid:
+        if now.metadata.uid != uid:
             raise Gone
         return now
 
