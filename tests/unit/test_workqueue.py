@@ -384,7 +384,7 @@ def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
     async def test(at: Desk) -> None:
         at.queue.add(builders.execution("stop", version=1))
         await idle()
-        at.queue.delete(execution(None, version=2))
+        at.queue.delete(builders.execution(version=2))
         await idle()
         assert (at.versions, at.reads) == ([1, 2], 1)
 
