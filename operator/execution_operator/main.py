@@ -18,10 +18,11 @@ from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
-from execution_operator.kube.parse import behind, parse, quiet, reference
+from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Watch
@@ -62,6 +63,7 @@ class Operator:
         self.streams = Streams(self.queue, self._waiting)
         self.open_runs = OpenRuns()
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
+        self.expiries = Expiries(self.records)
         self.requests = Requests(
             UNANSWERED, lambda: api.serves("executions"), api.login, self.streams.requested, self.streams.left
         )
@@ -75,7 +77,9 @@ class Operator:
         if not stop.is_set():
             logger.info("organizations are known; taking up requests")
             watches = self._open_watch(), self._closed_watch()
-            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, *watches)]
+            parts += [
+                self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries, *watches)
+            ]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
@@ -138,7 +142,12 @@ class Operator:
 
     def _closed_watch(self) -> Watch:
         def changed(change: Change) -> None:
-            if not change.deleted and behind(change.object) and (execution := parse(Execution, change.object)):
+            if change.deleted:
+                self.expiries.drop(change.object["metadata"]["uid"])
+            elif (behind(change.object) or expendable(change.object)) and (
+                execution := parse(Execution, change.object)
+            ):
+                self.expiries.put(execution)
                 self.streams.changed(execution)
 
         return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=CLOSED)

@@ -119,6 +119,12 @@ class Api:
         """Apply a JSON merge patch (RFC 7386)."""
         return await self._call("PATCH", path, body=patch)
 
+    async def delete(self, path: str, *, uid: str, resource_version: str) -> Json:
+        """Delete an object, if it is this one in this version."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        return await self._call("DELETE", path, body=body)
+
     async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
         """Read a watch: one JSON object a line, until the server ends it or is silent for `silence` seconds."""
         limit = aiohttp.ClientTimeout(connect=3, sock_read=silence)

@@ -68,6 +68,14 @@ class ExecutionRecords:
         """Write the list of finalizers."""
         return await self._patch(execution, "", {"metadata": {"finalizers": finalizers}})
 
+    async def delete(self, execution: Execution) -> None:
+        """Delete this very state of the object: Superseded, Gone."""
+        meta = execution.metadata
+        try:
+            await self._api.delete(_path(execution), uid=meta.uid, resource_version=meta.resource_version or "")
+        except ApiError as error:
+            raise _translated(error) from error
+
     async def _patch(self, execution: Execution, subresource: str, patch: Json) -> Execution:
         guard = {"uid": execution.metadata.uid, "resourceVersion": execution.metadata.resource_version}
         body = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}

@@ -19,7 +19,9 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
 
 
 OPERATOR_RULES = (
-    rule(GROUP, "executions", *READ, "patch"),  # patch: the finalizer of deletionPolicy Terminate
+    rule(
+        GROUP, "executions", *READ, "patch", "delete"
+    ),  # the finalizer of deletionPolicy Terminate; ttlSecondsAfterFinished
     rule(GROUP, "executions/status", "patch"),
     rule(GROUP, "organizations", *READ),
     rule(GROUP, "organizations/status", "patch"),
