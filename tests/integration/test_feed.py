@@ -88,7 +88,7 @@ class TestClosings:
         assert world.until(name, seconds=60, Finished="True/TimedOut")["status"]["phase"] == "failed"
 
     def test_many_at_once(self, world: World, name: str) -> None:
-        names = [f"{name}-{number}" for number in range(50)]
+        names = [f"{name}-{number}" for number in range(15)]
         for one in names:
             world.samples.begin(Agent, one)
             world.apply("Execution", one, {"executionId": one}, "team-a")
