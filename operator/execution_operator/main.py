@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
+from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
 from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
@@ -49,10 +51,16 @@ SDK_REST = 0.3
 
 
 class Operator:
-    """All parts, wired. Must be made inside the running loop."""
+    """All parts, wired. Must be made inside the running loop.
 
-    def __init__(self, api: Api) -> None:
+    Args:
+        api: The API server.
+        lease: What must be held to work on Executions; None where there is only one operator.
+    """
+
+    def __init__(self, api: Api, lease: Lease | None) -> None:
         mapping = Mapping()
+        self.lease = lease
         self.api = api
         self.records = ExecutionRecords(api, instance=socket.gethostname())
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
@@ -73,8 +81,11 @@ class Operator:
         parts = [self._start(self.secrets.run())]
         await self.secrets.synced()
         parts.append(self._start(self._organization_watch().run()))
-        await self._until_synced(stop, *parts)
-        if not stop.is_set():
+        ready = await self._until(self.organizations.synced(), stop, *parts)
+        if ready and self.lease:
+            parts.append(self._start(self.lease.run()))
+            ready = await self._until(self.lease.held(), stop, *parts)
+        if ready:
             logger.info("organizations are known; taking up requests")
             watches = self._open_watch(), self._closed_watch()
             parts += [
@@ -86,12 +97,15 @@ class Operator:
         for part in done - {stopped}:
             part.result()
 
-    async def _until_synced(self, stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
-        """Wait for the Organizations: before they are known, nothing is decided."""
-        waits = [self._start(self.organizations.synced()), self._start(stop.wait())]
-        await asyncio.wait([*waits, *parts], return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+    async def _until(
+        self, condition: Coroutine[Any, Any, None], stop: asyncio.Event, *parts: asyncio.Task[Any]
+    ) -> bool:
+        """Wait for a condition without which nothing is decided; return whether it came before the end."""
+        awaited, stopped = self._start(condition), self._start(stop.wait())
+        done, _ = await asyncio.wait([awaited, stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
+        awaited.cancel()
+        stopped.cancel()
+        return done == {awaited}
 
     async def _shut_down(self, parts: list[asyncio.Task[Any]]) -> None:
         """Take nothing more up, finish what is under way, let go of everything."""
@@ -101,6 +115,8 @@ class Operator:
             part.cancel()
         await self.queue.drain(DRAIN)
         await asyncio.wait(parts, timeout=1)
+        if self.lease:
+            await self.lease.release()
         await self.api.close()
         await asyncio.sleep(SDK_REST)
 
@@ -196,11 +212,12 @@ def _log(level: str, form: str) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    for name in ("kopf", "kubernetes.aio.leaderelection"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
 
 
-async def _run() -> NoReturn:
+async def _run(arguments: argparse.Namespace) -> NoReturn:
     """Run to the end of the process, which is here: the Temporal SDK or kopf's thread could hang what comes after.
 
     Source: temporalio/sdk-python#300.
@@ -209,12 +226,29 @@ async def _run() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await Operator(Api(await load_configuration())).run(stop)
+        api = Api(await load_configuration())
+        await Operator(api, _lease(api, arguments)).run(stop)
+    except LeaseLostError as error:
+        logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
+        code = 1
     except Exception:
         logger.exception("the operator ended")
         code = 1
     logging.shutdown()
     os._exit(code)
+
+
+def _lease(api: Api, arguments: argparse.Namespace) -> Lease | None:
+    if not arguments.leader_elect:
+        return None
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    return Lease(api, own_namespace(), arguments.lease_name, identity, arguments.lease_duration)
+
+
+def _lease_duration(words: str) -> int:
+    if (seconds := int(words)) < SHORTEST:
+        raise argparse.ArgumentTypeError(f"a lease lasts {SHORTEST} seconds at least")
+    return seconds
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -230,6 +264,19 @@ def _arguments() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    run.add_argument(
+        "--leader-elect",
+        action="store_true",
+        help="work only while holding a Lease in the operator's own namespace, so that others can stand by",
+    )
+    run.add_argument("--lease-name", default="execution-operator", help="default: %(default)s")
+    run.add_argument(
+        "--lease-duration",
+        type=_lease_duration,
+        default=15,
+        metavar="SECONDS",
+        help="after which a leader that does not renew is replaced; default: %(default)s",
+    )
     return parser
 
 
@@ -237,7 +284,7 @@ def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
-    asyncio.run(_run())
+    asyncio.run(_run(arguments))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.controlplane import ControlPlane
@@ -15,9 +16,25 @@ READY = "taking up requests"
 
 
 class Operator(Server):
-    """`execution-operator run` against a control plane and a Temporal address."""
+    """`execution-operator run` against a control plane and a Temporal address.
 
-    def __init__(self, control_plane: ControlPlane, temporal_address: str, **environment: str) -> None:
+    Args:
+        control_plane: Where its resources are.
+        temporal_address: host:port.
+        arguments: More of its command line.
+        ready: What it says once it is started.
+        environment: More of its environment.
+    """
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        temporal_address: str,
+        arguments: Sequence[str] = (),
+        ready: str = READY,
+        **environment: str,
+    ) -> None:
+        self._arguments, self._ready = arguments, ready
         self._control_plane = control_plane
         self._environment = {"TEMPORAL_ADDRESS": temporal_address, **environment}
         self._folder: GuardedFolder | None = None
@@ -31,12 +48,12 @@ class Operator(Server):
         kubeconfig = self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "KUBE"))}
         self.process = GuardedProcess(
-            [Path(sys.executable).parent / "execution-operator", "run"],
+            [Path(sys.executable).parent / "execution-operator", "run", *self._arguments],
             self._folder,
             self.log,
             env={**environment, "KUBECONFIG": str(kubeconfig), "OPERATOR_NAMESPACE": NAMESPACE, **self._environment},
         )
-        wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
+        wait_for(lambda: self._says(self._ready, offset), f"the operator to say {self._ready!r}", seconds=30)
 
     def stop(self) -> None:
         """End it, and remove its log."""

@@ -19,9 +19,7 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
 
 
 OPERATOR_RULES = (
-    rule(
-        GROUP, "executions", *READ, "patch", "delete"
-    ),  # the finalizer of deletionPolicy Terminate; ttlSecondsAfterFinished
+    rule(GROUP, "executions", *READ, "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
     rule(GROUP, "executions/status", "patch"),
     rule(GROUP, "organizations", *READ),
     rule(GROUP, "organizations/status", "patch"),
@@ -29,7 +27,10 @@ OPERATOR_RULES = (
 )
 """What the operator does in the whole cluster."""
 
-OPERATOR_NAMESPACE_RULES = (rule("", "secrets", *READ),)
+OPERATOR_NAMESPACE_RULES = (
+    rule("", "secrets", *READ),
+    rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),
+)
 """What the operator does in its own namespace: the Secrets that Organizations name are there, and nowhere else."""
 
 
