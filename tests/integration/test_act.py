@@ -60,7 +60,7 @@ class TestTable:
         assert status["termination"]["outcome"] == "Terminated"
         assert status["termination"]["reason"] == "runaway cost"
         assert status["termination"]["requestedBy"] == "admin"
-        assert [(kind, reason) for kind, reason, _ in world.events(name)] == [("Normal", "Terminated")]
+        assert [(kind, reason) for kind, reason, _ in world.told(name)] == [("Normal", "Terminated")]
 
     def test_not_found(self, world: World, name: str) -> None:
         world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "gone?"}}, "team-a")
@@ -98,7 +98,7 @@ class TestTable:
         denied = "False/OrganizationMismatch"
         world.until(name, Authorized=denied, Terminated=denied, Stalled="True/OrganizationMismatch")
         assert world.samples.status(name) == "RUNNING"
-        assert world.events(name)[0][:2] == ("Warning", "OrganizationMismatch")
+        assert world.told(name)[0][:2] == ("Warning", "OrganizationMismatch")
 
     def test_organization_not_ready(self, world: World, name: str) -> None:
         world.organization(f"unready-{name[-6:]}", f"unready-{name}", temporal="there-is-none")
@@ -265,7 +265,7 @@ class TestRuns:
         execution = world.until(name, Terminated="True/Terminated")
         assert execution["status"]["abandonedChildren"] == 1
         assert world.samples.status(f"{name}-child") == "RUNNING"
-        kind, reason, message = world.events(name)[-1]
+        kind, reason, message = world.told(name, events=2)[-1]
         assert (kind, reason) == ("Warning", "ChildrenAbandoned")
         assert f"{name}-child" in message
 
@@ -293,7 +293,7 @@ class TestRequests:
             world.temporal.start()
         world.until(name, Finished="False/Open", Reconciling="", seconds=30)
         assert world.samples.status(name) == "RUNNING"
-        assert [reason for _, reason, _ in world.events(name)] == ["TemporalUnavailable", "Withdrawn"]
+        assert [reason for _, reason, _ in world.told(name, events=2)] == ["TemporalUnavailable", "Withdrawn"]
 
     def test_organization_created_after_the_request(self, world: World, name: str) -> None:
         namespace, organization = f"late-{name}", f"late-{name[-6:]}"

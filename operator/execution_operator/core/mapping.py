@@ -161,11 +161,12 @@ Others = list[tuple[Organization, Probe]]
 
 
 def _temporal_namespace_shared(organization: Organization, probe: Probe, others: Others) -> Readiness | None:
+    own = _proof(organization)
     sharers = [other for other, seen in others if probe.shares_with(seen)]
-    proofs = {_proof(each) for each in [organization, *sharers]}
-    if not sharers or (None not in proofs and len(proofs) == len(sharers) + 1):
+    confusable = [other for other in sharers if own is None or _proof(other) in (None, own)]
+    if not confusable:
         return None
-    names = ", ".join(sorted(other.metadata.name for other in sharers))
+    names = ", ".join(sorted(other.metadata.name for other in confusable))
     return Readiness(
         ready=False,
         reason=Reason.TEMPORAL_NAMESPACE_SHARED,

@@ -14,6 +14,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.support.certificates import Authority
+from tests.support.kube import GROUP
 from tests.support.operator import ACCOUNT, NAMESPACE
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
@@ -66,7 +67,7 @@ class Tenants(World):
     def secret(self, name: str, entries: dict[str, str]) -> None:
         metadata = {"name": name, "namespace": NAMESPACE}
         manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": entries}
-        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        self.control_plane.kube.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets", manifest)
 
     def behind_the_front(self, namespace: str = "shared", **more: object) -> Object:
         """Return spec.temporal of an Organization behind the front."""
@@ -81,8 +82,7 @@ class Tenants(World):
 
     def readiness(self, name: str) -> tuple[str, str]:
         """Return the Organization's condition Ready and its message; empty where they are not of its present spec."""
-        output = self.control_plane.kubectl("get", "organization", name, "--output=json").stdout
-        content = json.loads(output)
+        content = self.control_plane.kube.call("GET", f"{GROUP}/organizations/{name}")
         shown = {condition["type"]: condition for condition in content.get("status", {}).get("conditions", [])}
         ready = shown.get("Ready")
         if not ready or ready["observedGeneration"] != content["metadata"]["generation"]:
@@ -466,7 +466,7 @@ class TestIndex:
             self._allow(world, role["rules"], "yes")
             starting.join()
         world.until(name, name, Terminated="True/Terminated")
-        assert [reason for _, reason, _ in world.events(name, name)] == ["Terminated"]
+        assert [reason for _, reason, _ in world.told(name, name)] == ["Terminated"]
 
     @staticmethod
     def _allow(world: Tenants, rules: list[Object], answer: str) -> None:
