@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def pair(world: World) -> Iterator[tuple[Operator, Operator]]:
     """A leader and one that stands by."""
-    arguments = ("--leader-elect", f"--lease-duration={DURATION}")
+    arguments = ("run", "--leader-elect", f"--lease-duration={DURATION}")
     leader = Operator(world.control_plane, world.temporal.address, arguments)
     standby = Operator(world.control_plane, world.temporal.address, arguments, STANDING_BY)
     world.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
