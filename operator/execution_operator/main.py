@@ -22,17 +22,20 @@ from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
+from execution_operator.kube import records
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
 from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
-from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
+from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.watch import Change, Watch
+from execution_operator.kube.watch import SILENCE, Change, Watch
+from execution_operator.metrics import BUILD, LEADER, OPEN, WAITING
 from execution_operator.organizations import Organizations
 from execution_operator.reconcile import Reconciler
 from execution_operator.streams import Streams
 from execution_operator.temporal.connections import Target
 from execution_operator.temporal.pool import Pool
+from execution_operator.web import Web
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -46,6 +49,8 @@ TRICKLE = 0.2
 READS = 10
 """Executions that are read at once when a feed tells of them."""
 
+MOST_PORT = 65535
+
 SDK_REST = 0.3
 """Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
 
@@ -56,10 +61,12 @@ class Operator:
     Args:
         api: The API server.
         lease: What must be held to work on Executions; None where there is only one operator.
+        http: host and port to serve probes and metrics at; None where nobody asks.
     """
 
-    def __init__(self, api: Api, lease: Lease | None) -> None:
+    def __init__(self, api: Api, lease: Lease | None, http: tuple[str, int] | None) -> None:
         mapping = Mapping()
+        self.http = http
         self.lease = lease
         self.api = api
         self.records = ExecutionRecords(api, instance=socket.gethostname())
@@ -70,6 +77,10 @@ class Operator:
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._waiting)
         self.open_runs = OpenRuns()
+        self.organization_watch = self._organization_watch()
+        BUILD.labels(__version__).set(1)
+        WAITING.set_function(lambda: len(self.queue))
+        OPEN.set_function(lambda: len(self.open_runs))
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
         self.expiries = Expiries(self.records)
         self.requests = Requests(
@@ -78,15 +89,17 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped, or until a part ends that never should."""
-        parts = [self._start(self.secrets.run())]
+        parts = [self._start(Web(*self.http, self._unready).run())] if self.http else []
+        parts.append(self._start(self.secrets.run()))
         await self.secrets.synced()
-        parts.append(self._start(self._organization_watch().run()))
+        parts.append(self._start(self.organization_watch.run()))
         ready = await self._until(self.organizations.synced(), stop, *parts)
         if ready and self.lease:
             parts.append(self._start(self.lease.run()))
             ready = await self._until(self.lease.held(), stop, *parts)
         if ready:
             logger.info("organizations are known; taking up requests")
+            LEADER.set(1)
             watches = self._open_watch(), self._closed_watch()
             parts += [
                 self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries, *watches)
@@ -119,6 +132,14 @@ class Operator:
             await self.lease.release()
         await self.api.close()
         await asyncio.sleep(SDK_REST)
+
+    def _unready(self) -> str | None:
+        """Say why this operator can't be relied on now. One that stands by can."""
+        if not self.organizations.known:
+            return "the Organizations are not known yet"
+        if self.organization_watch.silence > 2 * SILENCE:
+            return f"the API server has been silent for {self.organization_watch.silence:.0f} s"
+        return None
 
     def _secrets_changed(self) -> None:
         self.organizations.probe_all()
@@ -154,7 +175,7 @@ class Operator:
                 take = self.streams.deleted if change.deleted else self.streams.changed
                 take(execution)
 
-        return Watch(self.api, collection("executions"), changed, self.open_runs.keep, fieldSelector=OPEN)
+        return Watch(self.api, collection("executions"), changed, self.open_runs.keep, fieldSelector=records.OPEN)
 
     def _closed_watch(self) -> Watch:
         def changed(change: Change) -> None:
@@ -166,7 +187,7 @@ class Operator:
                 self.expiries.put(execution)
                 self.streams.changed(execution)
 
-        return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=CLOSED)
+        return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=records.CLOSED)
 
     async def _waiting(self) -> AsyncIterator[Execution]:
         for selector in (UNANSWERED, *NEVER_SEEN):
@@ -227,7 +248,7 @@ async def _run(arguments: argparse.Namespace) -> NoReturn:
         loop.add_signal_handler(number, stop.set)
     try:
         api = Api(await load_configuration())
-        await Operator(api, _lease(api, arguments)).run(stop)
+        await Operator(api, _lease(api, arguments), arguments.http_address).run(stop)
     except LeaseLostError as error:
         logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
         code = 1
@@ -251,6 +272,13 @@ def _lease_duration(words: str) -> int:
     return seconds
 
 
+def _address(words: str) -> tuple[str, int]:
+    host, colon, port = words.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MOST_PORT:
+        raise argparse.ArgumentTypeError(f"{words!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="execution-operator", description="Terminates Temporal workflows on request.")
     parser.add_argument("--version", action="version", version=__version__)
@@ -264,6 +292,12 @@ def _arguments() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    run.add_argument(
+        "--http-address",
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve /healthz, /readyz and /metrics there; default: nowhere",
+    )
     run.add_argument(
         "--leader-elect",
         action="store_true",

@@ -70,6 +70,11 @@ class Organizations:
         self._listed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
 
+    @property
+    def known(self) -> bool:
+        """Whether all Organizations are known."""
+        return self._listed.is_set()
+
     async def synced(self) -> None:
         """Wait until all Organizations are known."""
         await self._listed.wait()

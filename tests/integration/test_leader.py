@@ -4,11 +4,14 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 
 from tests.support.operator import READY, Operator
+from tests.support.ports import free_port
 from tests.support.process import tail
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
@@ -29,12 +32,21 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def pair(world: World) -> Iterator[tuple[Operator, Operator]]:
     """A leader and one that stands by."""
-    arguments = ("run", "--leader-elect", f"--lease-duration={DURATION}")
-    leader = Operator(world.control_plane, world.temporal.address, arguments)
-    standby = Operator(world.control_plane, world.temporal.address, arguments, STANDING_BY)
+    leader = Operator(world.control_plane, world.temporal.address, arguments(free_port()))
+    standby = Operator(world.control_plane, world.temporal.address, arguments(free_port()), STANDING_BY)
     world.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
     with leader, standby:
         yield leader, standby
+
+
+def arguments(port: int) -> tuple[str, ...]:
+    return "run", "--leader-elect", f"--lease-duration={DURATION}", f"--http-address=127.0.0.1:{port}"
+
+
+def served(operator: Operator, path: str) -> str:
+    """Get something from an operator's HTTP server."""
+    with urlopen(f"http://{operator.arguments[-1].partition('=')[2]}{path}", timeout=5) as response:
+        return str(response.read().decode())
 
 
 def says(operator: Operator, words: str) -> bool:
@@ -98,3 +110,26 @@ def test_a_lease_that_was_deleted_is_made_again(world: World, pair: tuple[Operat
     time.sleep(DURATION)
     assert process.poll() is None
     world.until(requested(world), Terminated="True/Terminated")
+
+
+def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    world.until(requested(world), Terminated="True/Terminated")
+    for operator, leads in ((leader, 1), (standby, 0)):
+        assert (served(operator, "/healthz"), served(operator, "/readyz")) == ("ok\n", "ok\n")
+        assert f"execution_operator_leader {leads}.0" in served(operator, "/metrics")
+    metrics = served(leader, "/metrics")
+    assert 'execution_operator_outcomes_total{reason="Terminated"} 1.0' in metrics
+    assert 'request_duration_seconds_count{method="TerminateWorkflowExecution",status="OK"} 1.0' in metrics
+    assert 'execution_operator_pass_duration_seconds_count{request="true"}' in metrics
+    assert "team-a" not in metrics
+
+
+def test_an_operator_that_knows_no_organizations_is_not_ready(world: World) -> None:
+    """Its account may not even list them."""
+    operator = Operator(world.control_plane, world.temporal.address, arguments(free_port()), "watch of ")
+    operator.account = "nobody"
+    world.control_plane.kubectl("create", "serviceaccount", "nobody", "--namespace=execution-operator")
+    with operator, pytest.raises(HTTPError) as error:
+        served(operator, "/readyz")
+    assert (error.value.code, error.value.read()) == (503, b"the Organizations are not known yet\n")

@@ -13,6 +13,7 @@ from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import listing
+from execution_operator.metrics import OUTCOMES
 
 logger = logging.getLogger("execution_operator.decisions")
 
@@ -86,6 +87,7 @@ class ExecutionRecords:
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
+        OUTCOMES.labels(announcement.reason).inc()
         level = logging.WARNING if announcement.warning else logging.INFO
         meta, status = execution.metadata, execution.status
         fields = {

@@ -82,6 +82,12 @@ class Watch:
         self._failures = 0
         self._version = ""
         self._selectors = selectors
+        self._heard = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the API server was last heard of."""
+        return time.monotonic() - self._heard
 
     async def run(self) -> None:
         """List and watch, until cancelled. A watch that broke goes on where it was, unless it can't."""
@@ -102,6 +108,7 @@ class Watch:
         uids: set[str] = set()
         version = ""
         async for page in _pages(self._api, self._path, self._selectors, self._pause):
+            self._heard = time.monotonic()
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
                 uids.add(item["metadata"]["uid"])
@@ -116,7 +123,7 @@ class Watch:
         async for event in self._api.lines(self._path, SILENCE, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
-            self._failures = 0
+            self._failures, self._heard = 0, time.monotonic()
             self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 self._changed(Change(event["object"], deleted=event["type"] == "DELETED"))
