@@ -1,10 +1,10 @@
 """Old status + finding + now → new status: every finding, with and without a request, on every earlier status."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Phase
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, OwnershipProof, Phase
 from execution_operator.core.authorize import Denied, Failing, Place
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.patch import merge_patch
@@ -335,6 +335,20 @@ def test_an_open_run_is_pinned_with_its_place() -> None:
     }
     assert (status.organization, status.temporal_namespace) == ("acme", "production")
     assert pinned(status) == RUN
+
+
+def test_a_proof_that_was_given_is_recorded_and_stays_while_none_is_asked_for() -> None:
+    proof = OwnershipProof(search_attribute="Owner", value="acme")
+    status = render(execution(), OPEN, replace(HERE, ownership=proof), THEN)
+    assert status.observed_ownership == proof
+    assert ExecutionStatus.model_validate(status.wire()) == status
+    assert after((PAUSED, None), (COMPLETED, None), status=status).observed_ownership == proof
+
+
+@pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
+def test_a_proof_that_was_asked_for_and_not_given_is_not_recorded(finding: Finding) -> None:
+    asking = replace(HERE, ownership=OwnershipProof(search_attribute="Owner", value="acme"))
+    assert render(execution("stop", status=SEEN), finding, asking, NOW).observed_ownership is None
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
