@@ -33,7 +33,9 @@ class Etcd:
         async with aiohttp.ClientSession(self._url) as session:
             rest = iter(objects)
             while some := list(islice(rest, AT_ONCE)):
-                puts = [{"requestPut": {"key": _encode(key), "value": _encode(json.dumps(value))}} for key, value in some]
+                puts = [
+                    {"requestPut": {"key": _encode(key), "value": _encode(json.dumps(value))}} for key, value in some
+                ]
                 await _post(session, "txn", {"success": puts})
 
     async def remove(self, prefix: str) -> None:

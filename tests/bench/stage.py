@@ -95,5 +95,3 @@ class Stage(Server):
     def _apply(self, version: str, kind: str, name: str, **more: Mapping[str, object]) -> None:
         manifest = {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **more}
         self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
-
-

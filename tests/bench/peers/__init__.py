@@ -50,7 +50,7 @@ NAIVE = Peer(
 GO = Peer(
     "Go",
     lambda: [go_peer()],
-    "controller-runtime, tuned: cached reads, no client-side rate limit, managedFields stripped, predicates, 25 workers",
+    "controller-runtime, tuned: cached reads, no client-side rate limit, managedFields stripped, 25 workers",
 )
 OURS = Peer("ours", lambda: [BIN / "execution-operator", "run"], "this operator, as deploy/ runs it")
 

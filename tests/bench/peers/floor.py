@@ -55,14 +55,22 @@ async def record(kube: Kube, execution: Json, at: str) -> None:
     message = f"terminated at {at}: {reason}"
     conditions = [
         {
-            **{"type": of, "status": "True", "reason": "Terminated", "message": message},
-            **{"observedGeneration": meta["generation"], "lastTransitionTime": at},
+            "type": of,
+            "status": "True",
+            "reason": "Terminated",
+            "message": message,
+            "observedGeneration": meta["generation"],
+            "lastTransitionTime": at,
         }
         for of in ("Terminated", "Finished")
     ]
     status = {
-        **{"phase": "cancelled", "closedAt": at, "terminatedAt": at, "observedGeneration": meta["generation"]},
-        **{"termination": {"reason": reason, "outcome": "Terminated"}, "conditions": conditions},
+        "phase": "cancelled",
+        "closedAt": at,
+        "terminatedAt": at,
+        "observedGeneration": meta["generation"],
+        "termination": {"reason": reason, "outcome": "Terminated"},
+        "conditions": conditions,
     }
     guard = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
     path = executions(meta["namespace"], meta["name"])
@@ -71,8 +79,13 @@ async def record(kube: Kube, execution: Json, at: str) -> None:
     event = {
         "metadata": {"name": f"{meta['name']}.{meta['uid']}", "namespace": meta["namespace"]},
         "involvedObject": {**target, **{key: meta[key] for key in ("namespace", "name", "uid")}},
-        **{"type": "Normal", "reason": "Terminated", "message": message},
-        **{"source": {"component": "floor"}, "firstTimestamp": at, "lastTimestamp": at, "count": 1},
+        "type": "Normal",
+        "reason": "Terminated",
+        "message": message,
+        "source": {"component": "floor"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
     }
     await kube.create(f"/api/v1/namespaces/{meta['namespace']}/events", event)
 
