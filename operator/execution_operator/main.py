@@ -20,6 +20,7 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
+from execution_operator.gateway import command as gateway
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
 from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
@@ -230,6 +231,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    gateway.add(commands)
     return parser
 
 
@@ -237,6 +239,8 @@ def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
+    if arguments.command == "gateway":
+        sys.exit(gateway.start(arguments))
     asyncio.run(_run())
 
 
