@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from execution_operator import __version__
+from execution_operator.gateway import command as gateway
 from execution_operator.kube.client import Api, load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
 from execution_operator.kube.shard import Shard
@@ -150,6 +151,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="after which a leader that does not renew is replaced; default: %(default)s",
     )
+    gateway.add(commands)
     return parser
 
 
@@ -157,6 +159,8 @@ def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
+    if arguments.command == "gateway":
+        sys.exit(gateway.start(arguments))
     asyncio.run(_run(arguments))
 
 
