@@ -23,8 +23,9 @@ manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
 	@$(BIN)/python -m execution_operator.manifests
 
 lock: | $(BIN)/uv  ## Pin the dependencies that pyproject.toml asks for; UPGRADE=1 takes the newest that it allows.
-	@$(COMPILE) pyproject.toml --output-file deploy/requirements.txt
-	@$(COMPILE) pyproject.toml --group dev --constraints deploy/requirements.txt --output-file tests/requirements.txt
+	@$(COMPILE) pyproject.toml --all-extras --output-file deploy/requirements.txt
+	@$(COMPILE) --group build --output-file deploy/requirements-build.txt
+	@$(COMPILE) pyproject.toml --all-extras --group dev --constraints deploy/requirements.txt --constraints deploy/requirements-build.txt --output-file tests/requirements.txt
 
 $(READY): pyproject.toml tests/requirements.txt | $(BIN)/python
 	@echo "installing Python packages into .venv (about a minute; again only when they change)"

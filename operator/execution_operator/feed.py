@@ -16,6 +16,7 @@ from execution_operator.api import Organization
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.metrics import FEED_FAILURES
 from execution_operator.pacer import Pacer
 from execution_operator.ports import Closings
 
@@ -162,9 +163,11 @@ class Feeds:
                 failures = 0
             except (TemporalError, RecordError) as error:
                 failures += 1
+                FEED_FAILURES.inc()
                 logger.warning("feed of Temporal namespace %s: %s", place, error)
             except Exception:
                 failures += 1
+                FEED_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
             await asyncio.sleep(min(LOOK * 2**failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 

@@ -68,6 +68,16 @@ class Records(Protocol):
         """Tell it in the log and as an Event. Telling it again changes nothing."""
 
 
+class Expendables(Protocol):
+    """The Executions in the API server, to be deleted in their time."""
+
+    async def find(self, namespace: str, name: str, uid: str) -> Execution:
+        """Return the object of this name as it is now, if it is the same one still; else Gone."""
+
+    async def delete(self, execution: Execution) -> None:
+        """Delete this very state of the object: Superseded, Gone."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What a pass is about.

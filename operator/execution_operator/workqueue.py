@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.state import pinned, unanswered
+from execution_operator.metrics import PASSES
 from execution_operator.pacer import Pacer
 from execution_operator.ports import WOKEN, Settlement, Work
 
@@ -232,7 +233,8 @@ class WorkQueue:
         try:
             await self._reread(entry)
             work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
-            settlement = await self._reconcile(work)
+            with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
+                settlement = await self._reconcile(work)
         except RecordError as error:
             meta = entry.execution.metadata
             logger.warning("%s/%s: %s; trying again", meta.namespace, meta.name, error)

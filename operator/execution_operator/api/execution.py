@@ -92,6 +92,13 @@ class ExecutionSpec(Schema):
         description="What deleting this Execution does to the workflow: Orphan leaves it alone, Terminate "
         "terminates it before the Execution goes.",
     )
+    ttl_seconds_after_finished: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**31 - 1,
+        description="Seconds after which this Execution is deleted once it is finished and its request answered, as "
+        "Jobs have it: 0 means at once. Unset keeps it.",
+    )
 
 
 class Termination(Schema):

@@ -47,3 +47,8 @@ def quiet(content: Json) -> bool:
 def behind(content: Json) -> bool:
     """Tell without a model whether an object has changed since its status was written."""
     return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))
+
+
+def expendable(content: Json) -> bool:
+    """Tell without a model whether an object is to be deleted when it has been finished for some time."""
+    return "ttlSecondsAfterFinished" in content["spec"]
