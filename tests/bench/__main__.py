@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from tests.bench.arena import Arena
 from tests.bench.kube import Kube
 from tests.bench.peers import Peer
 from tests.bench.report import write
-from tests.bench.scenarios import Scenario, plan
+from tests.bench.scenarios import FULL, QUICK, Scenario, plan
 from tests.bench.stage import Stage
 from tests.bench.stats import Results
 
@@ -60,19 +61,23 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORDS", help="the scenarios whose titles contain this")
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="these peers only")
     parser.add_argument("--docs", type=Path, default=DOCS, metavar="FOLDER", help="where the report goes")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where the logs of peers and calls are kept")
     arguments = parser.parse_args()
-    sizes = arguments.bulk or ([300] if arguments.quick else [1_000, 10_000])
-    crowds = arguments.crowds or ([1_000, 5_000] if arguments.quick else [1_000, 10_000, 100_000])
-    scenarios = plan(quick=arguments.quick, sizes=tuple(sizes), crowds=tuple(crowds))
+    sizes = QUICK if arguments.quick else FULL
+    sizes = replace(sizes, bulk=tuple(arguments.bulk or sizes.bulk), crowds=tuple(arguments.crowds or sizes.crowds))
+    results, start = Results(), time.monotonic()
     scenarios = [
         replace(scenario, peers=tuple(peer for peer in scenario.peers if peer.name in (arguments.peers or [peer.name])))
-        for scenario in scenarios
+        for scenario in plan(sizes)
         if arguments.only in scenario.title
     ]
-    results, start = Results(), time.monotonic()
     with Stage() as stage:
         say(f"the servers are up: {time.monotonic() - start:.1f} s")
-        asyncio.run(run(stage, scenarios, results))
+        try:
+            asyncio.run(run(stage, scenarios, results))
+        finally:
+            if arguments.logs:
+                shutil.copytree(stage.folder.path, arguments.logs, dirs_exist_ok=True)
     print(write(results, arguments.docs, seconds=time.monotonic() - start))
 
 

@@ -62,7 +62,6 @@ class Arena:
         names = await self.open(WARM_UP)
         async with Watcher(self.kube) as watcher:
             await self.kube.merge(executions(CROWD, names[0]), REQUEST)
-            await self.calls.take()
             start = time.perf_counter()
             process = peer.start(self._stage)
             try:

@@ -20,6 +20,10 @@ BULK = 200.0
 """Seconds after which a crowd that is not yet terminated is given up; the rate is then of those that are."""
 
 BATCH = "Temporal's batch"
+MIXES = (0.0, 0.95)
+"""The shares of finished Executions in the crowds among which peers are started."""
+
+TIMED = (FLOOR, LEAN, NAIVE, GO, OURS)
 RUNNING = "WorkflowType = 'Crowd' AND ExecutionStatus = 'Running'"
 
 Measure = Callable[[Arena, Peer, Results], Awaitable[None]]
@@ -102,6 +106,7 @@ async def batch(arena: Arena, _: Peer, results: Results, *, size: int) -> None:
 async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling, idle: float) -> None:
     """Start a peer among many Executions that need nothing: the first answer, what it costs, and what rest costs."""
     await arena.crowd.fill(filling)
+    await arena.calls.take()
     figure = f"growth/{filling.finished:.0%} finished/{filling.size}"
     async with arena.turn(peer) as turn:
         spent = await settled(turn.pid)
@@ -117,22 +122,49 @@ async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling
             results.add(f"{figure}/requests", peer.name, (await arena.calls.take()).total() * 60 / idle)
 
 
-def plan(*, quick: bool, sizes: tuple[int, ...], crowds: tuple[int, ...]) -> list[Scenario]:
-    """Return the scenarios: of about two minutes, or in full."""
-    rounds, count, seconds = (2, 15, 3) if quick else (4, 30, 10)
-    both = (FLOOR, LEAN, NAIVE, GO, OURS)
-    scenarios = [
-        Scenario("one at a time", partial(one_at_a_time, count=count), rounds, both),
-        Scenario("20 a second", partial(steadily, rate=20, seconds=seconds), 1 if quick else 2, both),
-    ]
-    for size in sizes:
-        few = size * 3 <= max(sizes)
-        title = f"{size:,} at once"
-        scenarios.append(Scenario(title, partial(at_once, size=size), 2 if few and not quick else 1))
-    scenarios.append(Scenario(f"{min(sizes):,} by Temporal's batch", partial(batch, size=min(sizes)), 1, (FLOOR,)))
-    for size in crowds:
-        for finished in (0.0, 0.95):
-            idle = (10 if quick else 60) if size == max(crowds) and finished else 0
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        rounds: Turns of each peer, one at a time.
+        count: Terminations in such a turn.
+        seconds: Seconds of a turn at 20 a second.
+        bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
+        crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
+        idle: Seconds of that while.
+    """
+
+    rounds: int
+    count: int
+    seconds: int
+    bulk: tuple[int, ...]
+    crowds: tuple[int, ...]
+    idle: float
+
+
+QUICK = Sizes(rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5)
+FULL = Sizes(rounds=4, count=30, seconds=15, bulk=(1_000, 10_000), crowds=(1_000, 10_000, 100_000), idle=60)
+
+
+def plan(sizes: Sizes) -> list[Scenario]:
+    """Return the scenarios."""
+    latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
+    load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
+    return [latency, load, *_bulks(sizes), *_crowds(sizes)]
+
+
+def _bulks(sizes: Sizes) -> list[Scenario]:
+    least = min(sizes.bulk)
+    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size)) for size in sizes.bulk]
+    return [*ours, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
+
+
+def _crowds(sizes: Sizes) -> list[Scenario]:
+    scenarios = []
+    for size in sizes.crowds:
+        for finished in MIXES:
+            idle = sizes.idle if size == max(sizes.crowds) and finished else 0
             measure = partial(growth, filling=Filling(size, finished), idle=idle)
             scenarios.append(Scenario(f"among {size:,}, {finished:.0%} finished", measure))
     return scenarios
