@@ -5,13 +5,16 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test faults bench check manifests lock
+.PHONY: demo test coverage faults bench check manifests lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
-test: check  ## All that must hold before a change is merged.
-	@$(BIN)/python -m pytest
+test: check coverage  ## All that must hold before a change is merged.
+	@$(BIN)/python -m pytest --ignore=tests/unit
+
+coverage: $(READY)  ## The unit tests, which take every branch of the core.
+	@$(BIN)/python -m pytest tests/unit --cov
 
 faults: $(READY)  ## The crash matrix: every request of the act, and everything that may happen to it (minutes).
 	@$(BIN)/python -m pytest tests/faults
