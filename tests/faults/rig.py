@@ -9,7 +9,6 @@ from pathlib import Path
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.faults.kube import GROUP, Json, Kube
 from tests.faults.operators import Forge, ForkedOperator
 from tests.support.api_proxy import ApiProxy
 from tests.support.certificates import Authority
@@ -17,6 +16,7 @@ from tests.support.controlplane import ControlPlane
 from tests.support.faults import Faults
 from tests.support.grpc_proxy import GrpcProxy
 from tests.support.installed import install
+from tests.support.kube import GROUP, Json, Kube
 from tests.support.kubeconfig import write_kubeconfig
 from tests.support.operator import ACCOUNT, NAMESPACE
 from tests.support.server import Server, start_all

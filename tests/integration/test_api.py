@@ -322,19 +322,20 @@ def test_explain_reads_well(tenant: Tenant) -> None:
 
 
 OPERATOR_EVERYWHERE = {
-    "executions.control-plane.kubiya.ai": "get list watch patch",
+    "executions.control-plane.kubiya.ai": "get list watch patch delete",
     "executions.control-plane.kubiya.ai/status": "patch",
     "organizations.control-plane.kubiya.ai": "get list watch",
     "organizations.control-plane.kubiya.ai/status": "patch",
     "events": "create",
 }
+OPERATOR_AT_HOME = {"secrets": "get list watch", "leases.coordination.k8s.io": "get create update patch"}
 
 
 @pytest.mark.parametrize(
     ("namespace", "expected"),
     [
         pytest.param("default", OPERATOR_EVERYWHERE, id="everywhere"),
-        pytest.param("execution-operator", {**OPERATOR_EVERYWHERE, "secrets": "get list watch"}, id="at home"),
+        pytest.param("execution-operator", {**OPERATOR_EVERYWHERE, **OPERATOR_AT_HOME}, id="at home"),
     ],
 )
 def test_the_operator_may_do_what_it_needs_and_no_more(

@@ -65,7 +65,6 @@ def test_nothing_was_forbidden_to_it(world: PackagedWorld) -> None:
     assert "orbidden" not in world.operator.log.read_text()
 
 
-@pytest.mark.xfail(strict=True, reason="--leader-elect and --http-address are being built; then remove this mark")
 def test_the_program_knows_its_arguments(world: PackagedWorld, package: Package) -> None:
     assert unknown(package.container(world.control_plane)["args"]) == set()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.binaries import server_binaries
 from tests.support.certificates import Authority, generate_key
+from tests.support.kube import Kube
 from tests.support.kubeconfig import certificate_user, write_kubeconfig
 from tests.support.ports import free_port
 from tests.support.process import GuardedFolder, GuardedProcess
@@ -34,6 +35,7 @@ class ControlPlane(Server):
         self.etcd: GuardedProcess | None = None
         self.apiserver: GuardedProcess | None = None
         self._folder: GuardedFolder | None = None
+        self._kube: Kube | None = None
 
     def start(self) -> None:
         """Start both; return once the API server serves and has made its own roles and namespaces."""
@@ -42,7 +44,7 @@ class ControlPlane(Server):
         self._authority = Authority(self.folder)
         self._certificate = self._authority.issue_server("kube-apiserver")
         self._token_key = generate_key(self.folder / "tokens.key")
-        self._etcd_url, self._port = f"http://127.0.0.1:{free_port()}", free_port()
+        self.etcd_url, self._port = f"http://127.0.0.1:{free_port()}", free_port()
         self.url = f"https://127.0.0.1:{self._port}"
         self.admin_kubeconfig = self.kubeconfig_for_user("admin", ["system:masters"])
         self._tls = ssl.create_default_context(cafile=self._authority.certificate)
@@ -56,6 +58,9 @@ class ControlPlane(Server):
             if process:
                 process.kill()
         self.apiserver = self.etcd = None
+        if self._kube:
+            self._kube.close()
+            self._kube = None
         if self._folder:
             self._folder.remove()
             self._folder = None
@@ -76,6 +81,14 @@ class ControlPlane(Server):
     def folder(self) -> Path:
         """The folder of this control plane: certificates, kubeconfigs, logs, data."""
         return self._running_folder().path
+
+    @property
+    def kube(self) -> Kube:
+        """The API server as the administrator, without a process for each call as kubectl is."""
+        if self._kube is None:
+            admin = (self.folder / "user-admin.crt", self.folder / "user-admin.key")
+            self._kube = Kube(self.url, self._authority.certificate, admin)
+        return self._kube
 
     def kubeconfig_for_user(self, name: str, groups: Sequence[str] = ()) -> Path:
         """Give a kubeconfig of this user, by client certificate; RBAC decides what he may do."""
@@ -122,8 +135,8 @@ class ControlPlane(Server):
         return [
             self._binaries / "etcd",
             f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={self._etcd_url}",
-            f"--advertise-client-urls={self._etcd_url}",
+            f"--listen-client-urls={self.etcd_url}",
+            f"--advertise-client-urls={self.etcd_url}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
@@ -135,7 +148,7 @@ class ControlPlane(Server):
         certificate, key = self._certificate
         return [
             self._binaries / "kube-apiserver",
-            f"--etcd-servers={self._etcd_url}",
+            f"--etcd-servers={self.etcd_url}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self._port}",
             f"--tls-cert-file={certificate}",

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.controlplane import ControlPlane
@@ -15,12 +16,27 @@ READY = "taking up requests"
 
 
 class Operator(Server):
-    """`execution-operator run` against a control plane and a Temporal address."""
+    """`execution-operator run` against a control plane and a Temporal address.
+
+    Args:
+        control_plane: Where its resources are.
+        temporal_address: host:port.
+        arguments: Its command line.
+        ready: What it says once it is started.
+        environment: More of its environment.
+    """
 
     namespace, account = NAMESPACE, ACCOUNT
-    arguments: tuple[str, ...] = ("run",)
 
-    def __init__(self, control_plane: ControlPlane, temporal_address: str, **environment: str) -> None:
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        temporal_address: str,
+        arguments: Sequence[str] = ("run",),
+        ready: str = READY,
+        **environment: str,
+    ) -> None:
+        self.arguments, self._ready = arguments, ready
         self._control_plane = control_plane
         self._environment = {"TEMPORAL_ADDRESS": temporal_address, **environment}
         self._folder: GuardedFolder | None = None
@@ -44,7 +60,7 @@ class Operator(Server):
                 **self._environment,
             },
         )
-        wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
+        wait_for(lambda: self._says(self._ready, offset), f"the operator to say {self._ready!r}", seconds=30)
 
     def stop(self) -> None:
         """End it, and remove its log."""

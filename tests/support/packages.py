@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,6 @@ from tests.support.server import start_all
 from tests.support.workflows import Samples
 from tests.support.world import World
 
-PROGRAM = Path(sys.executable).parent / "execution-operator"
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "execution-operator"
 Object = dict[str, Any]
@@ -140,22 +138,12 @@ class PackagedWorld(World):
         self.package.install(self.control_plane)
         wait_until_enforced(self.control_plane)
         self.samples = Samples(self.temporal.address, "shared")
-        self.operator = Operator(self.control_plane, self.temporal.address)
+        arguments = here(self.package.container(self.control_plane)["args"])
+        self.operator = Operator(self.control_plane, self.temporal.address, arguments)
         self.operator.namespace, self.operator.account = self.package.namespace, self.package.name
-        self.operator.arguments = tuple(here(self.package.container(self.control_plane)["args"]))
         start_all(self.samples, self.operator)
 
 
 def here(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments of the Deployment as they can be given on this machine.
-
-    What the program does not know yet is left out: `test_the_program_knows_its_arguments` says what that is.
-    """
-    known = [argument for argument in arguments if argument not in unknown(arguments)]
-    return [argument.replace(f"0.0.0.0:{PORT}", f"127.0.0.1:{free_port()}") for argument in known]
-
-
-def unknown(arguments: Sequence[str]) -> set[str]:
-    """Return the options that the program does not know."""
-    help_text = subprocess.run([PROGRAM, "run", "--help"], capture_output=True, text=True, check=True).stdout
-    return {of for of in arguments if of.startswith("--") and f"{of.partition('=')[0]} " not in help_text + " "}
+    """Return the arguments of the Deployment with an address that is free on this machine."""
+    return [argument.replace(f"0.0.0.0:{PORT}", f"127.0.0.1:{free_port()}") for argument in arguments]

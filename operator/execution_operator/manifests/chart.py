@@ -147,6 +147,7 @@ def _arguments() -> list[str | When]:
     organizations = '--organizations={{ join "," $.Values.organizations }}'
     return [
         *workload.ARGUMENTS,
+        "--lease-name=" + NAME,  # each release has a leader of its own
         Expression('printf "--log-level=%s" $.Values.log.level'),
         When("$.Values.organizations", organizations),
     ]

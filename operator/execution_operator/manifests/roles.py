@@ -28,7 +28,7 @@ CLUSTER_RULES = (
 """What the operator does in the whole cluster, always."""
 
 EXECUTION_RULES = (
-    rule(GROUP, "executions", *READ, "patch"),  # patch: the finalizer of deletionPolicy Terminate
+    rule(GROUP, "executions", *READ, "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
     rule(GROUP, "executions/status", "patch"),
     rule("", "events", "create"),
 )
@@ -36,7 +36,7 @@ EXECUTION_RULES = (
 
 OPERATOR_NAMESPACE_RULES = (
     rule("", "secrets", *READ),  # those that Organizations name are here, and nowhere else
-    rule("coordination.k8s.io", "leases", "get", "create", "update"),  # who leads
+    rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),  # who leads
 )
 """What the operator does in its own namespace."""
 

@@ -1,0 +1,120 @@
+"""Objects as the operator leaves them, one for each state that a tool may meet: rendered by the core itself."""
+
+from typing import Any
+
+from execution_operator.api import (
+    GROUP,
+    VERSION,
+    Execution,
+    ExecutionSpec,
+    ObjectMeta,
+    Organization,
+    OrganizationSpec,
+    Temporal,
+    Terminate,
+)
+from execution_operator.core import organization_status, status
+from execution_operator.core.authorize import Denied, Failing, Place
+from execution_operator.core.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.mapping import Mapping, Probe
+from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Closing, Run, RunStatus
+
+Object = dict[str, Any]
+
+UID = "5f3e1d0c-8a4b-4c2d-9e6f-7a8b9c0d1e2f"
+CREATED, STARTED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.100000000Z"
+CLOSED, DEADLINE = "2026-01-01T01:00:00.123456789Z", "2026-01-01T01:05:00Z"
+WORKFLOW = "agent-execution-0f8c2d3e-7a41-4b6f-9c55-1d2e3f4a5b6c"
+RUN = Run(WORKFLOW, "b1b2b3b4-0000-4000-8000-000000000001", "b1b2b3b4-0000-4000-8000-000000000001", STARTED)
+HERE = Place("acme", "0a1b2c3d-0000-4000-8000-00000000acce", "acme")
+REASON = "runaway cost"
+
+
+def executions() -> dict[str, Object]:
+    """Return Executions by the names of their states; with `asked`, their termination is requested."""
+    denied = Denied(Reason.NAMESPACE_NOT_MAPPED, "no Organization lists the namespace team-a")
+    away = Failing(Reason.TEMPORAL_UNAVAILABLE, "Temporal gave no answer")
+    ours = Closing(RunStatus.TERMINATED, CLOSED, REASON, "execution-operator/team-a/nightly", UID, requested_by="jane")
+    return {
+        "new": _execution(),
+        "running": _execution(Open(RUN)),
+        "paused": _execution(Open(RUN, paused=True)),
+        "asked": _execution(Open(RUN), asked=True),
+        "asked-not-yet-seen": _execution(Open(RUN), asked=True, unseen=True),
+        "terminating": _execution(Open(RUN), Open(RUN, deadline=DEADLINE), asked=True),
+        "cancelled": _execution(Open(RUN), Closed(RUN, ours), asked=True),
+        "cancelled-elsewhere": _execution(_closed(RunStatus.TERMINATED)),
+        "completed": _execution(_closed(RunStatus.COMPLETED)),
+        "failed": _execution(_closed(RunStatus.FAILED)),
+        "already-closed": _execution(_closed(RunStatus.COMPLETED), asked=True),
+        "denied": _execution(denied, asked=True),
+        "not-found": _execution(NotFound("Temporal knows no such workflow")),
+        "unavailable": _execution(away, asked=True),
+    }
+
+
+def _closed(how: RunStatus) -> Closed:
+    return Closed(RUN, Closing(how, CLOSED, reason="by hand", identity="jane@laptop"))
+
+
+def _execution(*findings: Finding, asked: bool = False, unseen: bool = False) -> Object:
+    """Return an Execution after these findings; `unseen`: its last change has not been looked at."""
+    generation = 2 if asked else 1
+    terminate = Terminate(reason=REASON) if asked else None
+    execution = Execution(
+        metadata=ObjectMeta(name="nightly", namespace="team-a", uid=UID, generation=generation),
+        spec=ExecutionSpec(execution_id=WORKFLOW, terminate=terminate),
+    )
+    for finding in findings:
+        place = None if isinstance(finding, Denied | Failing) else HERE
+        rendered = status.render(execution, finding, place, CREATED)
+        execution = execution.model_copy(update={"status": rendered})
+    if unseen:
+        behind = execution.status.model_copy(update={"observed_generation": generation - 1})
+        execution = execution.model_copy(update={"status": behind})
+    return _object(execution, bool(findings))
+
+
+def organizations() -> dict[str, Object]:
+    """Return Organizations by the names of their states."""
+    refused = Probe("temporal:7233", "acme", fault=Reason.TEMPORAL_REFUSED, message="Temporal refuses the API key")
+    away = Probe("temporal:7233", "acme", fault=Reason.TEMPORAL_UNAVAILABLE, message="Temporal gave no answer")
+    ready = Probe("temporal:7233", "acme", namespace_id="7e57-acme")
+    return {
+        "new": _organization(None),
+        "ready": _organization(ready),
+        "refused": _organization(refused),
+        "unavailable": _organization(away),
+        "contested": _organization(ready, rival=True),
+    }
+
+
+def _organization(probe: Probe | None, *, rival: bool = False) -> Object:
+    organization = _claim("acme", "acme")
+    if probe is None:
+        return _object(organization, seen=False)
+    mapping = Mapping()
+    mapping.put(organization)
+    mapping.probed("acme", probe)
+    if rival:
+        mapping.put(_claim("globex", "globex"))
+        mapping.probed("globex", Probe("temporal:7233", "globex", namespace_id="7e57-globex"))
+    rendered = organization_status.render(organization, mapping, CREATED)
+    return _object(organization.model_copy(update={"status": rendered}), seen=True)
+
+
+def _claim(name: str, temporal_namespace: str) -> Organization:
+    return Organization(
+        metadata=ObjectMeta(name=name, uid=f"uid-{name}", generation=1),
+        spec=OrganizationSpec(namespaces=["team-a"], temporal=Temporal(namespace=temporal_namespace)),
+    )
+
+
+def _object(of: Execution | Organization, seen: bool) -> Object:  # noqa: FBT001 - two kinds of objects
+    """Return the object as `kubectl get` shows it; one that nobody has seen has no status."""
+    wire = of.wire()
+    metadata = {key: value for key, value in wire["metadata"].items() if value}
+    seen_status = {"status": wire["status"]} if seen else {}
+    kind = type(of).__name__
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "metadata": metadata, "spec": wire["spec"], **seen_status}
