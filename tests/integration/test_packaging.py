@@ -20,7 +20,6 @@ from tests.support.packages import (
     objects,
     restricted_namespace,
     run_helm,
-    unknown,
 )
 from tests.support.waiting import wait_for
 from tests.support.workflows import Stubborn
@@ -63,10 +62,6 @@ def test_requests_are_carried_out_under_its_account(world: PackagedWorld) -> Non
 
 def test_nothing_was_forbidden_to_it(world: PackagedWorld) -> None:
     assert "orbidden" not in world.operator.log.read_text()
-
-
-def test_the_program_knows_its_arguments(world: PackagedWorld, package: Package) -> None:
-    assert unknown(package.container(world.control_plane)["args"]) == set()
 
 
 def pod_of(deployment: Json) -> Json:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from execution_operator.manifests import chart, gateway, kustomize
+from execution_operator.manifests import argocd, chart, gateway, kustomize
 from execution_operator.manifests.crds import KINDS, definition
 from execution_operator.manifests.text import HEADER, render
 
@@ -23,6 +23,7 @@ def generate() -> dict[str, str]:
     ]
     documents["deploy/kustomize/gateway/access.yaml"] = gateway.gateway_access()
     documents |= {f"deploy/kustomize/{path}": of for path, of in kustomize.files().items()}
+    documents |= {f"deploy/argocd/{path}": of for path, of in argocd.files().items()}
     return {
         **{path: render(of) for path, of in documents.items()},
         **{f"{CHART}/{path}": text for path, text in chart.files().items()},

@@ -1,0 +1,138 @@
+"""Every state of our objects, stored by a real API server, as Argo CD, Flux and kstatus judge it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from execution_operator.core.patch import merge_patch
+from execution_operator.manifests.examples import executions, organizations
+from tests.support.controlplane import ControlPlane
+from tests.support.gitops import argocd_act, argocd_actions, argocd_health, flux, kstatus
+from tests.support.installed import Tenant
+
+Json = dict[str, Any]
+
+EXECUTIONS = {
+    "new": ("Current", "Progressing", "InProgress"),  # kstatus takes what nobody has seen for finished
+    "running": ("Current", "Healthy", "Current"),
+    "paused": ("Current", "Suspended", "Current"),
+    "asked": ("InProgress", "Progressing", "InProgress"),
+    "asked-not-yet-seen": ("InProgress", "Progressing", "InProgress"),
+    "terminating": ("InProgress", "Progressing", "InProgress"),
+    "cancelled": ("Current", "Healthy", "Current"),
+    "cancelled-elsewhere": ("Current", "Healthy", "Current"),
+    "completed": ("Current", "Healthy", "Current"),
+    "failed": ("Current", "Healthy", "Current"),
+    "already-closed": ("Current", "Healthy", "Current"),
+    "denied": ("Failed", "Degraded", "Failed"),
+    "not-found": ("Failed", "Degraded", "Failed"),
+    "unavailable": ("InProgress", "Progressing", "InProgress"),
+}
+ORGANIZATIONS = {
+    "new": ("Current", "Progressing", "InProgress"),
+    "ready": ("Current", "Healthy", "Current"),
+    "refused": ("InProgress", "Degraded", "Failed"),  # kstatus knows no failing Ready: it waits for ever
+    "unavailable": ("InProgress", "Progressing", "InProgress"),
+    "contested": ("Current", "Degraded", "Failed"),
+}
+
+
+@pytest.fixture(scope="module")
+def tenant(control_plane: ControlPlane) -> Tenant:
+    tenant = Tenant(control_plane, "gitops")
+    tenant.bind("argocd", "execution-editor", "execution-terminator")
+    return tenant
+
+
+def store(tenant: Tenant, state: str, example: Json) -> Json:
+    """Store the object as its users and the operator would: created, changed, its status written."""
+    kind = example["kind"].lower()
+    manifest = {of: example[of] for of in ("apiVersion", "kind", "spec")} | {"metadata": {"name": state}}
+    asked = manifest["spec"].get("terminate")
+    created = {**manifest, "spec": {key: value for key, value in manifest["spec"].items() if key != "terminate"}}
+    tenant.kubectl("create", "--validate=strict", "-f", "-", manifest=json.dumps(created))
+    patches = [{"spec": {"terminate": asked}}] if asked else []
+    patches += [{"status": example["status"]}] if "status" in example else []
+    for patch in patches:
+        subresource = ("--subresource=status",) if "status" in patch else ()
+        tenant.kubectl("patch", kind, state, "--type=merge", f"--patch={json.dumps(patch)}", *subresource)
+    stored: Json = json.loads(tenant.kubectl("get", kind, state, "--output=json").stdout)
+    assert stored["metadata"]["generation"] == example["metadata"]["generation"]
+    return stored
+
+
+@pytest.mark.parametrize("state", EXECUTIONS)
+def test_executions(tenant: Tenant, state: str) -> None:
+    stored = store(tenant, state, executions()[state])
+    assert (kstatus(stored), argocd_health(stored)["status"], flux(stored)) == EXECUTIONS[state]
+
+
+@pytest.mark.parametrize("state", ORGANIZATIONS)
+def test_organizations(tenant: Tenant, state: str) -> None:
+    stored = store(tenant, state, organizations()[state])
+    assert (kstatus(stored), argocd_health(stored)["status"], flux(stored)) == ORGANIZATIONS[state]
+
+
+def test_every_state_is_shown() -> None:
+    assert (executions().keys(), organizations().keys()) == (EXECUTIONS.keys(), ORGANIZATIONS.keys())
+
+
+def act(tenant: Tenant, name: str, reason: str) -> Any:
+    """Run the action as Argo CD does: its script, and the difference as a merge patch."""
+    before: Json = tenant.get(name)
+    patch = merge_patch(before, argocd_act(before, "terminate", {"reason": reason}))
+    return tenant.kubectl(
+        "patch", "execution", name, "--type=merge", f"--patch={json.dumps(patch)}", user="argocd", check=False
+    )
+
+
+def test_the_action_terminates_and_is_then_disabled(tenant: Tenant) -> None:
+    tenant.create("by-argocd")
+    assert argocd_actions(tenant.get("by-argocd"))["terminate"]["disabled"] is False
+    assert act(tenant, "by-argocd", "runaway cost").returncode == 0
+    stored = tenant.get("by-argocd")
+    assert stored["spec"]["terminate"] == {"reason": "runaway cost", "gracePeriodSeconds": 0}
+    assert stored["metadata"]["annotations"]["control-plane.kubiya.ai/terminate-requested-by"] == "argocd"
+    assert argocd_actions(stored)["terminate"]["disabled"] is True
+
+
+def test_a_blank_reason_is_refused_by_the_api_server(tenant: Tenant) -> None:
+    tenant.create("blank")
+    assert "must not be blank" in act(tenant, "blank", "  ").stderr
+
+
+def apply(tenant: Tenant, name: str, manager: str, **spec: Any) -> Json:
+    """Apply as a GitOps controller does; return what is stored."""
+    manifest = {
+        "apiVersion": "control-plane.kubiya.ai/v1alpha1",
+        "kind": "Execution",
+        "metadata": {"name": name},
+        "spec": {"executionId": name, **spec},
+    }
+    command = ("apply", "--server-side", f"--field-manager={manager}", "--force-conflicts", "-f", "-")
+    tenant.kubectl(*command, manifest=json.dumps(manifest))
+    return tenant.get(name)
+
+
+def test_a_request_by_hand_outlives_a_sync_that_knows_nothing_of_it(tenant: Tenant) -> None:
+    apply(tenant, "by-hand", "argocd-controller")
+    patch = '--patch={"spec":{"terminate":{"reason":"runaway cost"}}}'
+    tenant.kubectl("patch", "execution", "by-hand", "--type=merge", patch)
+    assert "terminate" in apply(tenant, "by-hand", "argocd-controller")["spec"]
+
+
+def test_a_revert_in_git_withdraws_the_request(tenant: Tenant) -> None:
+    asked = {"terminate": {"reason": "runaway cost"}}
+    assert "terminate" in apply(tenant, "reverted", "argocd-controller", **asked)["spec"]
+    assert "terminate" not in apply(tenant, "reverted", "argocd-controller")["spec"]
+
+
+def test_a_revert_after_the_act_is_accepted_too(tenant: Tenant) -> None:
+    asked = {"terminate": {"reason": "runaway cost"}}
+    apply(tenant, "reverted-later", "argocd-controller", **asked)
+    status = executions()["cancelled"]["status"]
+    tenant.patch("reverted-later", {"status": status})
+    reverted = apply(tenant, "reverted-later", "argocd-controller")
+    assert "terminate" not in reverted["spec"]
+    assert reverted["status"]["phase"] == "cancelled"

@@ -1,0 +1,93 @@
+"""How Argo CD, Flux and everything built on kstatus judge an object: their rules, run on it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cel_expr_python import cel
+from lupa import lua51
+
+Object = dict[str, Any]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+ARGOCD = DEPLOY / "argocd" / "resource_customizations" / "control-plane.kubiya.ai"
+
+RESTRICT = """
+getmetatable("").__index = nil
+for _, name in ipairs({"string", "math", "io", "debug", "coroutine", "python", "dofile", "loadfile"}) do
+    _G[name] = nil
+end
+"""
+"""Argo CD's Lua is 5.1 with the basic functions, `table` and a part of `os`, and nothing else."""
+
+
+def run_lua(script: str, content: Object, parameters: dict[str, str] | None = None) -> Any:
+    """Run a script as Argo CD does; return what it returns."""
+    runtime = lua51.LuaRuntime(unpack_returned_tuples=True, register_eval=False)
+    runtime.execute(RESTRICT)
+    runtime.globals()["obj"] = runtime.table_from(content, recursive=True)
+    runtime.globals()["actionParams"] = runtime.table_from(parameters or {})
+    return _python(runtime.execute(script))
+
+
+def _python(value: Any) -> Any:
+    if lua51.lua_type(value) != "table":
+        return value
+    keys = list(value.keys())
+    if keys and keys == list(range(1, len(keys) + 1)):
+        return [_python(value[key]) for key in keys]
+    return {key: _python(value[key]) for key in keys}
+
+
+def argocd_health(content: Object) -> Object:
+    """Return the health and its message."""
+    script = (ARGOCD / content["kind"] / "health.lua").read_text()
+    health: Object = run_lua(script, content)
+    return health
+
+
+def argocd_actions(content: Object) -> dict[str, Object]:
+    """Return the actions that the object offers, by name."""
+    actions: dict[str, Object] = run_lua((ARGOCD / content["kind"] / "actions/discovery.lua").read_text(), content)
+    return actions
+
+
+def argocd_act(content: Object, action: str, parameters: dict[str, str]) -> Object:
+    """Return the object as an action would have it."""
+    script = (ARGOCD / content["kind"] / "actions" / action / "action.lua").read_text()
+    changed: Object = run_lua(script, content, parameters)
+    return changed
+
+
+def flux(content: Object) -> str:
+    """Return Flux's status of the object; what can't be told yet is in progress."""
+    kustomization = yaml.safe_load((DEPLOY / "flux" / "executions.yaml").read_text())
+    (expressions,) = [of for of in kustomization["spec"]["healthCheckExprs"] if of["kind"] == content["kind"]]
+    for verdict in ("inProgress", "failed", "current"):
+        holds = _evaluate(expressions[verdict], content)
+        if holds is None:
+            return "InProgress"
+        if holds:
+            return verdict[0].upper() + verdict[1:]
+    return "InProgress"
+
+
+def _evaluate(expression: str, content: Object) -> bool | None:
+    """Evaluate an expression without types, as Flux does; None where it reaches for something that is not there."""
+    value = cel.NewEnv().compile(expression, disable_check=True).eval(data=content).value()
+    return value if isinstance(value, bool) else None
+
+
+def kstatus(content: Object) -> str:
+    """Return the status by the generic rules of kstatus, and its last resort, the condition Ready."""
+    status = content.get("status", {})
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    if content["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    if status.get("observedGeneration", content["metadata"]["generation"]) != content["metadata"]["generation"]:
+        return "InProgress"
+    if conditions.get("Reconciling") == "True":
+        return "InProgress"
+    if conditions.get("Stalled") == "True":
+        return "Failed"
+    return "Current" if conditions.get("Ready", "True") == "True" else "InProgress"
