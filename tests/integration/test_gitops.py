@@ -1,14 +1,16 @@
 """Every state of our objects, stored by a real API server, as Argo CD, Flux and kstatus judge it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from execution_operator.core.patch import merge_patch
 from execution_operator.manifests.examples import executions, organizations
 from tests.support.controlplane import ControlPlane
-from tests.support.gitops import argocd_act, argocd_actions, argocd_health, flux, kstatus
+from tests.support.gitops import DEPLOY, argocd_act, argocd_actions, argocd_health, flux, kstatus
 from tests.support.installed import Tenant
 
 Json = dict[str, Any]
@@ -75,7 +77,7 @@ def test_organizations(tenant: Tenant, state: str) -> None:
 
 
 def test_every_state_is_shown() -> None:
-    assert (executions().keys(), organizations().keys()) == (EXECUTIONS.keys(), ORGANIZATIONS.keys())
+    assert ({*executions()}, {*organizations()}) == ({*EXECUTIONS}, {*ORGANIZATIONS})
 
 
 def act(tenant: Tenant, name: str, reason: str) -> Any:
@@ -136,3 +138,23 @@ def test_a_revert_after_the_act_is_accepted_too(tenant: Tenant) -> None:
     reverted = apply(tenant, "reverted-later", "argocd-controller")
     assert "terminate" not in reverted["spec"]
     assert reverted["status"]["phase"] == "cancelled"
+
+
+SAMPLES = DEPLOY / "samples" / "gitops"
+
+
+def test_the_sample_repository_is_accepted(tenant: Tenant) -> None:
+    control_plane = tenant.control_plane
+    control_plane.kubectl("create", "namespace", "team-a", check=False)  # a test before may have made it
+    for folder in ("organizations", "executions/team-a"):
+        apply = ("apply", "--server-side", "--validate=strict", "--dry-run=server", "-k", SAMPLES / folder)
+        assert "serverside-applied" in control_plane.kubectl(*apply).stdout
+
+
+def test_the_sample_for_flux_has_the_expressions_that_are_tested() -> None:
+    def expressions(path: Path) -> list[Json]:
+        documents = yaml.safe_load_all(path.read_text())
+        return [of for document in documents for of in document["spec"].get("healthCheckExprs", [])]
+
+    sampled = expressions(SAMPLES / "clusters/production/flux.yaml")
+    assert sorted(sampled, key=lambda of: str(of["kind"])) == expressions(DEPLOY / "flux" / "executions.yaml")

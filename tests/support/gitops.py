@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cel_expr_python import cel
+from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs, but no py.typed
 from lupa import lua51
 
 Object = dict[str, Any]
@@ -23,7 +23,7 @@ end
 
 def run_lua(script: str, content: Object, parameters: dict[str, str] | None = None) -> Any:
     """Run a script as Argo CD does; return what it returns."""
-    runtime = lua51.LuaRuntime(unpack_returned_tuples=True, register_eval=False)
+    runtime = lua51.LuaRuntime(unpack_returned_tuples=True)
     runtime.execute(RESTRICT)
     runtime.globals()["obj"] = runtime.table_from(content, recursive=True)
     runtime.globals()["actionParams"] = runtime.table_from(parameters or {})
