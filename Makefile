@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test coverage faults bench check manifests lock
+.PHONY: demo test coverage faults bench fuzz check manifests lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -21,6 +21,9 @@ faults: $(READY)  ## The crash matrix: every request of the act, and everything 
 
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minutes).
+	@FUZZ_CASES=2000 $(BIN)/python -m pytest tests/integration/test_gateway.py -k fuzz
 
 check: $(READY)  ## Format, lint, types, import contracts, generated files.
 	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m execution_operator.manifests --check

@@ -1,9 +1,13 @@
 """The REST call on real servers: every status of the contract by a real cause."""
 
 import asyncio
+import os
+import sys
 import uuid
+from asyncio.subprocess import PIPE
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +23,10 @@ from tests.support.workflows import Agent, Broken, Done, Stubborn
 from tests.support.world import World, conditions_of
 
 MAY = ("execution-editor", "execution-terminator")
+
+SCRIPTS = Path(sys.executable).parent
+FUZZ_CASES = int(os.environ.get("FUZZ_CASES", "80"))
+"""Cases that schemathesis makes, for both calls and both kinds of identifier together; `make fuzz` asks for 2,000."""
 
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 
@@ -336,6 +344,31 @@ class TestContract:
         assert "terminate 'leaky': 404" in log
         assert rest.alice not in log
         assert rest.alice.split(".")[2] not in log
+
+
+class TestFuzz:
+    """schemathesis with all its checks: cases that the OpenAPI allows, and cases that it does not."""
+
+    @pytest.mark.parametrize("known", [True, False])
+    async def test_fuzz(self, rest: Rest, name: str, tmp_path: Path, known: bool) -> None:  # noqa: FBT001
+        """An identifier of a workflow that has completed, and any."""
+        rest.observed(name, kind=Done)
+        settings = {
+            "parameters": f'"path.execution_id" = "{name}"' if known else "",
+            "checks": 'positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 422]',
+        }
+        config = tmp_path / "schemathesis.toml"
+        config.write_text("\n".join(f"[{section}]\n{setting}" for section, setting in settings.items()))
+        with Gateway(rest.world.control_plane, "--rate=1e6", "--burst=1000000") as open_handed:
+            command = (
+                *(SCRIPTS / "st", "--config-file", config, "run", f"{open_handed.url}/openapi.json"),
+                *("-H", f"Authorization: Bearer {rest.alice}", "--checks=all", "--continue-on-failure"),
+                *(f"--max-examples={FUZZ_CASES // 4}", "--workers=4", "--no-color", "--warnings=off"),
+            )
+            run = await asyncio.create_subprocess_exec(*map(str, command), stdout=PIPE, cwd=tmp_path)
+            output, _ = await run.communicate()
+        print(output.decode())
+        assert run.returncode == 0
 
 
 class TestLimits:
