@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test coverage faults bench fuzz check manifests lock
+.PHONY: demo test coverage faults bench fuzz check manifests image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -30,6 +30,9 @@ check: $(READY)  ## Format, lint, types, import contracts, generated files.
 
 manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
 	@$(BIN)/python -m execution_operator.manifests
+
+image: $(READY)  ## Build the operator's image, and tell its size; BASE_IMAGE names another base.
+	@$(BIN)/python -m tests.support.image
 
 lock: | $(BIN)/uv  ## Pin the dependencies that pyproject.toml asks for; UPGRADE=1 takes the newest that it allows.
 	@$(COMPILE) pyproject.toml --all-extras --output-file deploy/requirements.txt
