@@ -469,7 +469,7 @@ class TestAtOnce:
 async def many(rest: Rest, name: str, count: int) -> list[str]:
     """Start workflows and their Executions; return their names once the operator has seen them all."""
     names = [f"{name}-{number:03}" for number in range(count)]
-    await asyncio.to_thread(lambda: [rest.world.samples.begin(Agent, each) for each in names])
+    await asyncio.gather(*(asyncio.to_thread(rest.world.samples.begin, Agent, each) for each in names))
     items = [
         {
             "apiVersion": "control-plane.kubiya.ai/v1alpha1",
@@ -491,7 +491,7 @@ async def call(client: httpx.AsyncClient, identifier: str) -> httpx.Response:
 
 async def closing(rest: Rest, names: Iterable[str]) -> list[HistoryEvent]:
     """Return the last event of each workflow."""
-    return await asyncio.to_thread(lambda: [rest.world.samples.last_event(each) for each in names])
+    return await asyncio.gather(*(asyncio.to_thread(rest.world.samples.last_event, each) for each in names))
 
 
 def executions(rest: Rest, batch: str) -> dict[str, Any]:

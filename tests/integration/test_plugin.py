@@ -226,7 +226,7 @@ class TestTerminal:
         assert "2 executions: 2 Terminated" in terminal.screen
 
     def test_ctrl_c_says_what_was_requested_and_what_not(self, prompt: Prompt, name: str) -> None:
-        names = [f"{name}-{number:03}" for number in range(500)]
+        names = [f"{name}-{number:03}" for number in range(200)]
         prompt.create(*names, batch=name)
         selection = ("-n", "team-a", "-l", f"batch={name}", "--yes", "--wait", "--concurrency=1")
         with Terminal(prompt.alice, "terminate", *selection, "--reason=x") as terminal:
@@ -237,10 +237,9 @@ class TestTerminal:
         query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", "--output=json")
         items = json.loads(prompt.world.control_plane.kubectl(*query).stdout)["items"]
         requested = sum("terminate" in item["spec"] for item in items)
-        assert 0 < requested < 500
+        assert 0 < requested < 200
         assert f"  {requested:,} requested: " in told
-        assert f"  {500 - requested:,} not requested: " in told
-        prompt.world.control_plane.kubectl("delete", "executions", "--namespace=team-a", f"--selector=batch={name}")
+        assert f"  {200 - requested:,} not requested: " in told
 
     def test_watch(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
@@ -327,7 +326,7 @@ class TestConnection:
         config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
         (tmp_path / "config").write_text(yaml.dump(config))
         result = prompt("get", kubeconfig=tmp_path / "config")
-        assert (result.returncode, result.stderr[:45]) == (1, "error: no answer of https://127.0.0.1:1: Canno")
+        assert (result.returncode, result.stderr[:40]) == (1, "error: no answer of https://127.0.0.1:1: ")
 
     def test_context_and_credential_command(self, prompt: Prompt, name: str, tmp_path: Path) -> None:
         """Two files, merged; a context of the second, whose user is made by a command; its namespace."""
