@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 import yaml
@@ -285,7 +286,7 @@ class TestShow:
 
     def test_watch_without_a_terminal(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
-        command = [SCRIPTS / "kubectl-execution", "watch", "-n", "team-a", name]
+        command = [str(SCRIPTS / "kubectl-execution"), "watch", "-n", "team-a", name]
         with subprocess.Popen(command, env=environment(prompt.alice), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == f"team-a/{name}   running   -   -   -\n"
@@ -299,7 +300,7 @@ class TestImport:
     def test_goes_on_where_it_was(self, prompt: Prompt, name: str) -> None:
         for number in range(3):
             prompt.world.samples.begin(Agent, f"{name}/{number}")
-        temporal = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
         words = ("import", "-n", "team-a", "--query", f"WorkflowId STARTS_WITH '{name}/'")
         wait_for(lambda: "3 executions would be created" in prompt(*words, "--dry-run", **temporal).stderr, "3 of them")
         first = prompt(*words, "--limit=2", **temporal)
@@ -386,7 +387,7 @@ class TestHelp:
             "except SystemExit: pass\n"
             "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
         )
-        command = [SCRIPTS / "python", "-c", program]
+        command = [str(SCRIPTS / "python"), "-c", program]
         loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
         assert not loaded & {"asyncio", "aiohttp", "rich", "yaml", "pydantic", "kubernetes", "kopf", "temporalio"}
 
