@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import httpx
 
 from execution_operator.kube.client import Api, collection, load_configuration
-from execution_operator.kube.watch import Change, Watch
+from execution_operator.kube.watch import Change, Selection, Watch
 from tests.support.gateway import Account, Gateway
 from tests.support.plugin import environment, execution
 from tests.support.waiting import wait_for
@@ -77,7 +77,7 @@ class Hands:
             await ended[name].wait()
             return time.perf_counter() - started
 
-        watch = asyncio.create_task(Watch(api, EXECUTIONS, changed).run())
+        watch = asyncio.create_task(Watch(api, Selection(EXECUTIONS), changed).run())
         try:
             return await asyncio.gather(*map(one, names))
         finally:
@@ -150,7 +150,9 @@ def main() -> int:
 
 
 def _rest(hands: Hands, gateway: Gateway, token: str, calls: int) -> None:
-    by_hand, by_rest, statuses = [], [], []
+    by_hand: list[float] = []
+    by_rest: list[float] = []
+    statuses: list[int] = []
     for round_ in range(2):
         by_hand += asyncio.run(hands.by_hand(hands.batch(f"hand{round_}", calls)))
         seconds, codes = asyncio.run(hands.by_rest(gateway, token, hands.batch(f"rest{round_}", calls)))
