@@ -187,7 +187,7 @@ def test_uninstalling_leaves_what_the_readme_says(package: Package, request: pyt
         package.uninstall(control_plane)
         left = LEFT[request.node.callspec.id]
         with contextlib.suppress(TimeoutError):  # the difference says more
-            wait_for(lambda: inventory(control_plane) - before == left, f"nothing to be left but {left}", seconds=20)
+            wait_for(lambda: inventory(control_plane) - before == left, f"nothing to be left but {left}", seconds=60)
         assert inventory(control_plane) - before == left
 
 
