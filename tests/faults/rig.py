@@ -137,6 +137,15 @@ class Rig(Server):
         handle = self.samples.client.get_workflow_handle(workflow_id, run_id=run_id)
         return list(self.samples.do(handle.fetch_history()).events)
 
+    def terminated_runs(self) -> set[str]:
+        """Return the IDs of all runs that were terminated, by whomever."""
+
+        async def found() -> set[str]:
+            query = "ExecutionStatus = 'Terminated'"
+            return {workflow.run_id async for workflow in self.samples.client.list_workflows(query)}
+
+        return self.samples.do(found())
+
     def _organize(self, name: str, *namespaces: str) -> None:
         spec = {
             "namespaces": namespaces,
@@ -209,6 +218,10 @@ def uncancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
     return _ended(execution, "Cancelled", history[-1].event_time.ToJsonString()) + _differences(terminated)
 
 
+FINISHED = {"Terminated": "Terminated", "Cancelled": "Canceled"}
+"""The answer to a request, and Temporal's word for it."""
+
+
 def _ended(execution: Json, reason: str, at: str) -> list[str]:
     conditions = conditions_of(execution)
     return _differences(
@@ -217,7 +230,7 @@ def _ended(execution: Json, reason: str, at: str) -> list[str]:
             "outcome": (outcome_of(execution), reason),
             "closedAt": (execution["status"].get("closedAt"), at),
             "Terminated": (conditions.get("Terminated"), f"True/{reason}"),
-            "Finished": (conditions.get("Finished"), f"True/{reason}"),
+            "Finished": (conditions.get("Finished"), f"True/{FINISHED[reason]}"),
             "Reconciling": (conditions.get("Reconciling"), None),
         }
     )
