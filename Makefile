@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test faults check manifests lock
+.PHONY: demo test faults soak check manifests lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -13,8 +13,11 @@ demo: $(READY)  ## A control plane, Temporal, the operator and a terminated work
 test: check  ## All that must hold before a change is merged.
 	@$(BIN)/python -m pytest
 
-faults: $(READY)  ## The crash matrix: every request of the act, and everything that may happen to it (minutes).
+faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
 	@$(BIN)/python -m pytest tests/faults
+
+soak: $(READY)  ## Random faults on real servers for MINUTES (10), then a report; SEED repeats its dice.
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## Format, lint, types, import contracts, generated files.
 	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m execution_operator.manifests --check

@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -86,7 +87,20 @@ class Rig(Server):
                 self.operator.launch()
             self.operator.ready()
 
-    def new_operator(self, name: str, kubeconfig: Path | None = None) -> ForkedOperator:
+    @contextmanager
+    def operated_by(self, operator: ForkedOperator) -> Iterator[None]:
+        """Have another operator take the place of the first one for a while."""
+        usual = self.operator
+        usual.kill()
+        self.operator = operator
+        try:
+            operator.start()
+            yield
+        finally:
+            self.operator.kill()
+            self.operator = usual
+
+    def new_operator(self, name: str, kubeconfig: Path | None = None, forge: Forge | None = None) -> ForkedOperator:
         """Return an operator behind both proxies, not started."""
         own = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
         environment = {
@@ -96,7 +110,7 @@ class Rig(Server):
             "TEMPORAL_ADDRESS": self.grpc.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
-        self._operators.append(operator := ForkedOperator(self.forge, name, environment))
+        self._operators.append(operator := ForkedOperator(forge or self.forge, name, environment))
         return operator
 
     def kubeconfig(self, name: str, user: Mapping[str, str] | None = None) -> Path:

@@ -89,8 +89,8 @@ class Stage:
         history = self._rig.history(case.name)
         wrong = (uncancelled if reason == "Cancelled" else untrue)(execution, history)
         assert not wrong, wrong
-        asked = sum(event.event_type == CANCEL_REQUESTED for event in history)
-        assert asked == int(case.boundary.scenario in GRACE), f"cancellation was requested {asked} times"
+        requests = sum(event.event_type == CANCEL_REQUESTED for event in history)
+        assert requests == int(case.boundary.scenario in GRACE), f"cancellation was requested {requests} times"
         if case.may_lose_event:
             return "once, Event lost or not"
         self._told_once(case, reason)
