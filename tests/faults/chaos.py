@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from temporalio.service import RPCStatusCode
 
@@ -47,21 +48,21 @@ class Chaos:
         self._operators = operators
         self._dice = dice
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._restarted = time.monotonic()
+        self._thread = ThreadPoolExecutor(1)
         self.actions: Counter[str] = Counter()
         self.violations: list[str] = []
 
     def start(self) -> None:
         """Begin."""
         self._rig.faults.at_random = self._rule
-        self._thread.start()
+        self._running = self._thread.submit(self._run)
 
     def stop(self) -> None:
         """End, with everything up again."""
         self._stop.set()
-        self._thread.join()
+        self._thread.shutdown()
         self._rig.faults.clear()
+        self._running.result()
         for operator in self._operators:
             self._revive(operator)
             operator.ready()

@@ -4,8 +4,8 @@ from collections import Counter
 from functools import partial
 
 from tests.faults.lives import NAMESPACE, Promise, Users, persist
-from tests.faults.rig import Rig, conditions_of, outcome_of, uncancelled, untrue
-from tests.support.kube import Json
+from tests.faults.rig import Rig, outcome_of, uncancelled, untrue
+from tests.support.kube import Json, KubeError
 
 TRUE = {"Terminated": untrue, "Cancelled": uncancelled}
 """How an answer is held against the history of its run."""
@@ -34,7 +34,7 @@ class Judge:
             promise = self._users.promises.get(name)
             if promise and name not in self.judged and outcome_of(execution):
                 self._judge(promise, execution)
-                persist(partial(self._rig.kube.delete, name, NAMESPACE))
+                persist(partial(self._delete, name))
 
     @property
     def waiting(self) -> list[str]:
@@ -69,8 +69,16 @@ class Judge:
         if answer == "Terminated":
             self._ended.add(run)
 
+    def _delete(self, name: str) -> None:
+        try:
+            self._rig.kube.delete(name, NAMESPACE)
+        except KubeError as error:
+            if error.status != 404:  # an earlier attempt has succeeded unseen
+                raise
+
     def _denied(self, name: str) -> None:
         self.answers["denied"] += 1
-        shown = conditions_of(self._rig.kube.get(name, NAMESPACE)).get("Terminated")
-        if shown != "False/OrganizationMismatch":
-            self.violations.append(f"{name}: Terminated is {shown} for another organization's workflow")
+        try:
+            self._rig.until(name, NAMESPACE, Terminated="False/OrganizationMismatch")
+        except TimeoutError as error:
+            self.violations.append(f"{name}: {error}")

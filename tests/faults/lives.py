@@ -173,7 +173,7 @@ class Users:
 
 
 def persist(attempt: Callable[[], T], seconds: float = 120) -> T:
-    """Try again while servers are away."""
+    """Try again while servers are away, or say that they are busy."""
     deadline = time.monotonic() + seconds
     while True:
         try:

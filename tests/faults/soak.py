@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from tests.faults.chaos import Chaos
 from tests.faults.judge import Judge
-from tests.faults.lives import Users, persist
+from tests.faults.lives import Users
 from tests.faults.rig import Bystander, Rig
 from tests.support.faults import Fault
 
-RATE = 2.5
+RATE = 3.0
 """Stories begun in a second."""
 
 WORKERS = 24
@@ -76,7 +76,7 @@ def soak(minutes: float, seed: int) -> Report:
             judge.look()
             time.sleep(0.2)
         settled = time.monotonic()
-        persist(judge.sum_up)
+        judge.sum_up()
         harm = [harm] if (harm := bystander.harm()) else []
         requests: Counter[Fault] = Counter()
         for (_, fault), count in rig.faults.done.items():
