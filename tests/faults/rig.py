@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -86,7 +87,20 @@ class Rig(Server):
                 self.operator.launch()
             self.operator.ready()
 
-    def new_operator(self, name: str, kubeconfig: Path | None = None) -> ForkedOperator:
+    @contextmanager
+    def operated_by(self, operator: ForkedOperator) -> Iterator[None]:
+        """Have another operator take the place of the first one for a while."""
+        usual = self.operator
+        usual.kill()
+        self.operator = operator
+        try:
+            operator.start()
+            yield
+        finally:
+            self.operator.kill()
+            self.operator = usual
+
+    def new_operator(self, name: str, kubeconfig: Path | None = None, forge: Forge | None = None) -> ForkedOperator:
         """Return an operator behind both proxies, not started."""
         own = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
         environment = {
@@ -96,7 +110,7 @@ class Rig(Server):
             "TEMPORAL_ADDRESS": self.grpc.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
-        self._operators.append(operator := ForkedOperator(self.forge, name, environment))
+        self._operators.append(operator := ForkedOperator(forge or self.forge, name, environment))
         return operator
 
     def kubeconfig(self, name: str, user: Mapping[str, str] | None = None) -> Path:
@@ -136,6 +150,15 @@ class Rig(Server):
         """Return a run's events."""
         handle = self.samples.client.get_workflow_handle(workflow_id, run_id=run_id)
         return list(self.samples.do(handle.fetch_history()).events)
+
+    def terminated_runs(self) -> set[str]:
+        """Return the IDs of all runs that were terminated, by whomever."""
+
+        async def found() -> set[str]:
+            query = "ExecutionStatus = 'Terminated'"
+            return {workflow.run_id async for workflow in self.samples.client.list_workflows(query)}
+
+        return self.samples.do(found())
 
     def _organize(self, name: str, *namespaces: str) -> None:
         spec = {
@@ -209,6 +232,10 @@ def uncancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
     return _ended(execution, "Cancelled", history[-1].event_time.ToJsonString()) + _differences(terminated)
 
 
+FINISHED = {"Terminated": "Terminated", "Cancelled": "Canceled"}
+"""The answer to a request, and Temporal's word for it."""
+
+
 def _ended(execution: Json, reason: str, at: str) -> list[str]:
     conditions = conditions_of(execution)
     return _differences(
@@ -217,7 +244,7 @@ def _ended(execution: Json, reason: str, at: str) -> list[str]:
             "outcome": (outcome_of(execution), reason),
             "closedAt": (execution["status"].get("closedAt"), at),
             "Terminated": (conditions.get("Terminated"), f"True/{reason}"),
-            "Finished": (conditions.get("Finished"), f"True/{reason}"),
+            "Finished": (conditions.get("Finished"), f"True/{FINISHED[reason]}"),
             "Reconciling": (conditions.get("Reconciling"), None),
         }
     )

@@ -87,9 +87,10 @@ class Stage:
         reason = "Cancelled" if case.boundary.scenario is Scenario.GRACE else "Terminated"
         execution = self._rig.until(case.name, case.namespace, Terminated=f"True/{reason}", Reconciling="")
         history = self._rig.history(case.name)
-        assert not (uncancelled if reason == "Cancelled" else untrue)(execution, history)
-        asked = sum(event.event_type == CANCEL_REQUESTED for event in history)
-        assert asked == int(case.boundary.scenario in GRACE)
+        wrong = (uncancelled if reason == "Cancelled" else untrue)(execution, history)
+        assert not wrong, wrong
+        requests = sum(event.event_type == CANCEL_REQUESTED for event in history)
+        assert requests == int(case.boundary.scenario in GRACE), f"cancellation was requested {requests} times"
         if case.may_lose_event:
             return "once, Event lost or not"
         self._told_once(case, reason)
@@ -106,4 +107,4 @@ class Stage:
             return [each["reason"] for each in events if each["reason"] == reason]
 
         wait_for(told, f"the Event of {case.name}", 30)
-        assert told() == [reason]
+        assert told() == [reason], f"told {len(told())} times"

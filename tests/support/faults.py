@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -99,6 +99,8 @@ class Faults:
         self.at_random: Callable[[Call], Rule | None] = lambda _: None
         self.passed: Counter[Call] = Counter()
         self.done: Counter[tuple[str, Fault]] = Counter()
+        self.asked: defaultdict[str, list[str]] = defaultdict(list)
+        """What was asked about each workflow or Execution, passed on or not, in its order."""
 
     def add(self, *rules: Rule) -> None:
         """Put rules in force."""
@@ -114,6 +116,7 @@ class Faults:
     def rule_for(self, call: Call) -> Rule | None:
         """Return the first rule that takes the call."""
         with self._lock:
+            self.asked[call.subject].append(call.operation)
             rule = next((rule for rule in self._rules if rule.takes(call)), None) or self.at_random(call)
             if rule:
                 self.done[call.operation, rule.fault] += 1
