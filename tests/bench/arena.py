@@ -1,7 +1,6 @@
 """One peer's turn: started against the same servers as the others, warmed up, measured, stopped, forgotten."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,18 +47,11 @@ class Arena:
         self.crowd, self.calls = Crowd(stage, kube, client), Calls(stage)
         self.temporal = stage.temporal.cli
         self._stage = stage
-        self._numbers = itertools.count()
-
-    async def open(self, size: int) -> list[str]:
-        """Start workflows, store their Executions, and return the names that both have."""
-        names = [f"e{next(self._numbers)}" for _ in range(size)]
-        await self.crowd.start(names)
-        return names
 
     @asynccontextmanager
     async def turn(self, peer: Peer) -> AsyncIterator[Turn]:
         """Start a peer while a request waits already; what it has left behind is removed in the end."""
-        names = await self.open(WARM_UP)
+        names = await self.crowd.open(WARM_UP)
         async with Watcher(self.kube) as watcher:
             await self.kube.merge(executions(CROWD, names[0]), REQUEST)
             start = time.perf_counter()

@@ -42,7 +42,7 @@ class Scenario:
 async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: int) -> None:
     """Time terminations one after the other, and count the calls that they cost."""
     async with arena.turn(peer) as turn:
-        names = await arena.open(count)
+        names = await arena.crowd.open(count)
         await settled(turn.pid)
         await arena.calls.take()
         for name in names:
@@ -56,7 +56,7 @@ async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: in
 async def steadily(arena: Arena, peer: Peer, results: Results, *, rate: int, seconds: int) -> None:
     """Time terminations that come at a rate, whether or not the last one is done."""
     async with arena.turn(peer) as turn:
-        names = await arena.open(rate * seconds)
+        names = await arena.crowd.open(rate * seconds)
         await settled(turn.pid)
         start = time.perf_counter()
         results.add(
@@ -71,7 +71,7 @@ async def _at(start: float, after: float, turn: Turn, name: str) -> float:
 
 async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
     """Time a crowd that is to be terminated at once."""
-    names = await arena.open(size)
+    names = await arena.crowd.open(size)
     async with arena.turn(peer) as turn:
         before = await settled(turn.pid)
         await arena.calls.take()
@@ -90,7 +90,7 @@ async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> N
 
 async def batch(arena: Arena, _: Peer, results: Results, *, size: int) -> None:
     """Time Temporal's own batch, which ends workflows and records nothing."""
-    await arena.open(size)
+    await arena.crowd.open(size)
     options = ("--namespace", TEMPORAL_NAMESPACE, "--reason", "bench", "--yes")
     start = time.perf_counter()
     await asyncio.to_thread(arena.temporal, "workflow", "terminate", "--query", RUNNING, *options)
@@ -115,11 +115,14 @@ async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling
         results.add(f"{figure}/peak", peer.name, spent.peak)
         results.add(f"{figure}/cpu", peer.name, spent.cpu)
         await arena.calls.take()
-        results.add(f"{figure}/writes", peer.name, arena.calls.needless)
+        needless = arena.calls.needless
+        results.add(f"{figure}/writes", peer.name, needless)
         if idle:
             await asyncio.sleep(idle)
             results.add(f"{figure}/idle", peer.name, (Spent.by(turn.pid).cpu - spent.cpu) / idle)
             results.add(f"{figure}/requests", peer.name, (await arena.calls.take()).total() * 60 / idle)
+    if needless:
+        await arena.crowd.drain()
 
 
 @dataclass(frozen=True)
