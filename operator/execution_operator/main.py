@@ -1,4 +1,4 @@
-"""`execution-operator`: settings, wiring, signals."""
+"""`execution-operator`: the command line, logs and signals."""
 
 import argparse
 import asyncio
@@ -8,137 +8,20 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+import uuid
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from execution_operator import __version__
-from execution_operator.api import Execution, Organization
-from execution_operator.core.errors import Gone
-from execution_operator.core.mapping import Mapping
-from execution_operator.handlers import Requests
-from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
-from execution_operator.kube.parse import behind, parse
-from execution_operator.kube.records import CLOSED, NEVER_SEEN, OPEN, UNANSWERED, ExecutionRecords, OrganizationRecords
-from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.watch import Change, Watch
-from execution_operator.organizations import Organizations
-from execution_operator.reconcile import Reconciler
-from execution_operator.streams import Streams
-from execution_operator.temporal.connections import Target
-from execution_operator.temporal.pool import Pool
-from execution_operator.workqueue import WorkQueue
+from execution_operator.gateway import command as gateway
+from execution_operator.kube.client import Api, load_configuration, own_namespace
+from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
+from execution_operator.kube.shard import Shard
+from execution_operator.wiring import Operator, Share, UnshardedError
 
 logger = logging.getLogger(__name__)
 
-DRAIN = 5.0
-"""Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
-
-TRICKLE = 0.2
-"""Seconds between two pages of the finished Executions, of which hardly any has something to do."""
-
-SDK_REST = 0.3
-"""Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
-
-
-class Operator:
-    """All parts, wired. Must be made inside the running loop."""
-
-    def __init__(self, api: Api) -> None:
-        mapping = Mapping()
-        self.api = api
-        self.records = ExecutionRecords(api, instance=socket.gethostname())
-        self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
-        pool = Pool(Target.from_environment(), self.secrets.current)
-        self.organizations = Organizations(mapping, pool, OrganizationRecords(api), wake=self._wake)
-        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
-        self.queue = WorkQueue(reconciler.reconcile, self._read)
-        self.streams = Streams(self.queue, self._waiting)
-        self.requests = Requests(
-            UNANSWERED, lambda: api.serves("executions"), api.login, self.streams.requested, self.streams.left
-        )
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Run until stopped, or until a part ends that never should."""
-        parts = [self._start(self.secrets.run())]
-        await self.secrets.synced()
-        parts.append(self._start(self._organization_watch().run()))
-        await self._until_synced(stop, *parts)
-        if not stop.is_set():
-            logger.info("organizations are known; taking up requests")
-            watches = self._open_watch(), self._closed_watch()
-            parts += [self._start(part.run()) for part in (self.streams, self.requests, *watches)]
-        stopped = self._start(stop.wait())
-        done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-        await self._shut_down([stopped, *parts])
-        for part in done - {stopped}:
-            part.result()
-
-    async def _until_synced(self, stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
-        """Wait for the Organizations: before they are known, nothing is decided."""
-        waits = [self._start(self.organizations.synced()), self._start(stop.wait())]
-        await asyncio.wait([*waits, *parts], return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-
-    async def _shut_down(self, parts: list[asyncio.Task[Any]]) -> None:
-        """Take nothing more up, finish what is under way, let go of everything."""
-        self.requests.stop()
-        self.organizations.stop()
-        for part in parts:
-            part.cancel()
-        await self.queue.drain(DRAIN)
-        await asyncio.wait(parts, timeout=1)
-        await self.api.close()
-        await asyncio.sleep(SDK_REST)
-
-    def _secrets_changed(self) -> None:
-        self.organizations.probe_all()
-
-    def _wake(self, namespaces: set[str]) -> None:
-        self.streams.wake(namespaces)
-
-    @staticmethod
-    def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        return asyncio.create_task(part)
-
-    def _organization_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            organization = None if change.deleted else parse(Organization, change.object)
-            if organization is None:  # one that can't be read grants nothing
-                self.organizations.drop(change.object["metadata"]["name"])
-            else:
-                self.organizations.put(organization)
-
-        return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
-
-    def _open_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            if change.deleted and not self.queue.knows(change.object["metadata"]["uid"]):
-                return
-            if execution := parse(Execution, change.object):
-                take = self.streams.deleted if change.deleted else self.streams.changed
-                take(execution)
-
-        return Watch(self.api, collection("executions"), changed, fieldSelector=OPEN)
-
-    def _closed_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            if not change.deleted and behind(change.object) and (execution := parse(Execution, change.object)):
-                self.streams.changed(execution)
-
-        return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=CLOSED)
-
-    async def _waiting(self) -> AsyncIterator[Execution]:
-        for selector in (UNANSWERED, *NEVER_SEEN):
-            async for execution in self.records.select(selector):
-                yield execution
-
-    async def _read(self, execution: Execution) -> Execution | None:
-        with suppress(Gone):
-            return await self.records.read(execution)
-        return None
+MOST_PORT = 65535
 
 
 class JsonLines(logging.Formatter):
@@ -163,11 +46,12 @@ def _log(level: str, form: str) -> None:
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    for name in ("kopf", "kubernetes.aio.leaderelection"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
 
 
-async def _run() -> NoReturn:
+async def _run(arguments: argparse.Namespace) -> NoReturn:
     """Run to the end of the process, which is here: the Temporal SDK or kopf's thread could hang what comes after.
 
     Source: temporalio/sdk-python#300.
@@ -176,12 +60,49 @@ async def _run() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await Operator(Api(await load_configuration())).run(stop)
+        api = Api(await load_configuration())
+        share = Share(arguments.shard, arguments.organizations)
+        await Operator(api, share, _lease(api, arguments), arguments.http_address).run(stop)
+    except (LeaseLostError, UnshardedError) as error:
+        logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
+        code = 1
     except Exception:
         logger.exception("the operator ended")
         code = 1
     logging.shutdown()
     os._exit(code)
+
+
+def _lease(api: Api, arguments: argparse.Namespace) -> Lease | None:
+    if not arguments.leader_elect:
+        return None
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    name = f"{arguments.lease_name}-{arguments.shard.index}" if arguments.shard else arguments.lease_name
+    return Lease(api, own_namespace(), name, identity, arguments.lease_duration)
+
+
+def _lease_duration(words: str) -> int:
+    if (seconds := int(words)) < SHORTEST:
+        raise argparse.ArgumentTypeError(f"a lease lasts {SHORTEST} seconds at least")
+    return seconds
+
+
+def _address(words: str) -> tuple[str, int]:
+    host, colon, port = words.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MOST_PORT:
+        raise argparse.ArgumentTypeError(f"{words!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _shard(words: str) -> Shard:
+    try:
+        return Shard.parse(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{words!r} is no INDEX/COUNT, as 0/2 and 1/2 are") from error
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in words.split(",") if name.strip())
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -197,6 +118,40 @@ def _arguments() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    run.add_argument(
+        "--organizations",
+        type=_names,
+        default=frozenset(),
+        metavar="A,B",
+        help="work for these Organizations only; another operator must work for the others; default: for all",
+    )
+    run.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="INDEX/COUNT",
+        help="work on one of COUNT equal shares of the Executions, from 0; needs the API server's feature gate "
+        "ShardedListAndWatch",
+    )
+    run.add_argument(
+        "--http-address",
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve /healthz, /readyz and /metrics there; default: nowhere",
+    )
+    run.add_argument(
+        "--leader-elect",
+        action="store_true",
+        help="work only while holding a Lease in the operator's own namespace, so that others can stand by",
+    )
+    run.add_argument("--lease-name", default="execution-operator", help="default: %(default)s")
+    run.add_argument(
+        "--lease-duration",
+        type=_lease_duration,
+        default=15,
+        metavar="SECONDS",
+        help="after which a leader that does not renew is replaced; default: %(default)s",
+    )
+    gateway.add(commands)
     return parser
 
 
@@ -204,7 +159,9 @@ def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
-    asyncio.run(_run())
+    if arguments.command == "gateway":
+        sys.exit(gateway.start(arguments))
+    asyncio.run(_run(arguments))
 
 
 if __name__ == "__main__":

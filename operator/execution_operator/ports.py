@@ -1,12 +1,14 @@
 """What the act needs of Temporal and of the API server, and what it says of a pass. Adapters fill the protocols."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import Protocol
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.announce import Announcement
-from execution_operator.core.runs import Closing, Described, Order, Run, Unclosed
+from execution_operator.core.runs import Closing, Described, Ended, Order, Run, Unclosed
 
 WOKEN = inf
 """Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
@@ -34,6 +36,22 @@ class Runs(Protocol):
         """Ask the workflow to cancel itself. Repeating it changes nothing."""
 
 
+class Closings(Protocol):
+    """What has closed in one Temporal namespace. Hints only: late, out of order, and never proof of anything.
+
+    Every call raises TemporalError if it settled nothing.
+    """
+
+    async def newest(self) -> datetime | None:
+        """Return when the run closed that closed last; None where none has."""
+
+    def since(self, moment: datetime) -> AsyncIterator[Ended]:
+        """Yield the runs that closed then or later, the last ones first."""
+
+    async def among(self, run_ids: Sequence[str]) -> set[str]:
+        """Return those of the runs that have closed."""
+
+
 class Records(Protocol):
     """The Executions in the API server. Writes are guarded by resourceVersion: Superseded, Gone."""
 
@@ -48,6 +66,16 @@ class Records(Protocol):
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
+
+
+class Expendables(Protocol):
+    """The Executions in the API server, to be deleted in their time."""
+
+    async def find(self, namespace: str, name: str, uid: str) -> Execution:
+        """Return the object of this name as it is now, if it is the same one still; else Gone."""
+
+    async def delete(self, execution: Execution) -> None:
+        """Delete this very state of the object: Superseded, Gone."""
 
 
 @dataclass(frozen=True)

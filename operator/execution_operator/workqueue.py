@@ -6,12 +6,16 @@ Nothing is kept for an object once it is settled.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
+from execution_operator.core.state import pinned, unanswered
+from execution_operator.metrics import PASSES
+from execution_operator.pacer import Pacer
 from execution_operator.ports import WOKEN, Settlement, Work
 
 logger = logging.getLogger(__name__)
@@ -20,8 +24,39 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 """Seconds before the first retry and at most; doubled each time, jittered."""
 
 
-LANE = 25
-"""Passes of one namespace that may be under way at once, so that none keeps the others waiting."""
+@dataclass(frozen=True)
+class Width:
+    """How many passes may be under way at once: in all, and of one namespace, so that none keeps others waiting."""
+
+    slots: int
+    lane: int
+
+
+WIDTHS = {True: Width(100, 25), False: Width(20, 10)}
+"""For requests, and for mere looks: these never keep a request waiting."""
+
+FIRST_LOOKS = 100.0
+"""Executions a second that are looked for for the first time; Temporal has other users too."""
+
+
+class Lanes:
+    """Where passes wait for their turn, requests apart from looks."""
+
+    def __init__(self, widths: Mapping[bool, Width]) -> None:
+        self._widths = widths
+        self._slots = {urgent: asyncio.Semaphore(width.slots) for urgent, width in widths.items()}
+        self._lanes: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
+        self._first_looks = Pacer(FIRST_LOOKS)
+
+    @asynccontextmanager
+    async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
+        """Hold a turn for a pass, or several in a row."""
+        if not urgent and pinned(execution.status) is None:
+            await self._first_looks.turn()
+        place = execution.metadata.namespace, urgent
+        lane = self._lanes.setdefault(place, asyncio.Semaphore(self._widths[urgent].lane))
+        async with lane, self._slots[urgent]:
+            yield
 
 
 @dataclass
@@ -35,6 +70,8 @@ class _Entry:
         forced: Whether it must be read again and passed over again, whatever came in meanwhile.
         gone: Whether reading it showed that it is no longer there.
         broken_off: Whether the last pass did not come to its end.
+        urgent: Whether it waits among the requests.
+        waiting: Whether its task waits for its turn.
     """
 
     execution: Execution
@@ -43,6 +80,8 @@ class _Entry:
     forced: bool = False
     gone: bool = False
     broken_off: bool = False
+    urgent: bool = False
+    waiting: bool = False
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -74,19 +113,18 @@ class WorkQueue:
     Args:
         reconcile: One pass over a state.
         read: Reads an object again; None where it is gone.
-        slots: How many passes may be under way at once.
+        widths: How many passes may be under way at once, of requests and of looks.
     """
 
     def __init__(
         self,
         reconcile: Callable[[Work], Awaitable[Settlement]],
         read: Callable[[Execution], Awaitable[Execution | None]],
-        slots: int = 100,
+        widths: Mapping[bool, Width] = WIDTHS,
     ) -> None:
         self._reconcile = reconcile
         self._read = read
-        self._slots = asyncio.Semaphore(slots)
-        self._lanes: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._lanes = Lanes(widths)
         self._entries: dict[str, _Entry] = {}
         self._closed = False
 
@@ -165,14 +203,19 @@ class WorkQueue:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
+        urgent = unanswered(entry.execution)
+        if entry.task is not None and entry.waiting and urgent and not entry.urgent:
+            entry.task.cancel()  # it waits among the looks, and has become a request
+            entry.task = None
         if entry.task is None and not self._closed:
+            entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
 
     async def _work(self, entry: _Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
         pause: float | None = None
-        lane = self._lanes.setdefault(entry.execution.metadata.namespace, asyncio.Semaphore(LANE))
-        async with lane, self._slots:
+        async with self._lanes.turn(entry.execution, urgent=entry.urgent):
+            entry.waiting = False
             while entry.due and not self._closed:
                 pause = await self._pass(entry)
         entry.task = None
@@ -190,7 +233,8 @@ class WorkQueue:
         try:
             await self._reread(entry)
             work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
-            settlement = await self._reconcile(work)
+            with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
+                settlement = await self._reconcile(work)
         except RecordError as error:
             meta = entry.execution.metadata
             logger.warning("%s/%s: %s; trying again", meta.namespace, meta.name, error)

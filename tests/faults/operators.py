@@ -99,10 +99,9 @@ class ForkedOperator(Server):
             os.kill(self.pid, signal.SIGKILL)
             self.ended()
 
-    def end(self) -> int:
-        """Ask it to end; return its exit code."""
+    def terminate(self) -> None:
+        """Ask it to end."""
         os.kill(self.pid, signal.SIGTERM)
-        return self.ended()
 
     def ended(self) -> int:
         """Wait for its end; return its exit code."""

@@ -105,7 +105,7 @@ MAY = {
     "elsewhere": {*READ, *EDIT, *PATCH},  # may terminate, but in another namespace
     "alice": {*READ, *EDIT, *PATCH, *TERMINATE},
     PIPELINE: {*READ, *EDIT, *PATCH, *TERMINATE},
-    OPERATOR: {*READ, *PATCH, *WRITE_STATUS},
+    OPERATOR: {*READ, *PATCH, *WRITE_STATUS, "delete"},
 }
 
 

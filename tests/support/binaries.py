@@ -1,7 +1,8 @@
-"""Finds etcd and kube-apiserver, or gets them once for this machine.
+"""Finds etcd, kube-apiserver and Helm, or gets them once for this machine.
 
-In this order: the folder that KUBEBUILDER_ASSETS names; the cache, outside any checkout; the official envtest
-archive; a build from Go modules. `python -m tests.support.binaries` prints the folder.
+The servers, in this order: the folder that KUBEBUILDER_ASSETS names; the cache, outside any checkout; the official
+envtest archive; a build from Go modules. Helm: the cache, or a build; the user's own is not taken, since its version
+decides on what is rendered. `python -m tests.support.binaries` prints the servers' folder.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from tests.support import envtest, gobuild
@@ -24,10 +25,17 @@ def server_binaries() -> Path:
     users = os.environ.get("KUBEBUILDER_ASSETS")
     if users:
         return _checked(Path(users))
-    folder = cache_folder() / "servers" / f"{gobuild.version_of('kube-apiserver')}-{_platform()}-{_recipe_hash()}"
-    if not folder.exists():
-        _fill(folder)
-    return folder
+    recipe = ("envtest.sha512", *PROGRAMS)
+    return _cached("servers", gobuild.version_of("kube-apiserver"), recipe, PROGRAMS, _get_servers)
+
+
+def helm() -> Path:
+    """Give the program `helm`."""
+
+    def build(unfinished: GuardedFolder) -> None:
+        gobuild.build("helm", unfinished, cache_folder())
+
+    return _cached("helm", gobuild.version_of("helm"), ("helm",), ("helm",), build) / "helm"
 
 
 def cache_folder() -> Path:
@@ -48,37 +56,49 @@ def _platform() -> str:
     return f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
 
 
-def _recipe_hash() -> str:
+def _recipe_hash(recipe: Collection[str]) -> str:
     digest = hashlib.sha256()
     for file in sorted(gobuild.RECIPES.rglob("*")):
-        if file.is_file():
+        if file.is_file() and file.relative_to(gobuild.RECIPES).parts[0] in recipe:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _fill(folder: Path) -> None:
-    """Get the programs beside the folder, and put them in place whole: no run ever sees half a cache."""
+def _cached(
+    kind: str,
+    version: str,
+    recipe: Collection[str],
+    programs: Collection[str],
+    get: Callable[[GuardedFolder], None],
+) -> Path:
+    """Give the cache's folder with the programs.
+
+    They are got beside it, and put in place whole: no run ever sees half a cache.
+    """
+    folder = cache_folder() / kind / f"{version}-{_platform()}-{_recipe_hash(recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.parent / f"{folder.name}.lock"):
-        if folder.exists():
-            return
-        with GuardedFolder(prefix=".unfinished-", parent=folder.parent) as unfinished:
-            _get_programs(unfinished)
-            _put_in_place(unfinished.path, folder)
+    if folder.exists():
+        return folder
+    with _lock(folder.parent / f"{folder.name}.lock", " and ".join(programs)):
+        if not folder.exists():
+            with GuardedFolder(prefix=".unfinished-", parent=folder.parent) as unfinished:
+                get(unfinished)
+                _put_in_place(unfinished.path, programs, folder)
+    return folder
 
 
 @contextlib.contextmanager
-def _lock(file: Path) -> Iterator[None]:
+def _lock(file: Path, what: str) -> Iterator[None]:
     with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another run, which is getting etcd and kube-apiserver …")
+            say(f"waiting for another run, which is getting {what} …")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _get_programs(unfinished: GuardedFolder) -> None:
+def _get_servers(unfinished: GuardedFolder) -> None:
     try:
         envtest.download(unfinished.path, _platform(), PROGRAMS)
     except envtest.ArchiveError as reason:
@@ -87,10 +107,10 @@ def _get_programs(unfinished: GuardedFolder) -> None:
             gobuild.build(program, unfinished, cache_folder())
 
 
-def _put_in_place(unfinished: Path, folder: Path) -> None:
+def _put_in_place(unfinished: Path, programs: Collection[str], folder: Path) -> None:
     whole = unfinished / "whole"
     whole.mkdir()
-    for program in PROGRAMS:
+    for program in programs:
         (unfinished / program).rename(whole / program)
     whole.rename(folder)
 

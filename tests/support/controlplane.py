@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.binaries import server_binaries
 from tests.support.certificates import Authority, generate_key
+from tests.support.kube import Kube
 from tests.support.kubeconfig import certificate_user, write_kubeconfig
 from tests.support.ports import free_port
 from tests.support.process import GuardedFolder, GuardedProcess
@@ -34,6 +35,7 @@ class ControlPlane(Server):
         self.etcd: GuardedProcess | None = None
         self.apiserver: GuardedProcess | None = None
         self._folder: GuardedFolder | None = None
+        self._kube: Kube | None = None
 
     def start(self) -> None:
         """Start both; return once the API server serves and has made its own roles and namespaces."""
@@ -56,6 +58,9 @@ class ControlPlane(Server):
             if process:
                 process.kill()
         self.apiserver = self.etcd = None
+        if self._kube:
+            self._kube.close()
+            self._kube = None
         if self._folder:
             self._folder.remove()
             self._folder = None
@@ -76,6 +81,14 @@ class ControlPlane(Server):
     def folder(self) -> Path:
         """The folder of this control plane: certificates, kubeconfigs, logs, data."""
         return self._running_folder().path
+
+    @property
+    def kube(self) -> Kube:
+        """The API server as the administrator, without a process for each call as kubectl is."""
+        if self._kube is None:
+            admin = (self.folder / "user-admin.crt", self.folder / "user-admin.key")
+            self._kube = Kube(self.url, self._authority.certificate, admin)
+        return self._kube
 
     def kubeconfig_for_user(self, name: str, groups: Sequence[str] = ()) -> Path:
         """Give a kubeconfig of this user, by client certificate; RBAC decides what he may do."""

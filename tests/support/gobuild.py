@@ -1,4 +1,4 @@
-"""Builds etcd and kube-apiserver from Go modules, wherever a Go module proxy or a package index is in reach."""
+"""Builds etcd, kube-apiserver and Helm from Go modules, wherever a Go module proxy or a package index is in reach."""
 
 import os
 import re
@@ -11,8 +11,12 @@ from tests.support.process import GuardedFolder
 from tests.support.progress import run_step
 
 RECIPES = Path(__file__).with_name("recipes")
-PACKAGES = {"etcd": "go.etcd.io/etcd/server/v3", "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"}
-COSTS = {"etcd": "under a minute", "kube-apiserver": "about 6 minutes on 2 cores"}
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "helm": "helm.sh/helm/v4/cmd/helm",
+}
+COSTS = {"etcd": "under a minute", "kube-apiserver": "about 6 minutes on 2 cores", "helm": "about 2 minutes on 2 cores"}
 
 
 def version_of(program: str) -> str:

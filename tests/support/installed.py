@@ -17,6 +17,11 @@ PROBE = "policy-probe"
 def install(control_plane: ControlPlane) -> None:
     """Apply all that `deploy/kustomize` ships; return once the API server enforces it."""
     control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize")
+    wait_until_enforced(control_plane)
+
+
+def wait_until_enforced(control_plane: ControlPlane) -> None:
+    """Wait until the API server serves the resources, and enforces the policies."""
     control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
     binding = ("create", "rolebinding", PROBE, "--clusterrole=execution-editor", f"--user={PROBE}")
     control_plane.kubectl(*binding, check=False)  # it is there already where this is no first time

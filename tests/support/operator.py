@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.controlplane import ControlPlane
@@ -15,9 +16,27 @@ READY = "taking up requests"
 
 
 class Operator(Server):
-    """`execution-operator run` against a control plane and a Temporal address."""
+    """`execution-operator run` against a control plane and a Temporal address.
 
-    def __init__(self, control_plane: ControlPlane, temporal_address: str, **environment: str) -> None:
+    Args:
+        control_plane: Where its resources are.
+        temporal_address: host:port.
+        arguments: Its command line.
+        ready: What it says once it is started.
+        environment: More of its environment.
+    """
+
+    namespace, account = NAMESPACE, ACCOUNT
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        temporal_address: str,
+        arguments: Sequence[str] = ("run",),
+        ready: str = READY,
+        **environment: str,
+    ) -> None:
+        self.arguments, self._ready = arguments, ready
         self._control_plane = control_plane
         self._environment = {"TEMPORAL_ADDRESS": temporal_address, **environment}
         self._folder: GuardedFolder | None = None
@@ -28,15 +47,20 @@ class Operator(Server):
         self._folder = self._folder or GuardedFolder("execution-operator-process-")
         self.log = self._folder.path / "operator.log"
         offset = self.log.stat().st_size if self.log.exists() else 0
-        kubeconfig = self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        kubeconfig = self._control_plane.kubeconfig_for_service_account(self.namespace, self.account)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "KUBE"))}
         self.process = GuardedProcess(
-            [Path(sys.executable).parent / "execution-operator", "run"],
+            [Path(sys.executable).parent / "execution-operator", *self.arguments],
             self._folder,
             self.log,
-            env={**environment, "KUBECONFIG": str(kubeconfig), "OPERATOR_NAMESPACE": NAMESPACE, **self._environment},
+            env={
+                **environment,
+                "KUBECONFIG": str(kubeconfig),
+                "OPERATOR_NAMESPACE": self.namespace,
+                **self._environment,
+            },
         )
-        wait_for(lambda: self._says(READY, offset), "the operator to take up requests", seconds=30)
+        wait_for(lambda: self._says(self._ready, offset), f"the operator to say {self._ready!r}", seconds=30)
 
     def stop(self) -> None:
         """End it, and remove its log."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.support.controlplane import ControlPlane
 from tests.support.installed import install
+from tests.support.kube import GROUP
 from tests.support.operator import Operator
 from tests.support.server import Server, start_all
 from tests.support.temporal import TemporalServer
@@ -30,8 +31,9 @@ class World(Server):
         durable: bool = False,
         dynamic_config: Mapping[str, object] | None = None,
         temporal_namespace: str = "shared",
+        feature_gates: Mapping[str, bool] | None = None,
     ) -> None:
-        self.control_plane = ControlPlane()
+        self.control_plane = ControlPlane(feature_gates)
         self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
         self._temporal_namespace = temporal_namespace
 
@@ -52,7 +54,8 @@ class World(Server):
         """Create or change an Execution or an Organization."""
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
         manifest = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        where = f"/namespaces/{namespace}" if namespace else ""
+        self.control_plane.kube.apply(f"{GROUP}{where}/{kind.lower()}s", manifest)
 
     def organization(self, name: str, *namespaces: str, temporal: str = "shared", owned: bool = True) -> None:
         """Create an Organization and its namespaces; `owned`: its workflows name it."""
@@ -64,13 +67,11 @@ class World(Server):
     def namespace(self, name: str) -> None:
         """Create a namespace, if it is not there."""
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        self.control_plane.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        self.control_plane.kube.apply("/api/v1/namespaces", manifest)
 
     def get(self, name: str, namespace: str = "team-a") -> Object:
         """Return an Execution."""
-        output = self.control_plane.kubectl("get", "execution", name, "--namespace", namespace, "--output=json").stdout
-        content: Object = json.loads(output)
-        return content
+        return self.control_plane.kube.get(name, namespace)
 
     def terminate(self, name: str, reason: str, namespace: str = "team-a", **more: Any) -> None:
         """Set spec.terminate, as users do."""
@@ -101,10 +102,14 @@ class World(Server):
 
     def events(self, name: str, namespace: str = "team-a") -> list[tuple[str, str, str]]:
         """Return type, reason and message of the Events that tell of an Execution, in their order."""
-        selector = f"--field-selector=involvedObject.name={name}"
-        output = self.control_plane.kubectl("get", "events", "--namespace", namespace, selector, "--output=json").stdout
-        items = sorted(json.loads(output)["items"], key=lambda event: int(event["metadata"]["resourceVersion"]))
+        found = self.control_plane.kube.events(namespace, name)
+        items = sorted(found, key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [(event["type"], event["reason"], event["message"]) for event in items]
+
+    def told(self, name: str, namespace: str = "team-a", events: int = 1) -> list[tuple[str, str, str]]:
+        """Wait for so many Events, which come after the status; return all."""
+        wait_for(lambda: len(self.events(name, namespace)) >= events, f"{events} Events of {namespace}/{name}", 10)
+        return self.events(name, namespace)
 
 
 def conditions_of(execution: Object) -> dict[str, str]:

@@ -4,16 +4,21 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 
-from execution_operator.api import Execution
+from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
 from execution_operator.ports import WOKEN, Settlement, Work
-from execution_operator.workqueue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue, version
-from tests.support.builders import execution
+from execution_operator.workqueue import FIRST_BACKOFF, FIRST_LOOKS, LONGEST_BACKOFF, Width, WorkQueue, version
+from tests.support import builders
 from tests.support.clock import elapsed, run
+
+execution = partial(builders.execution, "cost")
+
+PINNED = ExecutionStatus(workflow_id="wf", run_id="run-1")
 
 Pass = Callable[[Execution], Settlement | Exception]
 
@@ -49,7 +54,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.queue = WorkQueue(self._reconcile, self._read, self.slots)
+        width = Width(self.slots, 25)
+        self.queue = WorkQueue(self._reconcile, self._read, {True: width, False: width})
 
     @property
     def versions(self) -> list[int]:
@@ -376,9 +382,9 @@ def test_leaving_by_our_own_write_is_no_more_work() -> None:
 
 def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
     async def test(at: Desk) -> None:
-        at.queue.add(execution("stop", version=1))
+        at.queue.add(builders.execution("stop", version=1))
         await idle()
-        at.queue.delete(execution(None, version=2))
+        at.queue.delete(builders.execution(version=2))
         await idle()
         assert (at.versions, at.reads) == ([1, 2], 1)
 
@@ -488,3 +494,48 @@ def test_draining_stops_what_waits() -> None:
 def test_an_object_without_a_version_is_the_oldest() -> None:
     one = execution()
     assert version(one.model_copy(update={"metadata": one.metadata.model_copy(update={"resource_version": ""})})) == 0
+
+
+# --- requests and looks
+
+
+def test_a_request_does_not_wait_behind_looks() -> None:
+    async def test(at: Desk) -> None:
+        at.gate.clear()
+        for number in range(5):
+            at.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+        await idle()
+        at.queue.add(execution(uid="request"))
+        await idle()
+        assert at.now == ["look-0", "look-1", "request"]
+
+    desk(test, slots=2)
+
+
+def test_what_waits_among_the_looks_and_becomes_a_request_goes_ahead() -> None:
+    async def test(at: Desk) -> None:
+        at.gate.clear()
+        for number in range(5):
+            at.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+        await idle()
+        at.queue.add(execution(uid="look-4", version=2, status=PINNED))
+        await idle()
+        assert at.now == ["look-0", "look-1", "look-4"]
+        at.gate.set()
+        await idle(100)
+        assert sorted(one for one, _ in at.passes) == [1, 1, 1, 1, 2]
+        assert len(at.queue) == 0
+
+    desk(test, slots=2)
+
+
+def test_first_looks_keep_to_a_pace() -> None:
+    async def test(at: Desk) -> None:
+        for number in range(11):
+            at.queue.add(builders.execution(uid=f"uid-{number}"))
+        await asyncio.sleep(60)
+        times = [at for _, at in at.passes]
+        assert len(times) == 11
+        assert times[-1] - times[0] == pytest.approx(10 / FIRST_LOOKS)
+
+    desk(test)

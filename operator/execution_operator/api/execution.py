@@ -92,6 +92,13 @@ class ExecutionSpec(Schema):
         description="What deleting this Execution does to the workflow: Orphan leaves it alone, Terminate "
         "terminates it before the Execution goes.",
     )
+    ttl_seconds_after_finished: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**31 - 1,
+        description="Seconds after which this Execution is deleted once it is finished and its request answered, as "
+        "Jobs have it: 0 means at once. Unset keeps it.",
+    )
 
 
 class Termination(Schema):
@@ -117,6 +124,13 @@ class Termination(Schema):
     )
 
 
+class OwnershipProof(Schema):
+    """A search attribute in the start event of a workflow's first run, and its value."""
+
+    search_attribute: str = Field(description="The search attribute, as the Organization's spec.ownership names it.")
+    value: str = Field(description="Its value.")
+
+
 class ExecutionStatus(Schema):
     """What Temporal shows, and how a request was answered. Written by the operator only."""
 
@@ -136,6 +150,11 @@ class ExecutionStatus(Schema):
     )
     first_run_id: str | None = Field(default=None, description="The first run of the pinned run's chain.")
     temporal_namespace: str | None = Field(default=None, description="The Temporal namespace it was resolved in.")
+    observed_ownership: OwnershipProof | None = Field(
+        default=None,
+        description="What the start event of the chain's first run showed: the proof that the workflow is the "
+        "organization's, also once that history has expired. Absent where the Organization asked for no proof.",
+    )
     started_at: Time | None = Field(default=None, description="When the run started, by Temporal's clock.")
     closed_at: Time | None = Field(default=None, description="When the run closed, by Temporal's clock.")
     terminated_at: Time | None = Field(

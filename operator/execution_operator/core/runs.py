@@ -1,6 +1,7 @@
 """What Temporal shows of a run, as values. Vocabulary and meaning are Temporal's."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum
 
 
@@ -47,6 +48,14 @@ class Described:
     def paused(self) -> bool:
         """Whether an operator of Temporal has paused the run. It is open all the same."""
         return self.status is RunStatus.PAUSED
+
+
+@dataclass(frozen=True)
+class Ended:
+    """That a run has closed, and when by Temporal's clock: a hint of its visibility, to the microsecond."""
+
+    run_id: str
+    at: datetime
 
 
 class Unclosed(Enum):

@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
@@ -19,7 +21,11 @@ from execution_operator.core.errors import RecordError
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
 
+LONGEST_AGE, REFUSED_AGE = 60.0, 1.0
+"""Seconds after which credentials are read again: while they are good, and when the API server has refused them."""
+
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+UNAUTHORIZED = 401
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 Json = dict[str, Any]
 
@@ -50,16 +56,58 @@ class Login:
     insecure: bool = False
 
 
+class _Credentials:
+    """The operator's own, read again at times, and at once when the API server refuses them: tokens are replaced.
+
+    Args:
+        load: Reads them into the configuration.
+    """
+
+    def __init__(self, load: Callable[[Configuration], Awaitable[object]]) -> None:
+        self._load = load
+        self._read = -inf
+        self._refused = False
+
+    async def __call__(self, configuration: Configuration) -> None:
+        """Bring the configuration up to date. The client calls this before each request.
+
+        It takes the place of the hook that the loader for pods sets, which is deaf to refusals.
+        """
+        age = time.monotonic() - self._read
+        if age > (REFUSED_AGE if self._refused else LONGEST_AGE):
+            self._read, self._refused = time.monotonic(), True  # until they have been read
+            await self._load(configuration)
+            self._refused = False
+            configuration.refresh_api_key_hook = self  # type: ignore[assignment] # the package types it as None
+
+    def refuse(self) -> None:
+        """Take note that the API server refuses them."""
+        self._refused = True
+
+
 async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     """Return the configuration of the file, KUBECONFIG, the pod, or ~/.kube/config: the first that there is."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": bool(getproxies())}  # with it, each request reads .netrc
     file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
-    if file is None and (SERVICE_ACCOUNT / "token").exists():
-        load_incluster_config(client_configuration=configuration)
-    else:
-        await load_kube_config(file, client_configuration=configuration)
+    in_pod = file is None and (SERVICE_ACCOUNT / "token").exists()
+
+    async def load(target: Configuration) -> None:
+        if in_pod:
+            load_incluster_config(client_configuration=target)
+        else:
+            await load_kube_config(file, client_configuration=target)
+
+    await _Credentials(load)(configuration)
     return configuration
+
+
+def anonymous(configuration: Configuration) -> Configuration:
+    """Return the way to the same API server without any credentials: neither token nor client certificate."""
+    bare = Configuration(host=configuration.host)
+    for name in ("ssl_ca_cert", "verify_ssl", "tls_server_name", "proxy", "client_session_kwargs"):
+        setattr(bare, name, getattr(configuration, name))
+    return bare
 
 
 def own_namespace() -> str:
@@ -78,9 +126,14 @@ def collection(plural: str, namespace: str = "") -> str:
 class Api:
     """JSON calls to the API server, over the kubernetes package's client."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, client: ApiClient | None = None, token: str | None = None) -> None:
         self._configuration = configuration
-        self._client = ApiClient(configuration)
+        self._client = client or ApiClient(configuration)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def bearing(self, token: str) -> "Api":
+        """Return the same connection in another's name. It must be `anonymous`, or its own credentials may count."""
+        return Api(self._configuration, self._client, token)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -119,6 +172,12 @@ class Api:
         """Apply a JSON merge patch (RFC 7386)."""
         return await self._call("PATCH", path, body=patch)
 
+    async def delete(self, path: str, *, uid: str, resource_version: str) -> Json:
+        """Delete an object, if it is this one in this version."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        return await self._call("DELETE", path, body=body)
+
     async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
         """Read a watch: one JSON object a line, until the server ends it or is silent for `silence` seconds."""
         limit = aiohttp.ClientTimeout(connect=3, sock_read=silence)
@@ -153,7 +212,11 @@ class Api:
                 method=method,
                 resource_path=path,
                 query_params=list((query or {}).items()),
-                header_params={"Accept": JSON, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
+                header_params={
+                    "Accept": JSON,
+                    "Content-Type": MERGE_PATCH if method == "PATCH" else JSON,
+                    **self._headers,
+                },
                 body=body,
                 auth_settings=["BearerToken"],
             )
@@ -163,6 +226,8 @@ class Api:
         except ConfigException as error:
             raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
+        if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, _Credentials):
+            self._configuration.refresh_api_key_hook.refuse()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise ApiError(response.status, await _message(response))
         return response

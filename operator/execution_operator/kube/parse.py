@@ -1,11 +1,14 @@
 """Objects of the API server as models. One that does not fit is told of and left out: it must not stop the others."""
 
 import logging
+import sys
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from execution_operator.api import Execution, Organization
+from execution_operator.core.openruns import Reference
+from execution_operator.core.reasons import Type
 from execution_operator.kube.client import Json
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,28 @@ def parse(model: type[Model], content: Json) -> Model | None:
         return None
 
 
+def reference(content: Json) -> Reference | None:
+    """Return what stands for an Execution in the index of open runs; None where no run is pinned."""
+    meta, status = content["metadata"], content.get("status", {})
+    if not (run_id := status.get("runId")):
+        return None
+    namespace, organization = sys.intern(meta["namespace"]), sys.intern(status.get("organization", ""))
+    return Reference(meta["uid"], namespace, meta["name"], organization, run_id)
+
+
+def quiet(content: Json) -> bool:
+    """Tell without a model that an open Execution needs nothing: most do, and a model costs more than all else."""
+    status = content.get("status", {})
+    kinds = {condition["type"] for condition in status.get("conditions", ())}
+    deleted = "deletionTimestamp" in content["metadata"]
+    return "runId" in status and not (deleted or behind(content) or kinds & {Type.RECONCILING, Type.STALLED})
+
+
 def behind(content: Json) -> bool:
     """Tell without a model whether an object has changed since its status was written."""
     return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))
+
+
+def expendable(content: Json) -> bool:
+    """Tell without a model whether an object is to be deleted when it has been finished for some time."""
+    return "ttlSecondsAfterFinished" in content["spec"]

@@ -13,6 +13,7 @@ from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import listing
+from execution_operator.metrics import OUTCOMES
 
 logger = logging.getLogger("execution_operator.decisions")
 
@@ -40,17 +41,23 @@ HOPELESS = (403, 404, 422)
 class ExecutionRecords:
     """The port `Records` on a real API server."""
 
-    def __init__(self, api: Api, instance: str) -> None:
+    def __init__(self, api: Api, instance: str, **share: str) -> None:
         self._api = api
         self._instance = instance
+        self._share = share
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
+        meta = execution.metadata
+        return await self.find(meta.namespace, meta.name, meta.uid)
+
+    async def find(self, namespace: str, name: str, uid: str) -> Execution:
+        """Return the object of this name as it is now, if it is the same one still."""
         try:
-            now = Execution.model_validate(await self._api.get(_path(execution)))
+            now = Execution.model_validate(await self._api.get(f"{collection('executions', namespace)}/{name}"))
         except ApiError as error:
             raise _translated(error) from error
-        if now.metadata.uid != execution.metadata.uid:
+        if now.metadata.uid != uid:
             raise Gone
         return now
 
@@ -63,6 +70,14 @@ class ExecutionRecords:
         """Write the list of finalizers."""
         return await self._patch(execution, "", {"metadata": {"finalizers": finalizers}})
 
+    async def delete(self, execution: Execution) -> None:
+        """Delete this very state of the object: Superseded, Gone."""
+        meta = execution.metadata
+        try:
+            await self._api.delete(_path(execution), uid=meta.uid, resource_version=meta.resource_version or "")
+        except ApiError as error:
+            raise _translated(error) from error
+
     async def _patch(self, execution: Execution, subresource: str, patch: Json) -> Execution:
         guard = {"uid": execution.metadata.uid, "resourceVersion": execution.metadata.resource_version}
         body = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}
@@ -73,6 +88,7 @@ class ExecutionRecords:
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
+        OUTCOMES.labels(announcement.reason).inc()
         level = logging.WARNING if announcement.warning else logging.INFO
         meta, status = execution.metadata, execution.status
         fields = {
@@ -123,7 +139,9 @@ class ExecutionRecords:
 
     async def select(self, selector: str, namespace: str = "") -> AsyncIterator[Execution]:
         """Yield the Executions that a field selector selects."""
-        async for item in listing(self._api, collection("executions", namespace), fieldSelector=selector):
+        async for item in listing(
+            self._api, collection("executions", namespace), fieldSelector=selector, **self._share
+        ):
             if execution := parse(Execution, item):
                 yield execution
 

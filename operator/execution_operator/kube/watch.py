@@ -4,8 +4,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 
 from execution_operator.kube.client import Api, ApiError, Json
 
@@ -25,6 +25,19 @@ EXPIRED, PATIENCE = 410, 3
 
 BRIEF = 1.0
 """Seconds that a watch lasts at least. One that ends sooner counts as failed, or it would be asked for without end."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A collection, or a part of it.
+
+    Attributes:
+        path: Of the collection.
+        selectors: fieldSelector, labelSelector, shardSelector.
+    """
+
+    path: str
+    selectors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,31 +70,34 @@ class Watch:
 
     Args:
         api: The connection.
-        path: The collection.
+        selection: What to follow.
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
         pause: Seconds between two pages of a list that nobody waits for.
-        selectors: fieldSelector, labelSelector.
     """
 
     def __init__(
         self,
         api: Api,
-        path: str,
+        selection: Selection,
         changed: Callable[[Change], None],
         listed: Callable[[set[str]], None] = lambda _: None,
         *,
         pause: float = 0,
-        **selectors: str,
     ) -> None:
         self._api = api
-        self._path = path
+        self._path, self._selectors = selection.path, dict(selection.selectors)
         self._changed = changed
         self._listed = listed
         self._pause = pause
         self._failures = 0
         self._version = ""
-        self._selectors = selectors
+        self._heard = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the API server was last heard of."""
+        return time.monotonic() - self._heard
 
     async def run(self) -> None:
         """List and watch, until cancelled. A watch that broke goes on where it was, unless it can't."""
@@ -102,6 +118,7 @@ class Watch:
         uids: set[str] = set()
         version = ""
         async for page in _pages(self._api, self._path, self._selectors, self._pause):
+            self._heard = time.monotonic()
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
                 uids.add(item["metadata"]["uid"])
@@ -116,7 +133,7 @@ class Watch:
         async for event in self._api.lines(self._path, SILENCE, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
-            self._failures = 0
+            self._failures, self._heard = 0, time.monotonic()
             self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 self._changed(Change(event["object"], deleted=event["type"] == "DELETED"))

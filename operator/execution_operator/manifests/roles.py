@@ -7,7 +7,10 @@ from execution_operator.api import GROUP
 NAME = "execution-operator"
 """The operator's account, roles and namespace."""
 
+RBAC = "rbac.authorization.k8s.io"
+
 Rule = dict[str, list[str]]
+Object = dict[str, Any]
 
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
@@ -18,24 +21,31 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
     return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
 
 
-OPERATOR_RULES = (
-    rule(GROUP, "executions", *READ, "patch"),  # patch: the finalizer of deletionPolicy Terminate
-    rule(GROUP, "executions/status", "patch"),
+CLUSTER_RULES = (
     rule(GROUP, "organizations", *READ),
     rule(GROUP, "organizations/status", "patch"),
+)
+"""What the operator does in the whole cluster, always."""
+
+EXECUTION_RULES = (
+    rule(GROUP, "executions", *READ, "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
+    rule(GROUP, "executions/status", "patch"),
     rule("", "events", "create"),
 )
-"""What the operator does in the whole cluster."""
+"""What the operator does wherever it works: in the whole cluster, or in the namespaces that it is bound to."""
 
-OPERATOR_NAMESPACE_RULES = (rule("", "secrets", *READ),)
-"""What the operator does in its own namespace: the Secrets that Organizations name are there, and nowhere else."""
+OPERATOR_NAMESPACE_RULES = (
+    rule("", "secrets", *READ),  # those that Organizations name are here, and nowhere else
+    rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),  # who leads
+)
+"""What the operator does in its own namespace."""
 
 
-def role(name: str, *rules: Rule, aggregate_to: tuple[str, ...] = ()) -> dict[str, Any]:
+def role(name: str, *rules: Rule, aggregate_to: tuple[str, ...] = ()) -> Object:
     """Return a ClusterRole. Kubernetes' own roles that it aggregates to include it."""
     labels = {f"rbac.authorization.k8s.io/aggregate-to-{of}": "true" for of in aggregate_to}
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRole",
         "metadata": {"name": name, **({"labels": labels} if labels else {})},
         "rules": list(rules),
@@ -48,32 +58,61 @@ TERMINATOR = role("execution-terminator", rule(GROUP, "executions/terminate", "c
 """`executions/terminate` is no resource: the name stands for a permission, which the policies ask for."""
 
 
-def operator_access() -> list[dict[str, Any]]:
-    """Return the operator's account and all that it may do."""
-    here = {"name": NAME, "namespace": NAME}
-    rbac = "rbac.authorization.k8s.io"
-    account = {"kind": "ServiceAccount", **here}
+def account(name: str, namespace: str) -> Object:
+    """Return the operator's ServiceAccount. Pods ask for its token themselves."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False}
+
+
+def cluster_access(name: str, namespace: str) -> list[Object]:
+    """Return what the operator may do in the whole cluster, in any mode."""
+    who = account(name, namespace)
+    return [role(name, *CLUSTER_RULES), _binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), who)]
+
+
+def execution_role(name: str) -> Object:
+    """Return the role that is bound wherever the operator works."""
+    return role(name + "-executions", *EXECUTION_RULES)
+
+
+def execution_access(name: str, namespace: str, where: str | None = None) -> Object:
+    """Bind that role in one namespace, or in the whole cluster."""
+    bound = name + "-executions"
+    kind, place = ("RoleBinding", {"namespace": where}) if where else ("ClusterRoleBinding", {})
+    return _binding(kind, {"name": bound, **place}, ("ClusterRole", bound), account(name, namespace))
+
+
+def namespace_access(name: str, namespace: str) -> list[Object]:
+    """Return what the operator may do in its own namespace."""
+    here = {"name": name, "namespace": namespace}
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": here},
-        role(NAME, *OPERATOR_RULES),
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME},
-            "subjects": [account],
-        },
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": here, "rules": list(OPERATOR_NAMESPACE_RULES)},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": here,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": NAME},
-            "subjects": [account],
-        },
+        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": here, "rules": list(OPERATOR_NAMESPACE_RULES)},
+        _binding("RoleBinding", here, ("Role", name), account(name, namespace)),
     ]
 
 
-def user_roles() -> list[dict[str, Any]]:
+def operator_access(name: str = NAME, namespace: str = NAME) -> list[Object]:
+    """Return the operator's account and all that it may do, in the whole cluster."""
+    return [
+        account(name, namespace),
+        *cluster_access(name, namespace),
+        execution_role(name),
+        execution_access(name, namespace),
+        *namespace_access(name, namespace),
+    ]
+
+
+def user_roles() -> list[Object]:
     """Return the roles for those who use Executions."""
     return [VIEWER, EDITOR, TERMINATOR]
+
+
+def _binding(kind: str, metadata: Object, role: tuple[str, str], account: Object) -> Object:
+    of, name = role
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC, "kind": of, "name": name},
+        "subjects": [{"kind": "ServiceAccount", **account["metadata"]}],
+    }

@@ -4,6 +4,7 @@ The SDK's own retries are off: they would turn a success whose reply was lost in
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -13,6 +14,7 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from execution_operator.core.errors import TemporalError
+from execution_operator.metrics import TEMPORAL_CALLS
 
 Response = TypeVar("Response", bound=Message, covariant=True)  # noqa: PLC0105 - the name that reads well below
 
@@ -53,15 +55,21 @@ async def call(rpc: Callable[..., Awaitable[Response]], request: Message) -> Res
     Raises:
         TemporalError: There was no answer, or it was a refusal.
     """
+    start, status = time.monotonic(), "OK"
     try:
         async with asyncio.timeout(DEADLINE + MARGIN):
             return await rpc(request, retry=False, timeout=timedelta(seconds=DEADLINE))
     except RPCError as error:
+        status = error.status.name
         if error.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(error):
             return None
         raise _translated(error) from error
     except (TimeoutError, RuntimeError) as error:
+        status = "NO_ANSWER"
         raise TemporalError(f"Temporal does not answer: {_first_line(error)}") from error
+    finally:
+        method = type(request).__name__.removesuffix("Request")
+        TEMPORAL_CALLS.labels(method, status).observe(time.monotonic() - start)
 
 
 def _namespace_missing(error: RPCError) -> bool:

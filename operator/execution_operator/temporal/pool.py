@@ -1,6 +1,6 @@
 """For each Organization the Temporal namespace that it means, and what a look at it shows."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from execution_operator.core.errors import SecretError, TemporalError
 from execution_operator.core.mapping import Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.temporal.calls import NamespaceNotFoundError
+from execution_operator.temporal.closings import TemporalClosings
 from execution_operator.temporal.connections import Connections, namespace_id, obstacle
 from execution_operator.temporal.credential import Credential, Secret, Target, target
 from execution_operator.temporal.runs import TemporalRuns
@@ -57,6 +58,13 @@ class Pool:
         if seat is None or not seat.serves(organization):
             raise TemporalError(f"the Temporal of organization {organization.metadata.name} is being looked for")
         return seat.runs
+
+    def closings(self, organization: Organization, turn: Callable[[], Awaitable[None]]) -> TemporalClosings | None:
+        """Return what has closed in the Organization's Temporal namespace; None where that was not reached yet."""
+        seat = self._seats.get(organization.metadata.name)
+        if seat is None or not seat.serves(organization):
+            return None
+        return TemporalClosings(seat.runs.service, seat.where.namespace, turn, seat.runs.clean)
 
     def unasked(self, organization: Organization) -> Probe:
         """Return what is known of the Organization's Temporal namespace before it was asked."""

@@ -158,6 +158,16 @@ def test_who_may_be_acted_for(index: Mapping, acme: Reason, rival: Reason) -> No
     assert (reason(index, "acme"), reason(index, "rival")) == (acme, rival)
 
 
+def test_of_three_in_one_temporal_namespace_only_those_that_prove_alike_are_confused() -> None:
+    one, two, three = (organization(name, temporal="shared", ownership="Owner") for name in ("acme", "rival", "third"))
+    two = two.model_copy(
+        update={"spec": organization("rival", temporal="shared", ownership="Owner", value="acme").spec}
+    )
+    index = mapping(one, two, three)
+    shared = Reason.TEMPORAL_NAMESPACE_SHARED
+    assert [reason(index, name) for name in ("acme", "rival", "third")] == [shared, shared, Reason.READY]
+
+
 FAULTS = [
     pytest.param(Reason.TEMPORAL_UNAVAILABLE, True, id="away"),
     pytest.param(Reason.TEMPORAL_REFUSED, False, id="refused"),

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 Json = dict[str, Any]
+List = list[Json]
 GROUP = "/apis/control-plane.kubiya.ai/v1alpha1"
 
 
@@ -30,9 +31,9 @@ class Kube:
         self._local = threading.local()
         self._connections: list[http.client.HTTPSConnection] = []
 
-    def call(self, method: str, path: str, body: Json | None = None, **query: str) -> Json:
+    def call(self, method: str, path: str, body: Json | None = None, *, kind: str = "", **query: str) -> Json:
         """Make one call, again on a new connection where the old one was closed."""
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        kind = kind or ("application/merge-patch+json" if method == "PATCH" else "application/json")
         target = f"{path}?{urlencode(query)}" if query else path
         content = json.dumps(body) if body is not None else None
         for attempt in (1, 2):
@@ -56,6 +57,11 @@ class Kube:
         for connection in self._connections:
             connection.close()
 
+    def apply(self, path: str, manifest: Json) -> Json:
+        """Create or change an object, as `kubectl apply --server-side` does; the path is that of its kind."""
+        target, kind = f"{path}/{manifest['metadata']['name']}", "application/apply-patch+yaml"
+        return self.call("PATCH", target, manifest, kind=kind, fieldManager="kubectl", force="true")
+
     def create(self, name: str, namespace: str = "team-a", execution_id: str | None = None, **spec: Any) -> Json:
         """Create an Execution."""
         body = {
@@ -70,9 +76,9 @@ class Kube:
         """Return an Execution."""
         return self.call("GET", _path(namespace, name))
 
-    def list(self, namespace: str = "team-a") -> list[Json]:
+    def list(self, namespace: str = "team-a") -> List:
         """Return the Executions of a namespace."""
-        items: list[Json] = self.call("GET", _path(namespace))["items"]
+        items: List = self.call("GET", _path(namespace))["items"]
         return items
 
     def patch(self, name: str, patch: Json, namespace: str = "team-a") -> Json:
@@ -87,10 +93,10 @@ class Kube:
         """Set spec.terminate."""
         return self.patch(name, {"spec": {"terminate": {"reason": reason, **more}}}, namespace)
 
-    def events(self, namespace: str = "team-a", name: str = "") -> "list[Json]":
+    def events(self, namespace: str = "team-a", name: str = "") -> List:
         """Return the Events of a namespace, those of one Execution if it is named."""
-        query = {"fieldSelector": f"involvedObject.name={name}"} if name else {}
-        found: list[Json] = self.call("GET", f"/api/v1/namespaces/{namespace}/events", **query)["items"]
+        path, selector = f"/api/v1/namespaces/{namespace}/events", f"involvedObject.name={name}" if name else ""
+        found: List = self.call("GET", path, fieldSelector=selector)["items"]
         return found
 
     def _connection(self) -> http.client.HTTPSConnection:

@@ -1,0 +1,55 @@
+"""The index of open Executions by the run that they pin: what a hint from Temporal is looked up in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An Execution, by name, and the run that its status pins."""
+
+    uid: str
+    namespace: str
+    name: str
+    organization: str
+    run_id: str
+
+
+class OpenRuns:
+    """References by UID and by run. Several Executions may stand for one run."""
+
+    def __init__(self) -> None:
+        self._by_uid: dict[str, Reference] = {}
+        self._by_run: dict[str, tuple[Reference, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_uid)
+
+    def put(self, reference: Reference) -> None:
+        """Take in an open Execution, or the next run of one that is known."""
+        if self._by_uid.get(reference.uid) != reference:
+            self.drop(reference.uid)
+            self._by_uid[reference.uid] = reference
+            self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
+
+    def drop(self, uid: str) -> None:
+        """Forget an Execution that has closed or is gone; one that is not known is no error."""
+        if reference := self._by_uid.pop(uid, None):
+            rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
+            if rest:
+                self._by_run[reference.run_id] = rest
+            else:
+                del self._by_run[reference.run_id]
+
+    def keep(self, uids: set[str]) -> None:
+        """Forget all that a complete list does not hold."""
+        for uid in self._by_uid.keys() - uids:
+            self.drop(uid)
+
+    def of_run(self, run_id: str) -> tuple[Reference, ...]:
+        """Return the Executions that pin the run."""
+        return self._by_run.get(run_id, ())
+
+    def of_organizations(self, names: set[str]) -> Iterator[Reference]:
+        """Yield the Executions of these Organizations, as they are now."""
+        return (reference for reference in tuple(self._by_uid.values()) if reference.organization in names)

@@ -1,0 +1,173 @@
+"""`deploy/helm/execution-operator`: the same parts, with Helm's expressions where an installation decides.
+
+What only Helm has (names, labels, lists from values) is in the chart's `_helpers.tpl`, which is written by hand.
+"""
+
+from typing import Any
+
+from execution_operator import __version__
+from execution_operator.manifests import monitoring, policies, roles, values, workload
+from execution_operator.manifests.crds import KINDS, definition
+from execution_operator.manifests.text import Block, Expression, When, literal, render, render_template
+
+Object = dict[str, Any]
+
+NAME = Expression('include "execution-operator.name" $')
+NAMESPACE = Expression("$.Release.Namespace")
+SELECTOR: Any = Expression('include "execution-operator.selector" $ | fromJson')
+HERE: Object = {"name": NAME, "namespace": NAMESPACE}
+
+
+def files() -> dict[str, str]:
+    """Return the text of each generated file of the chart."""
+    templates = {
+        "crds": _crds(),
+        "operator-access": _operator_access(),
+        "user-roles": _user_roles(),
+        "policies": _policies(),
+        "operator": _operator(),
+        "network-policy": [_block("if $.Values.networkPolicy.enabled", _network_policy())],
+        "monitoring": _monitoring(),
+    }
+    return {
+        "Chart.yaml": render([_chart()]),
+        "values.yaml": values.defaults(),
+        "values.schema.json": values.schema(),
+        **{f"templates/{name}.yaml": render_template(blocks) for name, blocks in templates.items()},
+    }
+
+
+def value(path: str) -> Expression:
+    """Return the expression of one of the chart's values."""
+    return Expression(f"$.Values.{path}")
+
+
+def _chart() -> Object:
+    return {
+        "apiVersion": "v2",
+        "name": roles.NAME,
+        "description": "Terminates Temporal workflows from Kubernetes: exact, tenant-safe and audited.",
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+        "kubeVersion": ">=1.32.0-0",
+    }
+
+
+def _block(control: str, *documents: Object) -> Block:
+    """Return documents with the chart's labels, and their own."""
+    return Block(tuple(_labelled(document) for document in documents), control)
+
+
+def _labelled(document: Object) -> Object:
+    metadata = {**document["metadata"]}
+    own, ours = metadata.pop("labels", None), Expression('include "execution-operator.labels" $ | fromJson')
+    labels = Expression(f"merge dict ({own}) ({ours})") if own else ours
+    return {**document, "metadata": {**metadata, "labels": labels}}
+
+
+def _annotated(document: Object, annotations: Expression) -> Object:
+    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+
+
+def _crds() -> list[Block]:
+    keep = Expression(f"ternary {literal({'helm.sh/resource-policy': 'keep'})} dict $.Values.crds.keep")
+    return [_block("if $.Values.crds.install", *(_annotated(definition(kind), keep) for kind in KINDS))]
+
+
+def _operator_access() -> list[Block]:
+    account = _annotated(roles.account(NAME, NAMESPACE), value("serviceAccount.annotations"))
+    each = roles.execution_access(NAME, NAMESPACE, where=Expression("$namespace"))
+    return [
+        _block("", account, *roles.cluster_access(NAME, NAMESPACE), roles.execution_role(NAME)),
+        _block("range $namespace := $.Values.namespaces", each),
+        _block("if not $.Values.namespaces", roles.execution_access(NAME, NAMESPACE)),
+        _block("", *roles.namespace_access(NAME, NAMESPACE)),
+    ]
+
+
+def _user_roles() -> list[Block]:
+    switched = [
+        _switched(roles.VIEWER, "roles.aggregate"),
+        _switched(roles.EDITOR, "roles.aggregate"),
+        _switched(roles.TERMINATOR, "roles.aggregateTerminator"),
+    ]
+    return [_block("if $.Values.roles.install", *switched)]
+
+
+def _switched(role: Object, switch: str) -> Object:
+    """Return a role that is aggregated where the switch is on."""
+    labels = Expression(f"ternary {literal(role['metadata']['labels'])} dict $.Values.{switch}")
+    return {**role, "metadata": {**role["metadata"], "labels": labels}}
+
+
+def _policies() -> list[Block]:
+    validating = [*policies.permission(), *policies.requester_guard(), *policies.advice()]
+    return [
+        _block("if $.Values.policies.install", *validating),
+        _block('if eq (include "execution-operator.stamps" $) "true"', *policies.requester_stamp()),
+    ]
+
+
+def _operator() -> list[Block]:
+    pods = workload.Pods(
+        metadata=HERE,
+        selector=SELECTOR,
+        labels=Expression(f"merge ({SELECTOR}) $.Values.podLabels"),
+        annotations=Expression(
+            f"merge {literal({workload.DEFAULT_CONTAINER: workload.CONTAINER})} $.Values.podAnnotations"
+        ),
+        replicas=value("replicas"),
+        spec={
+            "imagePullSecrets": value("image.pullSecrets"),
+            "nodeSelector": value("nodeSelector"),
+            "tolerations": value("tolerations"),
+            "affinity": value("affinity"),
+            "priorityClassName": value("priorityClassName"),
+            "volumes": value("volumes"),
+        },
+        container={
+            "image": Expression('include "execution-operator.image" $'),
+            "imagePullPolicy": value("image.pullPolicy"),
+            "args": _arguments(),
+            "env": Expression('include "execution-operator.env" $ | fromJsonArray'),
+            "envFrom": value("envFrom"),
+            "resources": value("resources"),
+            "volumeMounts": value("volumeMounts"),
+        },
+    )
+    budget = workload.disruption_budget(HERE, SELECTOR)
+    return [
+        _block("", workload.deployment(pods)),
+        _block("if $.Values.podDisruptionBudget.enabled", budget),
+    ]
+
+
+def _arguments() -> list[str | When]:
+    organizations = '--organizations={{ join "," $.Values.organizations }}'
+    return [
+        *workload.ARGUMENTS,
+        Expression('printf "--log-level=%s" $.Values.log.level'),
+        When("$.Values.organizations", organizations),
+    ]
+
+
+def _network_policy() -> Object:
+    ports = Expression('include "execution-operator.egress" $ | fromJsonArray')
+    return workload.network_policy(HERE, SELECTOR, value("networkPolicy.metricsFrom"), ports)
+
+
+def _monitoring() -> list[Block]:
+    metadata = {**HERE, "labels": value("serviceMonitor.labels")}
+    rules = {**HERE, "labels": value("prometheusRule.labels")}
+    return [
+        _block(
+            "if $.Values.serviceMonitor.enabled",
+            monitoring.service(HERE, SELECTOR),
+            monitoring.service_monitor(metadata, SELECTOR, value("serviceMonitor.interval")),
+        ),
+        _block(
+            "if $.Values.prometheusRule.enabled",
+            monitoring.rules(rules, Expression('printf "{job=%q,namespace=%q}" ' + f"({NAME}) {NAMESPACE}")),
+        ),
+    ]

@@ -1,0 +1,76 @@
+"""Which runs of a Temporal namespace have closed, as its visibility has it: late at times, and out of order."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse
+from temporalio.service import WorkflowService
+
+from execution_operator.core.errors import TemporalError
+from execution_operator.core.runs import Ended
+from execution_operator.temporal.calls import call
+
+PAGE = 1000
+"""Rows in one answer: the most that every server gives."""
+
+OPEN = (
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
+)
+
+
+@dataclass(frozen=True)
+class TemporalClosings:
+    """The port `Closings` on a real Temporal server.
+
+    Attributes:
+        turn: Awaited before each request: visibility has low limits.
+        clean: Takes out of a server's words what must not be shown.
+    """
+
+    service: WorkflowService
+    namespace: str
+    turn: Callable[[], Awaitable[None]]
+    clean: Callable[[str], str] = str
+
+    async def newest(self) -> datetime | None:
+        """Return when the run closed that closed last; None where none has."""
+        rows = (await self._list(f'CloseTime > "{_EPOCH}"', size=1)).executions
+        return _ended(rows[0]).at if rows else None
+
+    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
+        """Yield the runs that closed then or later, the last ones first."""
+        query, token = f'CloseTime >= "{moment.isoformat()}"', b""
+        while True:
+            page = await self._list(query, token)
+            for row in page.executions:
+                yield _ended(row)
+            if not (token := page.next_page_token):
+                return
+
+    async def among(self, run_ids: Sequence[str]) -> set[str]:
+        """Return those of the runs, a page of them at most, that have closed."""
+        names = ", ".join(f'"{run_id}"' for run_id in run_ids)
+        rows = (await self._list(f"RunId IN ({names})")).executions
+        return {row.execution.run_id for row in rows if row.status not in OPEN}
+
+    async def _list(self, query: str, token: bytes = b"", size: int = PAGE) -> ListWorkflowExecutionsResponse:
+        await self.turn()
+        request = ListWorkflowExecutionsRequest(
+            namespace=self.namespace, page_size=size, next_page_token=token, query=query
+        )
+        try:
+            response = await call(self.service.list_workflow_executions, request)
+        except TemporalError as error:
+            raise TemporalError(self.clean(error.message), refused=error.refused) from None
+        return response or ListWorkflowExecutionsResponse()
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC).isoformat()
+
+
+def _ended(row: WorkflowExecutionInfo) -> Ended:
+    return Ended(row.execution.run_id, row.close_time.ToDatetime(UTC))

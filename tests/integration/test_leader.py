@@ -1,0 +1,135 @@
+"""Several operators and one Lease, on a real API server."""
+
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+
+from tests.support.operator import READY, Operator
+from tests.support.ports import free_port
+from tests.support.process import tail
+from tests.support.waiting import wait_for
+from tests.support.workflows import Agent
+from tests.support.world import World
+
+DURATION = 5
+STANDING_BY = "standing by for the lease"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World() as running:
+        running.operator.end()
+        running.organization("acme", "team-a")
+        yield running
+
+
+@pytest.fixture
+def pair(world: World) -> Iterator[tuple[Operator, Operator]]:
+    """A leader and one that stands by."""
+    leader = Operator(world.control_plane, world.temporal.address, arguments(free_port()))
+    standby = Operator(world.control_plane, world.temporal.address, arguments(free_port()), STANDING_BY)
+    world.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
+    with leader, standby:
+        yield leader, standby
+
+
+def arguments(port: int) -> tuple[str, ...]:
+    return "run", "--leader-elect", f"--lease-duration={DURATION}", f"--http-address=127.0.0.1:{port}"
+
+
+def served(operator: Operator, path: str) -> str:
+    """Get something from an operator's HTTP server."""
+    with urlopen(f"http://{operator.arguments[-1].partition('=')[2]}{path}", timeout=5) as response:
+        return str(response.read().decode())
+
+
+def says(operator: Operator, words: str) -> bool:
+    return words in operator.log.read_text()
+
+
+def requested(world: World) -> str:
+    """Start a workflow and ask for its end."""
+    name = f"led-{uuid.uuid4().hex[:6]}"
+    world.samples.begin(Agent, name)
+    world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "whoever leads"}}, "team-a")
+    return name
+
+
+def terminations(world: World, name: str) -> int:
+    history = world.samples.do(world.samples.client.get_workflow_handle(name).fetch_history())
+    return sum(e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED for e in history.events)
+
+
+def test_one_leads_and_the_other_stands_by(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    world.until(requested(world), Terminated="True/Terminated")
+    assert (says(leader, READY), says(standby, READY)) == (True, False)
+
+
+def test_after_a_crash_the_other_takes_over(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    leader.kill()
+    name = requested(world)
+    world.until(name, seconds=20, Terminated="True/Terminated")
+    assert says(standby, READY)
+
+
+def test_a_leader_that_ends_hands_over_at_once(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    leader.end()
+    wait_for(lambda: says(standby, READY), "the other to take over", DURATION - 2)
+    world.until(requested(world), Terminated="True/Terminated")
+
+
+def test_a_leader_that_was_paused_does_no_harm(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    assert leader.process is not None
+    leader.process.signal(signal.SIGSTOP)
+    names = [requested(world) for _ in range(3)]
+    wait_for(lambda: says(standby, READY), "the other to take over", 20)
+    leader.process.signal(signal.SIGCONT)
+    for name in names:
+        world.until(name, Terminated="True/Terminated")
+        assert terminations(world, name) == 1
+    process = leader.process
+    wait_for(lambda: process.poll() is not None, "the old leader to end", 15)
+    assert process.poll() == 1, tail(leader.log)
+
+
+def test_a_lease_that_was_deleted_is_made_again(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, _ = pair
+    process = leader.process
+    assert process is not None
+    world.control_plane.kubectl("delete", "lease", "execution-operator", "--namespace=execution-operator")
+    time.sleep(DURATION)
+    assert process.poll() is None
+    world.until(requested(world), Terminated="True/Terminated")
+
+
+def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    world.until(requested(world), Terminated="True/Terminated")
+    for operator, leads in ((leader, 1), (standby, 0)):
+        assert (served(operator, "/healthz"), served(operator, "/readyz")) == ("ok\n", "ok\n")
+        assert f"execution_operator_leader {leads}.0" in served(operator, "/metrics")
+    metrics = served(leader, "/metrics")
+    assert 'execution_operator_outcomes_total{reason="Terminated"} 1.0' in metrics
+    assert 'request_duration_seconds_count{method="TerminateWorkflowExecution",status="OK"} 1.0' in metrics
+    assert 'execution_operator_pass_duration_seconds_count{request="true"}' in metrics
+    assert "team-a" not in metrics
+
+
+def test_an_operator_that_knows_no_organizations_is_not_ready(world: World) -> None:
+    """Its account may not even list them."""
+    operator = Operator(world.control_plane, world.temporal.address, arguments(free_port()), "watch of ")
+    operator.account = "nobody"
+    world.control_plane.kubectl("create", "serviceaccount", "nobody", "--namespace=execution-operator")
+    with operator, pytest.raises(HTTPError) as error:
+        served(operator, "/readyz")
+    assert (error.value.code, error.value.read()) == (503, b"the Organizations are not known yet\n")

@@ -1,0 +1,47 @@
+"""The index of open Executions by run."""
+
+from execution_operator.core.openruns import OpenRuns, Reference
+
+
+def reference(uid: str = "uid-1", run_id: str = "run-1", organization: str = "acme") -> Reference:
+    return Reference(uid, "team-a", f"name-{uid}", organization, run_id)
+
+
+def index(*references: Reference) -> OpenRuns:
+    runs = OpenRuns()
+    for each in references:
+        runs.put(each)
+    return runs
+
+
+def test_several_executions_may_stand_for_one_run() -> None:
+    runs = index(reference("uid-1"), reference("uid-2"), reference("uid-3", "run-3"))
+    assert [each.uid for each in runs.of_run("run-1")] == ["uid-1", "uid-2"]
+    runs.drop("uid-1")
+    assert [each.uid for each in runs.of_run("run-1")] == ["uid-2"]
+    runs.drop("uid-2")
+    assert (runs.of_run("run-1"), len(runs)) == ((), 1)
+
+
+def test_the_next_run_takes_the_place_of_the_one_before() -> None:
+    runs = index(reference(run_id="run-1"), reference(run_id="run-2"))
+    assert (runs.of_run("run-1"), runs.of_run("run-2")) == ((), (reference(run_id="run-2"),))
+
+
+def test_the_same_again_changes_nothing() -> None:
+    assert index(reference(), reference()).of_run("run-1") == (reference(),)
+
+
+def test_what_is_not_known_is_no_error() -> None:
+    index().drop("uid-1")
+
+
+def test_what_a_list_does_not_hold_is_forgotten() -> None:
+    runs = index(reference("uid-1"), reference("uid-2"))
+    runs.keep({"uid-2", "uid-9"})
+    assert [each.uid for each in runs.of_run("run-1")] == ["uid-2"]
+
+
+def test_by_organization() -> None:
+    runs = index(reference("uid-1"), reference("uid-2", organization="globex"))
+    assert [each.uid for each in runs.of_organizations({"globex"})] == ["uid-2"]

@@ -1,0 +1,169 @@
+"""The feed: nothing missed, nothing told twice, whatever visibility does."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.core.runs import Ended
+from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, NAMES, OVERLAP, ROLL_CALL, Feed
+from tests.support.clock import run
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Visibility:
+    """The port `Closings` in memory: rows that are there, and the questions that were asked."""
+
+    rows: list[Ended] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    fault: bool = False
+
+    async def newest(self) -> datetime | None:
+        self._ask("newest")
+        return max((row.at for row in self.rows), default=None)
+
+    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
+        self._ask("since")
+        for row in sorted(self.rows, key=lambda row: row.at, reverse=True):
+            if row.at >= moment:
+                yield row
+
+    async def among(self, run_ids: Sequence[str]) -> set[str]:
+        self._ask(f"among {len(run_ids)}")
+        return {row.run_id for row in self.rows} & set(run_ids)
+
+    def close(self, run_id: str, after: float = 0) -> None:
+        self.rows.append(Ended(run_id, START + timedelta(seconds=after)))
+
+    def _ask(self, question: str) -> None:
+        if self.fault:
+            raise TemporalError("visibility is away")
+        self.asked.append(question)
+
+
+class Bench:
+    """A feed, its visibility, and what it told."""
+
+    def __init__(self, executions: int = 3) -> None:
+        self.runs, self.visibility = OpenRuns(), Visibility()
+        self.told: list[str] = []
+        self.seconds = 0.0
+        self.deaf = False
+        for number in range(executions):
+            self.runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
+        self.feed = Feed(self.runs, self._tell, lambda: self.seconds)
+
+    async def _tell(self, references: Sequence[Reference]) -> None:
+        if self.deaf:
+            raise RecordError("the API server is away")
+        self.told += sorted(reference.name for reference in references)
+
+    def look(self, organizations: frozenset[str] = frozenset({"acme"})) -> list[str]:
+        """Look once; return what was told by it."""
+        self.told = []
+        run(self.feed.look(set(organizations), self.visibility))
+        return self.told
+
+
+def test_what_closes_is_told_once() -> None:
+    bench = Bench()
+    assert bench.look() == []
+    bench.visibility.close("run-1", 5)
+    bench.visibility.close("somebody else's", 6)
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
+
+
+def test_what_closed_before_the_first_look_is_found_by_name() -> None:
+    bench = Bench()
+    bench.visibility.close("run-2", 0)
+    bench.visibility.close("somebody else's", 5000)
+    assert bench.look() == ["ex-2"]
+
+
+def test_names_are_asked_for_in_pages_and_rarely() -> None:
+    bench = Bench(executions=NAMES + 1)
+    bench.look()
+    assert bench.visibility.asked == ["newest", "since", f"among {NAMES}", "among 1"]
+    bench.seconds = ROLL_CALL - 1
+    bench.look()
+    assert bench.visibility.asked[4:] == ["since"]
+    bench.seconds = ROLL_CALL
+    bench.visibility.asked.clear()
+    bench.look()
+    assert bench.visibility.asked == ["since", f"among {NAMES}", "among 1"]
+
+
+def test_rows_out_of_order_are_seen_within_the_overlap() -> None:
+    bench = Bench()
+    bench.look()
+    bench.visibility.close("run-0", 100)
+    bench.look()
+    bench.visibility.close("run-1", 100 - OVERLAP.total_seconds())
+    assert bench.look() == ["ex-1"]
+
+
+def test_rows_that_are_very_late_are_seen_by_a_long_look() -> None:
+    bench = Bench()
+    bench.look()
+    bench.visibility.close("run-0", 1000)
+    bench.look()
+    bench.visibility.close("run-1", 1000 - LONG_OVERLAP.total_seconds())
+    assert bench.look() == []
+    bench.seconds = LONG_LOOK
+    assert bench.look() == ["ex-1"]
+    assert bench.look() == []
+
+
+def test_what_could_not_be_handed_on_is_told_again() -> None:
+    bench = Bench()
+    bench.look()
+    bench.visibility.close("run-0", 1000)
+    bench.deaf = True
+    with pytest.raises(RecordError):
+        bench.look()
+    bench.visibility.close("somebody else's", 5000)
+    bench.deaf = False
+    assert bench.look() == ["ex-0"]
+
+
+def test_after_an_outage_it_goes_on_where_it_was() -> None:
+    bench = Bench()
+    bench.visibility.close("somebody else's", 0)
+    bench.look()
+    bench.visibility.fault = True
+    bench.seconds = 3000
+    with pytest.raises(TemporalError):
+        bench.look()
+    bench.visibility.fault = False
+    bench.visibility.close("run-0", 10)
+    bench.visibility.close("run-1", 2900)
+    assert bench.look() == ["ex-0", "ex-1"]
+
+
+def test_an_execution_that_comes_after_its_row_is_told() -> None:
+    bench = Bench()
+    bench.look()
+    bench.visibility.close("run-9", 5)
+    bench.look()
+    bench.runs.put(Reference("uid-9", "team-a", "ex-9", "acme", "run-9"))
+    assert bench.look() == ["ex-9"]
+
+
+def test_another_organization_of_the_same_temporal_namespace_is_called_too() -> None:
+    bench = Bench()
+    bench.visibility.close("somebody else's", 0)
+    bench.look()
+    bench.visibility.close("run-8", -5000)
+    bench.runs.put(Reference("uid-8", "team-b", "ex-8", "globex", "run-8"))
+    assert bench.look(frozenset({"acme", "globex"})) == ["ex-8"]
+
+
+def test_where_nothing_is_open_nothing_is_asked() -> None:
+    bench = Bench(executions=0)
+    bench.look()
+    assert bench.visibility.asked == []
