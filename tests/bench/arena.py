@@ -14,6 +14,7 @@ from tests.bench.kube import Kube, executions
 from tests.bench.peers import Peer
 from tests.bench.stage import CROWD, Stage
 from tests.bench.watcher import Watcher
+from tests.support.process import GuardedProcess
 
 WARM_UP = 5
 FIRST = 280.0
@@ -28,9 +29,15 @@ class Turn:
 
     kube: Kube
     watcher: Watcher
-    pid: int
+    process: GuardedProcess
+    started: float
     first: float
     """Seconds from its start to its first answer, to a request that was there before."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid
 
     async def end(self, name: str) -> float:
         """Ask for a termination as users do; return the seconds until `cancelled` was seen."""
@@ -48,6 +55,10 @@ class Arena:
         self.temporal = stage.temporal.cli
         self._stage = stage
 
+    def launch(self, peer: Peer) -> GuardedProcess:
+        """Start a peer, and be the one who stops it."""
+        return peer.start(self._stage)
+
     @asynccontextmanager
     async def turn(self, peer: Peer) -> AsyncIterator[Turn]:
         """Start a peer while a request waits already; what it has left behind is removed in the end."""
@@ -55,10 +66,10 @@ class Arena:
         async with Watcher(self.kube) as watcher:
             await self.kube.merge(executions(CROWD, names[0]), REQUEST)
             start = time.perf_counter()
-            process = peer.start(self._stage)
+            process = self.launch(peer)
             try:
                 first = await watcher.cancelled(names[0], FIRST) - start
-                turn = Turn(self.kube, watcher, process.pid, first)
+                turn = Turn(self.kube, watcher, process, start, first)
                 for name in names[1:]:
                     await turn.end(name)
                 yield turn
