@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test coverage faults bench check manifests image lock
+.PHONY: demo test coverage faults soak bench fuzz check manifests image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -16,11 +16,17 @@ test: check coverage  ## All that must hold before a change is merged.
 coverage: $(READY)  ## The unit tests, which take every branch of the core.
 	@$(BIN)/python -m pytest tests/unit --cov
 
-faults: $(READY)  ## The crash matrix: every request of the act, and everything that may happen to it (minutes).
+faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
 	@$(BIN)/python -m pytest tests/faults
 
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minutes).
+	@FUZZ_CASES=2000 $(BIN)/python -m pytest tests/integration/test_gateway.py -k fuzz
+
+soak: $(READY)  ## Random faults on real servers for MINUTES (10), then a report; SEED repeats its dice.
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## Format, lint, types, import contracts, generated files.
 	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m execution_operator.manifests --check

@@ -212,7 +212,7 @@ class _Act:
                 self.execution = await self.world.records.write_status(self.execution, status)
             except Gone:
                 self.gone = True
-        if self.gone and pinned(old):  # what was never stored pins nothing
+        if self.gone and (pinned(old) or closed(status)):  # what was never stored pins nothing
             self.execution = self.execution.model_copy(update={"status": status})
         abandoned = finding.abandoned or () if isinstance(finding, Closed) else ()
         told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings

@@ -1,7 +1,6 @@
 """One peer's turn: started against the same servers as the others, warmed up, measured, stopped, forgotten."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from tests.bench.kube import Kube, executions
 from tests.bench.peers import Peer
 from tests.bench.stage import CROWD, Stage
 from tests.bench.watcher import Watcher
+from tests.support.process import GuardedProcess
 
 WARM_UP = 5
 FIRST = 280.0
@@ -29,9 +29,15 @@ class Turn:
 
     kube: Kube
     watcher: Watcher
-    pid: int
+    process: GuardedProcess
+    started: float
     first: float
     """Seconds from its start to its first answer, to a request that was there before."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid
 
     async def end(self, name: str) -> float:
         """Ask for a termination as users do; return the seconds until `cancelled` was seen."""
@@ -48,25 +54,22 @@ class Arena:
         self.crowd, self.calls = Crowd(stage, kube, client), Calls(stage)
         self.temporal = stage.temporal.cli
         self._stage = stage
-        self._numbers = itertools.count()
 
-    async def open(self, size: int) -> list[str]:
-        """Start workflows, store their Executions, and return the names that both have."""
-        names = [f"e{next(self._numbers)}" for _ in range(size)]
-        await self.crowd.start(names)
-        return names
+    def launch(self, peer: Peer) -> GuardedProcess:
+        """Start a peer, and be the one who stops it."""
+        return peer.start(self._stage)
 
     @asynccontextmanager
     async def turn(self, peer: Peer) -> AsyncIterator[Turn]:
         """Start a peer while a request waits already; what it has left behind is removed in the end."""
-        names = await self.open(WARM_UP)
+        names = await self.crowd.open(WARM_UP)
         async with Watcher(self.kube) as watcher:
             await self.kube.merge(executions(CROWD, names[0]), REQUEST)
             start = time.perf_counter()
-            process = peer.start(self._stage)
+            process = self.launch(peer)
             try:
                 first = await watcher.cancelled(names[0], FIRST) - start
-                turn = Turn(self.kube, watcher, process.pid, first)
+                turn = Turn(self.kube, watcher, process, start, first)
                 for name in names[1:]:
                     await turn.end(name)
                 yield turn

@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+import itertools
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +19,15 @@ from tests.bench.stage import CROWD, Stage
 from tests.support.operator import Operator
 
 AT_ONCE = 50
-FIRST_SIGHT = 60
+FIRST_SIGHT, CAUGHT_UP = 60, 180
+"""Seconds that our operator and the API server may take."""
+
+SHAPES = {"open": "running", "finished": "cancelled"}
+"""The phases of the shapes."""
+
+ASKED = "asked-"
+"""What the names of Executions that have workflows begin with."""
+
 TASK_QUEUE = "nobody"
 EVENTS = "/registry/events/"
 DAY = timedelta(days=1)
@@ -30,6 +40,11 @@ class Filling:
     size: int
     finished: float
 
+    @property
+    def last(self) -> str:
+        """The name that comes last."""
+        return f"{FILLING}{self.size - 1:07}"
+
 
 class Crowd:
     """Makes Executions of two shapes: `open`, with its run pinned, and `finished`."""
@@ -38,52 +53,91 @@ class Crowd:
         self._stage, self._kube, self._client = stage, kube, client
         self._shapes: dict[str, Json] = {}
         self._stored: dict[str, Json] = {}
+        self._filling: Filling | None = None
+        self._numbers = itertools.count()
 
     async def learn(self) -> None:
         """Have our operator see one Execution of each shape, and keep what the API server stored of it."""
-        await self._begin("shape-open")
-        await self._begin("shape-finished")
+        for shape in SHAPES:
+            await self._begin(f"shape-{shape}")
         await self._client.get_workflow_handle("shape-finished").terminate()
         operator = Operator(self._stage.control_plane, self._stage.temporal.address)
         await asyncio.to_thread(operator.start)
         try:
-            for shape, phase in (("open", "running"), ("finished", "cancelled")):
+            for shape, phase in SHAPES.items():
                 self._shapes[shape] = await self._seen(f"shape-{shape}", phase)
         finally:
             await asyncio.to_thread(operator.stop)
-        await self.clear()
+        await self._client.get_workflow_handle("shape-open").terminate()
+        await self._remove("shape-", last="shape-open")
 
-    async def start(self, names: list[str]) -> None:
-        """Start a workflow for each name, and store its Execution, open."""
+    async def open(self, size: int) -> list[str]:
+        """Start workflows, store their Executions, open, and return the names that both have."""
+        names = [f"{ASKED}{next(self._numbers):07}" for _ in range(size)]
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def begin(name: str) -> tuple[str, str]:
+        async def begin(name: str) -> str:
             async with slots:
-                return name, await self._begin(name)
+                return await self._begin(name)
 
-        runs = dict(await asyncio.gather(*(begin(name) for name in names)))
-        made = {name: self._make("open", name, run) for name, run in runs.items()}
+        runs = await asyncio.gather(*(begin(name) for name in names))
+        made = {name: self._make("open", name, run) for name, run in zip(names, runs, strict=True)}
         self._stored |= made
         await self._stage.etcd.write((_key(name), value) for name, value in made.items())
-
-    async def fill(self, filling: Filling) -> None:
-        """Store Executions that nobody will touch; their workflows do not exist."""
-        await self._stage.etcd.write(self._filling(filling))
+        await self._noticed(names[-1], there=True)
+        return names
 
     async def ask(self, names: list[str]) -> None:
         """Ask for the termination of all, as fast as etcd writes."""
-        await self._stage.etcd.write((_key(name), _asked(self._stored.pop(name))) for name in names)
+        await self._stage.etcd.write((_key(name), _asked(self._stored[name])) for name in names)
+
+    async def end(self, names: list[str]) -> dict[str, float]:
+        """Terminate the workflows behind everybody's back; return the moments at which Temporal had done it."""
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def end(name: str) -> float:
+            async with slots:
+                await self._client.get_workflow_handle(name).terminate()
+                return time.perf_counter()
+
+        return dict(zip(names, await asyncio.gather(*map(end, names)), strict=True))
 
     async def clear(self) -> None:
-        """Remove all Executions and Events."""
-        self._stored.clear()
-        await self._stage.etcd.remove(_key(""))
+        """Remove all Executions that had workflows, and all Events."""
         await self._stage.etcd.remove(f"{EVENTS}{CROWD}/")
+        if self._stored:
+            await self._remove(ASKED, last=max(self._stored))
+            self._stored.clear()
 
-    def _filling(self, filling: Filling) -> Iterator[tuple[str, Json]]:
+    async def fill(self, filling: Filling) -> None:
+        """Store Executions that nobody will touch, unless they are there; their workflows do not exist."""
+        if filling == self._filling:
+            return
+        await self.drain()
+        self._filling = filling
+        await self._stage.etcd.write(self._all_of(filling))
+        await self._noticed(filling.last, there=True)
+
+    async def drain(self) -> None:
+        """Remove the filling."""
+        if self._filling:
+            await self._remove(FILLING, last=self._filling.last)
+            self._filling = None
+
+    async def _remove(self, prefix: str, last: str) -> None:
+        await self._stage.etcd.remove(_key(prefix))
+        await self._noticed(last, there=False)
+
+    async def _noticed(self, name: str, *, there: bool) -> None:
+        """Wait until the API server's watch cache has caught up with etcd; who lists earlier waits for that too."""
+        async with asyncio.timeout(CAUGHT_UP):
+            while await self._kube.cached(executions(CROWD, name)) != there:  # noqa: ASYNC110 (nothing tells of it)
+                await asyncio.sleep(0.02)
+
+    def _all_of(self, filling: Filling) -> Iterator[tuple[str, Json]]:
         for number in range(filling.size):
             shape = "finished" if number < filling.size * filling.finished else "open"
-            name = f"{FILLING}{number}"
+            name = f"{FILLING}{number:07}"
             yield _key(name), self._make(shape, name, str(uuid.uuid4()))
 
     def _make(self, shape: str, name: str, run_id: str) -> Json:

@@ -41,6 +41,11 @@ class Kube:
         """Return an object or a list."""
         return await self._call("GET", path, params=query)
 
+    async def cached(self, path: str) -> bool:
+        """Tell whether the API server's watch cache has an object."""
+        async with self._session.get(path, params={"resourceVersion": "0"}) as response:
+            return response.ok
+
     async def create(self, path: str, body: Json) -> Json:
         """Create an object in a collection."""
         return await self._call("POST", path, json=body)

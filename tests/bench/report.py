@@ -45,6 +45,7 @@ def write(results: Results, folder: Path, seconds: float) -> str:
     """Write the page and its plot; return the page."""
     panels = _panels(results)
     parts = [_head(seconds), "## Terminations\n", table(results, _rows(results), [*NAMES, BATCH]), _calls(results)]
+    parts.append(_alone(results))
     parts += [_growth(results, mix) for mix in _mixes(results)]
     if panels:
         (folder / "benchmarks.svg").write_text(svg(panels))
@@ -82,6 +83,19 @@ def _calls(results: Results) -> str:
     kinds = sorted(results.figures("calls/"))
     rows = [Row(kind, f"`{kind.removeprefix('calls/')}`", ratio=False) for kind in kinds]
     return f"\n## Calls for each termination, one at a time\n\n{table(results, rows, NAMES)}\n" if rows else ""
+
+
+def _alone(results: Results) -> str:
+    """Tell what only we do."""
+    lag, restart = "closed elsewhere → shown", "closed while the operator was down → shown, from its start"
+    rows = [
+        *(Row("feed/lag", f"{lag}, {name}, s", of, ratio=False) for name, of in (("p50", p50), ("p99", p99))),
+        Row("feed/restart", f"{restart}, the last, s", max, ratio=False),
+        Row("feed/missed", "closings that were missed", sum, ratio=False),
+        Row("failover/took", "leader killed → next request answered, s", ratio=False),
+        Row("failover/beyond", "the same beyond the lease's duration, s", ratio=False),
+    ]
+    return f"\n## Live phases and failover\n\n{table(results, rows, [OURS.name])}\n"
 
 
 def _growth(results: Results, mix: str) -> str:

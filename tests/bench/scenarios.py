@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tests.bench.arena import Arena, Turn
@@ -18,6 +18,12 @@ PAUSE = 0.02
 
 BULK = 200.0
 """Seconds after which a crowd that is not yet terminated is given up; the rate is then of those that are."""
+
+PATIENCE = 60.0
+"""Seconds after which a closing counts as missed."""
+
+START = 3.0
+"""Seconds after which a process has begun to do something, so that its rest means that it has started."""
 
 BATCH = "Temporal's batch"
 MIXES = (0.0, 0.95)
@@ -42,7 +48,7 @@ class Scenario:
 async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: int) -> None:
     """Time terminations one after the other, and count the calls that they cost."""
     async with arena.turn(peer) as turn:
-        names = await arena.open(count)
+        names = await arena.crowd.open(count)
         await settled(turn.pid)
         await arena.calls.take()
         for name in names:
@@ -56,7 +62,7 @@ async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: in
 async def steadily(arena: Arena, peer: Peer, results: Results, *, rate: int, seconds: int) -> None:
     """Time terminations that come at a rate, whether or not the last one is done."""
     async with arena.turn(peer) as turn:
-        names = await arena.open(rate * seconds)
+        names = await arena.crowd.open(rate * seconds)
         await settled(turn.pid)
         start = time.perf_counter()
         results.add(
@@ -71,7 +77,7 @@ async def _at(start: float, after: float, turn: Turn, name: str) -> float:
 
 async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
     """Time a crowd that is to be terminated at once."""
-    names = await arena.open(size)
+    names = await arena.crowd.open(size)
     async with arena.turn(peer) as turn:
         before = await settled(turn.pid)
         await arena.calls.take()
@@ -82,7 +88,7 @@ async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> N
         after, count = Spent.by(turn.pid), len(done)
         results.add(f"bulk/{size}/done", peer.name, count)
         if count:
-            results.add(f"bulk/{size}/rate", peer.name, count / (done[-1] - start))
+            results.add(f"bulk/{size}/rate", peer.name, count / (max(done.values()) - start))
             results.add(f"bulk/{size}/cpu", peer.name, (after.cpu - before.cpu) / count)
             results.add(f"bulk/{size}/calls", peer.name, (await arena.calls.take()).total() / count)
             results.add(f"bulk/{size}/peak", peer.name, after.peak)
@@ -90,7 +96,7 @@ async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> N
 
 async def batch(arena: Arena, _: Peer, results: Results, *, size: int) -> None:
     """Time Temporal's own batch, which ends workflows and records nothing."""
-    await arena.open(size)
+    await arena.crowd.open(size)
     options = ("--namespace", TEMPORAL_NAMESPACE, "--reason", "bench", "--yes")
     start = time.perf_counter()
     await asyncio.to_thread(arena.temporal, "workflow", "terminate", "--query", RUNNING, *options)
@@ -115,11 +121,50 @@ async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling
         results.add(f"{figure}/peak", peer.name, spent.peak)
         results.add(f"{figure}/cpu", peer.name, spent.cpu)
         await arena.calls.take()
-        results.add(f"{figure}/writes", peer.name, arena.calls.needless)
+        needless = arena.calls.needless
+        results.add(f"{figure}/writes", peer.name, needless)
         if idle:
             await asyncio.sleep(idle)
             results.add(f"{figure}/idle", peer.name, (Spent.by(turn.pid).cpu - spent.cpu) / idle)
             results.add(f"{figure}/requests", peer.name, (await arena.calls.take()).total() * 60 / idle)
+    if needless:
+        await arena.crowd.drain()
+
+
+async def elsewhere(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
+    """Let workflows be terminated by others: how long after that it shows, and after a start if nobody looked."""
+    async with arena.turn(peer) as turn:
+        names = await arena.crowd.open(size)
+        await settled(turn.pid)
+        ended = await arena.crowd.end(names)
+        seen = await turn.watcher.all(names, PATIENCE)
+        results.add("feed/lag", peer.name, *(moment - ended[name] for name, moment in seen.items()))
+    missed = size - len(seen)
+    names = await arena.crowd.open(size)
+    await arena.crowd.end(names)
+    async with arena.turn(peer) as turn:
+        seen = await turn.watcher.all(names, PATIENCE)
+        results.add("feed/restart", peer.name, *(moment - turn.started for moment in seen.values()))
+    results.add("feed/missed", peer.name, missed + size - len(seen))
+
+
+async def failover(arena: Arena, peer: Peer, results: Results, *, filling: Filling, lease: int) -> None:
+    """Kill a leader while another stands by: how much longer than the lease the next answer takes."""
+    led = replace(peer, command=lambda: [*peer.command(), "--leader-elect", f"--lease-duration={lease}"])
+    await arena.crowd.fill(filling)
+    async with arena.turn(led) as turn:
+        standby = arena.launch(led)
+        try:
+            await asyncio.sleep(START)
+            await settled(standby.pid)
+            name = (await arena.crowd.open(1))[0]
+            turn.process.kill()
+            took = await turn.end(name)
+        finally:
+            await asyncio.to_thread(standby.stop)
+    results.add("failover/took", peer.name, took)
+    results.add("failover/beyond", peer.name, took - lease)
+    await arena.crowd.drain()
 
 
 @dataclass(frozen=True)
@@ -133,6 +178,9 @@ class Sizes:
         bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
         crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
         idle: Seconds of that while.
+        closings: Workflows that are terminated by others.
+        open: Open Executions at a failover.
+        lease: Seconds of the lease.
     """
 
     rounds: int
@@ -141,17 +189,34 @@ class Sizes:
     bulk: tuple[int, ...]
     crowds: tuple[int, ...]
     idle: float
+    closings: int
+    open: int
+    lease: int
 
 
-QUICK = Sizes(rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5)
-FULL = Sizes(rounds=4, count=30, seconds=15, bulk=(1_000, 10_000), crowds=(1_000, 10_000, 100_000), idle=60)
+QUICK = Sizes(
+    rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5, closings=200, open=1_000, lease=3
+)
+FULL = Sizes(
+    rounds=4,
+    count=30,
+    seconds=15,
+    bulk=(1_000, 10_000),
+    crowds=(1_000, 10_000, 100_000),
+    idle=60,
+    closings=1_000,
+    open=10_000,
+    lease=15,
+)
 
 
 def plan(sizes: Sizes) -> list[Scenario]:
     """Return the scenarios."""
     latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
     load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
-    return [latency, load, *_bulks(sizes), *_crowds(sizes)]
+    feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,))
+    standby = partial(failover, filling=Filling(sizes.open, 0), lease=sizes.lease)
+    return [latency, load, *_bulks(sizes), feed, Scenario("failover", standby, peers=(OURS,)), *_crowds(sizes)]
 
 
 def _bulks(sizes: Sizes) -> list[Scenario]:

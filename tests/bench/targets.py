@@ -54,6 +54,11 @@ def value(figure: str) -> Callable[[Results], float | None]:
     return lambda results: results.value(figure, OURS)
 
 
+def worst(figure: str) -> Callable[[Results], float | None]:
+    """Read our worst sample."""
+    return lambda results: results.value(figure, OURS, max)
+
+
 def each_open(size: int) -> Callable[[Results], float | None]:
     """Read the KiB that an open Execution takes, over what the process takes among the smallest crowd."""
 
@@ -84,6 +89,9 @@ def targets(bulk: int, crowd: int) -> list[Target]:
         Target(f"first patch handled among {crowd:,}, 95 % finished, within 5 s", value(f"{most}/first"), 5),
         Target(f"MiB among {crowd:,}, 95 % finished, at most 250", value(f"{most}/memory"), 250),
         Target(f"KiB for each of {crowd:,} open, at most 2", each_open(crowd), 2),
+        Target("closings elsewhere show within 5 s, the last of them", worst("feed/lag"), 5),
+        Target("closings missed, also while the operator is down: 0", value("feed/missed"), 0),
+        Target("failover within the lease's duration and 2 s", value("failover/beyond"), 2),
         Target(f"writes at a restart among {crowd:,} open: 0", value(f"{full}/writes"), 0),
     ]
 

@@ -36,14 +36,14 @@ class Watcher:
                 return await self._waiting[name]
         return self._seen[name]
 
-    async def all(self, names: list[str], seconds: float) -> list[float]:
-        """Wait until all are, or the time is up; return the moments of those that are, in order."""
+    async def all(self, names: list[str], seconds: float) -> dict[str, float]:
+        """Wait until all are, or the time is up; return the moments at which those that are were seen."""
         deadline = time.perf_counter() + seconds
-        done: list[float] = []
+        done: dict[str, float] = {}
         while len(done) < len(names) and time.perf_counter() < deadline and not self._task.done():
             await asyncio.sleep(0.05)
-            done = [self._seen[name] for name in names if name in self._seen]
-        return sorted(done)
+            done = {name: self._seen[name] for name in names if name in self._seen}
+        return done
 
     async def _run(self, version: str) -> None:
         query = {"fieldSelector": "status.phase=cancelled", "resourceVersion": version}

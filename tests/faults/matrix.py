@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,8 @@ class Scenario(StrEnum):
 
     CREATION = "request at creation"
     PINNED = "request on a pinned run"
-    GRACE = "grace period"
+    GRACE = "grace period, obeyed"
+    OVER = "grace period, ignored"
     START = "start of the operator"
 
 
@@ -57,14 +59,12 @@ class Boundary:
         scenario: The act that it belongs to.
         step: What the request is for.
         operation: What the proxies call it.
-        skip: How many of the same kind come first.
-        after: The operation that comes before it, where a count can't tell.
+        after: The operation that comes before it, where the same one occurs more than once.
     """
 
     scenario: Scenario
     step: str
     operation: str
-    skip: int = 0
     after: str = ""
 
 
@@ -74,6 +74,7 @@ DESCRIBE, OWNER, CLOSING = (
     "GetWorkflowExecutionHistoryReverse",
 )
 TERMINATE, CANCEL, NAMESPACE = "TerminateWorkflowExecution", "RequestCancelWorkflowExecution", "DescribeNamespace"
+RECORD = "record status"
 
 BOUNDARIES = (
     Boundary(Scenario.CREATION, "find the run", DESCRIBE),
@@ -81,22 +82,22 @@ BOUNDARIES = (
     Boundary(Scenario.CREATION, "pin", "pin status"),
     Boundary(Scenario.CREATION, "terminate", TERMINATE),
     Boundary(Scenario.CREATION, "observe", CLOSING),
-    Boundary(Scenario.CREATION, "look for children", DESCRIBE, skip=1),
-    Boundary(Scenario.CREATION, "record", "record status"),
+    Boundary(Scenario.CREATION, "look for children", DESCRIBE, after=TERMINATE),
+    Boundary(Scenario.CREATION, "record", RECORD),
     Boundary(Scenario.CREATION, "tell", "create event"),
     Boundary(Scenario.PINNED, "terminate", TERMINATE),
     Boundary(Scenario.PINNED, "observe", CLOSING),
     Boundary(Scenario.PINNED, "look for children", DESCRIBE),
-    Boundary(Scenario.PINNED, "record", "record status"),
+    Boundary(Scenario.PINNED, "record", RECORD),
     Boundary(Scenario.PINNED, "tell", "create event"),
     Boundary(Scenario.GRACE, "record the deadline", "record grace period"),
     Boundary(Scenario.GRACE, "request cancellation", CANCEL),
     Boundary(Scenario.GRACE, "observe in time", CLOSING),
-    Boundary(Scenario.GRACE, "terminate", TERMINATE),
-    Boundary(Scenario.GRACE, "observe", CLOSING, after=TERMINATE),
-    Boundary(Scenario.GRACE, "look for children", DESCRIBE),
-    Boundary(Scenario.GRACE, "record", "record status"),
-    Boundary(Scenario.GRACE, "tell", "create event", skip=1),
+    Boundary(Scenario.OVER, "terminate", TERMINATE),
+    Boundary(Scenario.OVER, "observe", CLOSING, after=TERMINATE),
+    Boundary(Scenario.OVER, "look for children", DESCRIBE),
+    Boundary(Scenario.OVER, "record", RECORD),
+    Boundary(Scenario.OVER, "tell", "create event", after=RECORD),
     Boundary(Scenario.START, "look at the namespace", NAMESPACE),
 )
 
@@ -125,12 +126,36 @@ class Case:
         return re.sub(r"[^a-z0-9]+", "-", self.id)
 
     @property
-    def alone(self) -> bool:
-        """Whether it runs by itself. Where time must pass, many run at once, each with its own fault."""
-        return not self.how.hangs and self.boundary.scenario is not Scenario.GRACE
+    def namespace(self) -> str:
+        """Return where its Execution is: what hangs would fill the passes that one namespace may have under way."""
+        return "team-c" if self.how is How.WITHHELD else "team-a"
+
+    @property
+    def company(self) -> tuple[str, ...]:
+        """Tell those that are played together: what happens to one of them must happen to all, at the same moment.
+
+        A cut breaks a connection that other calls are on, and a kill ends all of them. What hangs harms no other.
+        """
+        match self.boundary.scenario:
+            case Scenario.START:
+                return (self.id,)
+            case _ if self.how.hangs:
+                return ("hangs",)
+            case Scenario.OVER:
+                return (self.how, Scenario.OVER)
+            case _:
+                return (self.how,)
 
 
 CASES = tuple(Case(boundary, how) for boundary, how in itertools.product(BOUNDARIES, How))
+
+
+def companies(cases: Iterable[Case]) -> list[list[Case]]:
+    """Return the cases in groups that are played together."""
+    groups: defaultdict[tuple[str, ...], list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.company].append(case)
+    return list(groups.values())
 
 
 def table(cells: Mapping[Case, str]) -> str:
@@ -167,8 +192,3 @@ def _parts() -> tuple[str, str, str]:
     before, rest = DOCUMENT.read_text().split(BEGIN)
     inside, after = rest.split(END)
     return before, inside, after
-
-
-def of(cases: Iterable[Case], *scenarios: Scenario, hanging: bool) -> list[Case]:
-    """Return the cases of some scenarios that do not run alone."""
-    return [case for case in cases if case.boundary.scenario in scenarios and case.how.hangs is hanging]

@@ -16,10 +16,15 @@ READY = b"taking up requests"
 
 
 class Forge(Server):
-    """The process that operators are forked from."""
+    """The process that operators are forked from.
 
-    def __init__(self) -> None:
+    Args:
+        package: The folder of another build of the program; None for this checkout's.
+    """
+
+    def __init__(self, package: Path | None = None) -> None:
         self._folder: GuardedFolder | None = None
+        self._environment = {**os.environ, **({"PYTHONPATH": str(package)} if package else {})}
 
     def start(self) -> None:
         """Import the program; return once it can be forked."""
@@ -27,7 +32,9 @@ class Forge(Server):
         self.folder = self._folder.path
         self._socket = self.folder / "forge"
         command = [sys.executable, "-m", "tests.faults.forge", str(self._socket)]
-        self._process = GuardedProcess(command, self._folder, self.folder / "forge.log", cwd=CHECKOUT)
+        self._process = GuardedProcess(
+            command, self._folder, self.folder / "forge.log", cwd=CHECKOUT, env=self._environment
+        )
         wait_for(self._listens, "the forge to listen")
 
     def stop(self) -> None:
@@ -99,10 +106,9 @@ class ForkedOperator(Server):
             os.kill(self.pid, signal.SIGKILL)
             self.ended()
 
-    def end(self) -> int:
-        """Ask it to end; return its exit code."""
+    def terminate(self) -> None:
+        """Ask it to end."""
         os.kill(self.pid, signal.SIGTERM)
-        return self.ended()
 
     def ended(self) -> int:
         """Wait for its end; return its exit code."""

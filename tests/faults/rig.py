@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -25,13 +26,14 @@ from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
 CANCEL_REQUESTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+CANCELED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
-TENANTS = {"acme": "team-a", "globex": "team-b"}
+TENANTS = {"acme": ("team-a", "team-c"), "globex": ("team-b",)}
 LEFT_OUT = ("TEMPORAL_", "KUBE")
 
 
 class Rig(Server):
-    """Two organizations on one Temporal namespace, `acme` (team-a) and `globex` (team-b), and one operator."""
+    """Two organizations on one Temporal namespace, `acme` (team-a, team-c) and `globex` (team-b), and one operator."""
 
     def __init__(
         self, dynamic_config: Mapping[str, object] | None = None, apiserver_arguments: Sequence[str] = ()
@@ -57,8 +59,8 @@ class Rig(Server):
         certificate = self._authority.issue_server("api-proxy")
         self.api = ApiProxy(self.control_plane.url, folder / "ca.crt", certificate, self.faults)
         start_all(self.samples, self.grpc, self.api)
-        for organization, namespace in TENANTS.items():
-            self._organize(organization, namespace)
+        for organization, namespaces in TENANTS.items():
+            self._organize(organization, *namespaces)
         self.operator = self.new_operator("operator")
         self.operator.start()
 
@@ -85,7 +87,20 @@ class Rig(Server):
                 self.operator.launch()
             self.operator.ready()
 
-    def new_operator(self, name: str, kubeconfig: Path | None = None) -> ForkedOperator:
+    @contextmanager
+    def operated_by(self, operator: ForkedOperator) -> Iterator[None]:
+        """Have another operator take the place of the first one for a while."""
+        usual = self.operator
+        usual.kill()
+        self.operator = operator
+        try:
+            operator.start()
+            yield
+        finally:
+            self.operator.kill()
+            self.operator = usual
+
+    def new_operator(self, name: str, kubeconfig: Path | None = None, forge: Forge | None = None) -> ForkedOperator:
         """Return an operator behind both proxies, not started."""
         own = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
         environment = {
@@ -95,18 +110,17 @@ class Rig(Server):
             "TEMPORAL_ADDRESS": self.grpc.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
-        self._operators.append(operator := ForkedOperator(self.forge, name, environment))
+        self._operators.append(operator := ForkedOperator(forge or self.forge, name, environment))
         return operator
 
-    def kubeconfig(self, name: str, duration: str = "24h") -> Path:
+    def kubeconfig(self, name: str, user: Mapping[str, str] | None = None) -> Path:
         """Write a kubeconfig by which the operator's ServiceAccount reaches the API server through the proxy."""
-        user = {"token": self.token(duration)}
         file = self.forge.folder / f"{name}.kubeconfig"
-        return write_kubeconfig(file, self.api.url, self._authority.certificate, user)
+        return write_kubeconfig(file, self.api.url, self._authority.certificate, user or {"token": self.token()})
 
-    def token(self, duration: str = "24h") -> str:
+    def token(self) -> str:
         """Return a new token of the operator's ServiceAccount."""
-        command = ("create", "token", ACCOUNT, "--namespace", NAMESPACE, f"--duration={duration}")
+        command = ("create", "token", ACCOUNT, "--namespace", NAMESPACE, "--duration=24h")
         return self.control_plane.kubectl(*command).stdout.strip()
 
     def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
@@ -137,14 +151,24 @@ class Rig(Server):
         handle = self.samples.client.get_workflow_handle(workflow_id, run_id=run_id)
         return list(self.samples.do(handle.fetch_history()).events)
 
-    def _organize(self, name: str, namespace: str) -> None:
+    def terminated_runs(self) -> set[str]:
+        """Return the IDs of all runs that were terminated, by whomever."""
+
+        async def found() -> set[str]:
+            query = "ExecutionStatus = 'Terminated'"
+            return {workflow.run_id async for workflow in self.samples.client.list_workflows(query)}
+
+        return self.samples.do(found())
+
+    def _organize(self, name: str, *namespaces: str) -> None:
         spec = {
-            "namespaces": [namespace],
+            "namespaces": namespaces,
             "temporal": {"namespace": "shared"},
             "ownership": {"searchAttribute": "OrganizationId"},
         }
         kind = {"apiVersion": "control-plane.kubiya.ai/v1alpha1", "kind": "Organization"}
-        self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        for namespace in namespaces:
+            self.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
         self.kube.call("POST", f"{GROUP}/organizations", {**kind, "metadata": {"name": name}, "spec": spec})
 
 
@@ -191,16 +215,41 @@ def untrue(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
         return [f"{len(ends)} terminated events"]
     attributes, at = ends[0].workflow_execution_terminated_event_attributes, ends[0].event_time.ToJsonString()
     payloads = attributes.details.payloads
-    checks = {
-        "phase": (status.get("phase"), "cancelled"),
-        "outcome": (outcome_of(execution), "Terminated"),
-        "terminatedAt": (status.get("terminatedAt"), at),
-        "closedAt": (status.get("closedAt"), at),
-        "reason": (status["termination"].get("reason"), attributes.reason),
-        "UID in the details": (json.loads(payloads[0].data).get("executionUid") if payloads else None, uid),
-        "Terminated": (conditions_of(execution).get("Terminated"), "True/Terminated"),
-        "Finished": (conditions_of(execution).get("Finished"), "True/Terminated"),
-        "Reconciling": (conditions_of(execution).get("Reconciling"), None),
-    }
+    return _ended(execution, "Terminated", at) + _differences(
+        {
+            "terminatedAt": (status.get("terminatedAt"), at),
+            "reason": (status["termination"].get("reason"), attributes.reason),
+            "UID in the details": (json.loads(payloads[0].data).get("executionUid") if payloads else None, uid),
+        }
+    )
+
+
+def uncancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
+    """Hold a status that says `Cancelled` against the history of its run; return what is not so."""
+    if history[-1].event_type != CANCELED:
+        return ["the workflow did not close as cancelled"]
+    terminated = {"terminatedAt": (execution["status"].get("terminatedAt"), None)}
+    return _ended(execution, "Cancelled", history[-1].event_time.ToJsonString()) + _differences(terminated)
+
+
+FINISHED = {"Terminated": "Terminated", "Cancelled": "Canceled"}
+"""The answer to a request, and Temporal's word for it."""
+
+
+def _ended(execution: Json, reason: str, at: str) -> list[str]:
+    conditions = conditions_of(execution)
+    return _differences(
+        {
+            "phase": (execution["status"].get("phase"), "cancelled"),
+            "outcome": (outcome_of(execution), reason),
+            "closedAt": (execution["status"].get("closedAt"), at),
+            "Terminated": (conditions.get("Terminated"), f"True/{reason}"),
+            "Finished": (conditions.get("Finished"), f"True/{FINISHED[reason]}"),
+            "Reconciling": (conditions.get("Reconciling"), None),
+        }
+    )
+
+
+def _differences(checks: Mapping[str, tuple[object, object]]) -> list[str]:
     wrong = ((what, found, expected) for what, (found, expected) in checks.items() if found != expected)
     return [f"{what}: {found!r} instead of {expected!r}" for what, found, expected in wrong]

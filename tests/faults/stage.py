@@ -1,82 +1,110 @@
 """Plays the cases of the crash matrix, and judges them."""
 
-from tests.faults.matrix import TERMINATE, Case, Scenario
-from tests.faults.rig import CANCEL_REQUESTED, Rig, untrue
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from tests.faults.matrix import CANCEL, TERMINATE, Case, Scenario
+from tests.faults.rig import CANCEL_REQUESTED, Rig, uncancelled, untrue
 from tests.support.faults import Call, Fault, Rule
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn
 
 REASON = "crash matrix"
+GRACE = {Scenario.GRACE: 60, Scenario.OVER: 1}
+"""Seconds of grace: more than any fault lasts for the workflow that obeys, hardly any for the one that does not."""
+
+PATIENCE = 4.0
+"""Seconds that a request is held until the others have come to their boundaries. Its deadline is later."""
 
 
 class Stage:
-    """Plays each case once: alone, or many at the same time."""
+    """Plays cases together: what happens to their requests happens at the same moment, when each is where it should be.
+
+    So a fault meets each case at its own boundary, though the connection or the operator that it breaks is all of
+    theirs.
+    """
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        self._rules: dict[Case, Rule] = {}
 
-    def play(self, *cases: Case) -> None:
-        """Bring the cases to where their request is made, make the requests, and let their faults happen."""
-        new = [case for case in cases if case not in self._rules]
-        for case in new:
-            self._prepare(case)
-        if any(case.boundary.scenario is Scenario.START for case in new):
+    def play(self, cases: Sequence[Case]) -> dict[Case, str | Exception]:
+        """Return what was seen of each case, for the table, or what was not as promised."""
+        for case in cases:
+            self._begin(case)
+        for case in cases:
+            if case.boundary.scenario in (Scenario.PINNED, *GRACE):
+                self._rig.until(case.name, case.namespace, Finished="False/Open")
+        if cases[0].boundary.scenario is Scenario.START:
             self._rig.operator.kill()
-        for case in new:
-            self._strike(case)
+        moment = self._moment(cases)
+        rules = {case: self._arm(case, moment) for case in cases}
+        for case in cases:
+            self._ask(case)
         self._rig.ensure_operator()
+        return {case: self._judged(case, rules[case]) for case in cases}
 
-    def judge(self, case: Case) -> str:
-        """Wait until the case is settled; return what was seen, for the table. Fails if anything is not as promised."""
-        rule = self._rules[case]
-        assert rule.fired.wait(60), "the fault never happened: is this boundary still part of the act?"
-        execution = self._rig.until(case.name, Terminated="True/Terminated", Reconciling="")
-        history = self._rig.history(case.name)
-        assert not untrue(execution, history)
-        assert sum(event.event_type == CANCEL_REQUESTED for event in history) == self._cancelled(case)
-        if case.may_lose_event:
-            return "once, Event lost or not"
-        self._told_once(case)
-        return f"once ({self._rig.faults.passed[Call(TERMINATE, case.name)]})"
+    def _moment(self, cases: Sequence[Case]) -> Callable[[], object] | None:
+        """Return what is done at the boundary: wait for the others, and kill the operator once."""
+        kill = self._rig.crash if cases[0].how.kills else None
+        return threading.Barrier(len(cases), kill, PATIENCE).wait if not cases[0].how.hangs else None
 
-    def _cancelled(self, case: Case) -> int:
-        return int(case.boundary.scenario is Scenario.GRACE)
+    def _begin(self, case: Case) -> None:
+        scenario = case.boundary.scenario
+        self._rig.samples.begin(Stubborn if scenario is Scenario.OVER else Agent, case.name)
+        if scenario in (Scenario.PINNED, *GRACE):
+            self._rig.kube.create(case.name, case.namespace)
 
-    def _told_once(self, case: Case) -> None:
-        def told() -> list[str]:
-            return [each["reason"] for each in self._rig.kube.events(name=case.name) if each["reason"] == "Terminated"]
-
-        wait_for(told, f"the Event of {case.name}", 60)
-        assert told() == ["Terminated"]
-
-    def _prepare(self, case: Case) -> None:
-        grace = case.boundary.scenario is Scenario.GRACE
-        self._rig.samples.begin(Stubborn if grace else Agent, case.name)
-        if case.boundary.scenario in (Scenario.PINNED, Scenario.GRACE):
-            self._rig.kube.create(case.name)
-            self._rig.until(case.name, Finished="False/Open")
-
-    def _strike(self, case: Case) -> None:
-        self._rules[case] = rule = self._rule(case)
-        self._rig.faults.add(self._trigger(case, rule))
-        match case.boundary.scenario:
-            case Scenario.CREATION | Scenario.START:
-                self._rig.kube.create(case.name, terminate={"reason": REASON})
-            case Scenario.PINNED:
-                self._rig.kube.terminate(case.name, REASON)
-            case Scenario.GRACE:
-                self._rig.kube.terminate(case.name, REASON, gracePeriodSeconds=1)
-
-    def _rule(self, case: Case) -> Rule:
+    def _arm(self, case: Case, moment: Callable[[], object] | None) -> Rule:
+        """Put the case's rule in force; where another operation must come first, once that has come."""
         boundary = case.boundary
         subject = "" if boundary.scenario is Scenario.START else case.name
-        then = self._rig.crash if case.how.kills else None
-        return Rule(case.how.fault, boundary.operation, subject, skip=boundary.skip, then=then)
+        rule = Rule(case.how.fault, boundary.operation, subject, then=moment)
+        arm = partial(self._rig.faults.add, rule)
+        if boundary.after:
+            self._rig.faults.add(Rule(Fault.SLOW, boundary.after, case.name, delay=0, then=arm))
+        else:
+            arm()
+        return rule
 
-    def _trigger(self, case: Case, rule: Rule) -> Rule:
-        """Return the rule itself, or one that puts it in force when its time has come."""
-        if not case.boundary.after:
-            return rule
-        arm = lambda: self._rig.faults.add(rule)  # noqa: E731 - one line, used once
-        return Rule(Fault.SLOW, case.boundary.after, case.name, delay=0, then=arm)
+    def _ask(self, case: Case) -> None:
+        match case.boundary.scenario:
+            case Scenario.CREATION | Scenario.START:
+                self._rig.kube.create(case.name, case.namespace, terminate={"reason": REASON})
+            case Scenario.PINNED:
+                self._rig.kube.terminate(case.name, REASON, case.namespace)
+            case Scenario.GRACE | Scenario.OVER as graceful:
+                self._rig.kube.terminate(case.name, REASON, case.namespace, gracePeriodSeconds=GRACE[graceful])
+
+    def _judged(self, case: Case, rule: Rule) -> str | Exception:
+        try:
+            return self._judge(case, rule)
+        except (AssertionError, TimeoutError) as error:
+            return error
+
+    def _judge(self, case: Case, rule: Rule) -> str:
+        assert rule.fired.wait(30), "the fault never happened: is this boundary still part of the act?"
+        reason = "Cancelled" if case.boundary.scenario is Scenario.GRACE else "Terminated"
+        execution = self._rig.until(case.name, case.namespace, Terminated=f"True/{reason}", Reconciling="")
+        history = self._rig.history(case.name)
+        wrong = (uncancelled if reason == "Cancelled" else untrue)(execution, history)
+        assert not wrong, wrong
+        requests = sum(event.event_type == CANCEL_REQUESTED for event in history)
+        assert requests == int(case.boundary.scenario in GRACE), f"cancellation was requested {requests} times"
+        if case.may_lose_event:
+            return "once, Event lost or not"
+        self._told_once(case, reason)
+        return f"once ({self._calls(case)})"
+
+    def _calls(self, case: Case) -> int:
+        """Return how often the act itself was asked for."""
+        act = CANCEL if case.boundary.scenario is Scenario.GRACE else TERMINATE
+        return self._rig.faults.passed[Call(act, case.name)]
+
+    def _told_once(self, case: Case, reason: str) -> None:
+        def told() -> list[str]:
+            events = self._rig.kube.events(case.namespace, case.name)
+            return [each["reason"] for each in events if each["reason"] == reason]
+
+        wait_for(told, f"the Event of {case.name}", 30)
+        assert told() == [reason], f"told {len(told())} times"

@@ -1,9 +1,13 @@
 """The REST call on real servers: every status of the contract by a real cause."""
 
 import asyncio
+import os
+import sys
 import uuid
+from asyncio.subprocess import PIPE
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +23,10 @@ from tests.support.workflows import Agent, Broken, Done, Stubborn
 from tests.support.world import World, conditions_of
 
 MAY = ("execution-editor", "execution-terminator")
+
+SCRIPTS = Path(sys.executable).parent
+FUZZ_CASES = int(os.environ.get("FUZZ_CASES", "80"))
+"""Cases that schemathesis makes, for both calls and both kinds of identifier together; `make fuzz` asks for 2,000."""
 
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 
@@ -338,6 +346,31 @@ class TestContract:
         assert rest.alice.split(".")[2] not in log
 
 
+class TestFuzz:
+    """schemathesis with all its checks: cases that the OpenAPI allows, and cases that it does not."""
+
+    @pytest.mark.parametrize("known", [True, False])
+    async def test_fuzz(self, rest: Rest, name: str, tmp_path: Path, known: bool) -> None:  # noqa: FBT001
+        """An identifier of a workflow that has completed, and any."""
+        rest.observed(name, kind=Done)
+        settings = {
+            "parameters": f'"path.execution_id" = "{name}"' if known else "",
+            "checks": 'positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 422]',
+        }
+        config = tmp_path / "schemathesis.toml"
+        config.write_text("\n".join(f"[{section}]\n{setting}" for section, setting in settings.items()))
+        with Gateway(rest.world.control_plane, "--rate=1e6", "--burst=1000000") as open_handed:
+            command = (
+                *(SCRIPTS / "st", "--config-file", config, "run", f"{open_handed.url}/openapi.json"),
+                *("-H", f"Authorization: Bearer {rest.alice}", "--checks=all", "--continue-on-failure"),
+                *(f"--max-examples={FUZZ_CASES // 4}", "--workers=4", "--no-color", "--warnings=off"),
+            )
+            run = await asyncio.create_subprocess_exec(*map(str, command), stdout=PIPE, cwd=tmp_path)
+            output, _ = await run.communicate()
+        print(output.decode())
+        assert run.returncode == 0
+
+
 class TestLimits:
     async def test_the_size_of_a_request(self, rest: Rest) -> None:
         async with rest.gateway.client(rest.alice) as client:
@@ -436,7 +469,7 @@ class TestAtOnce:
 async def many(rest: Rest, name: str, count: int) -> list[str]:
     """Start workflows and their Executions; return their names once the operator has seen them all."""
     names = [f"{name}-{number:03}" for number in range(count)]
-    await asyncio.to_thread(lambda: [rest.world.samples.begin(Agent, each) for each in names])
+    await asyncio.gather(*(asyncio.to_thread(rest.world.samples.begin, Agent, each) for each in names))
     items = [
         {
             "apiVersion": "control-plane.kubiya.ai/v1alpha1",
@@ -458,7 +491,7 @@ async def call(client: httpx.AsyncClient, identifier: str) -> httpx.Response:
 
 async def closing(rest: Rest, names: Iterable[str]) -> list[HistoryEvent]:
     """Return the last event of each workflow."""
-    return await asyncio.to_thread(lambda: [rest.world.samples.last_event(each) for each in names])
+    return await asyncio.gather(*(asyncio.to_thread(rest.world.samples.last_event, each) for each in names))
 
 
 def executions(rest: Rest, batch: str) -> dict[str, Any]:

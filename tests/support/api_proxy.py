@@ -146,6 +146,12 @@ class _HttpLine:
         self.transport.write(GARBAGE)
         self.transport.close()
 
+    def refusal(self, code: int) -> _Answer:
+        """Return a metav1.Status with this code."""
+        refused = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "metadata": {}}
+        body = json.dumps({**refused, "message": "refused by the fault proxy"}).encode()
+        return _Answer(code, {"Content-Type": "application/json", "Retry-After": "1"}, body)
+
 
 def call_of(request: web.BaseRequest, body: bytes) -> Call:
     """Tell what a request is for, and about which Execution it is."""

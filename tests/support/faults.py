@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Reply = TypeVar("Reply")
+Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105 - the name that reads well below
 
 
 class Fault(StrEnum):
@@ -31,6 +32,9 @@ class Fault(StrEnum):
 
     SLOW = "slow"
     """The request is passed on late."""
+
+    REFUSED = "refused"
+    """The request is answered with an error, and not passed on."""
 
     EXPIRED = "410 Gone"
     """A watch is answered with one event: the version is too old. API server only."""
@@ -61,6 +65,7 @@ class Rule:
         times: How many of them it happens to.
         then: Called at that very point, before the connection breaks: kills the operator, say.
         delay: Seconds that a slow one takes longer.
+        code: What a refused one is answered with: a status of HTTP, or of gRPC.
         fired: Set once it has happened.
     """
 
@@ -71,6 +76,7 @@ class Rule:
     times: int = 1
     then: Callable[[], object] | None = None
     delay: float = 0.5
+    code: int = 0
     fired: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, call: Call) -> bool:
@@ -93,6 +99,8 @@ class Faults:
         self.at_random: Callable[[Call], Rule | None] = lambda _: None
         self.passed: Counter[Call] = Counter()
         self.done: Counter[tuple[str, Fault]] = Counter()
+        self.asked: defaultdict[str, list[str]] = defaultdict(list)
+        """What was asked about each workflow or Execution, passed on or not, in its order."""
 
     def add(self, *rules: Rule) -> None:
         """Put rules in force."""
@@ -108,10 +116,17 @@ class Faults:
     def rule_for(self, call: Call) -> Rule | None:
         """Return the first rule that takes the call."""
         with self._lock:
+            self.asked[call.subject].append(call.operation)
             rule = next((rule for rule in self._rules if rule.takes(call)), None) or self.at_random(call)
             if rule:
                 self.done[call.operation, rule.fault] += 1
             return rule
+
+    def give_back(self, call: Call, rule: Rule) -> None:
+        """Have a rule wait for another call: this one ended before anything happened to it."""
+        with self._lock:
+            rule.times += 1
+            self.done[call.operation, rule.fault] -= 1
 
     def note(self, call: Call) -> None:
         """Count a request that goes on to its server."""
@@ -119,8 +134,11 @@ class Faults:
             self.passed[call] += 1
 
 
-class Line(Protocol):
+class Line(Protocol[Answer]):
     """The caller's connection."""
+
+    def refusal(self, code: int) -> Answer:
+        """Return a reply that is an error."""
 
     def cut(self) -> None:
         """Break it."""
@@ -129,21 +147,37 @@ class Line(Protocol):
         """Send what is no protocol, then break it."""
 
 
-async def carry(faults: Faults, call: Call, line: Line, forward: Callable[[], Awaitable[Reply]]) -> Reply | None:
+async def carry(faults: Faults, call: Call, line: Line[Reply], forward: Callable[[], Awaitable[Reply]]) -> Reply | None:
     """Pass a request on as the rules have it. Returns the reply; None where none is to be sent."""
     rule = faults.rule_for(call)
-    reply: Reply | None = None
-    if rule is not None and rule.fault is Fault.SLOW:
-        await asyncio.sleep(rule.delay)
-    if rule is None or rule.fault not in (Fault.CUT, Fault.SWALLOWED):
-        faults.note(call)
-        reply = await forward()
+    try:
+        reply = await _forwarded(faults, call, rule, forward)
+    except BaseException:
+        if rule is not None:
+            faults.give_back(call, rule)
+        raise
     if rule is not None:
         await asyncio.to_thread(_happen, rule)  # a thread goes on when the caller's end cancels this
-        if rule.fault is not Fault.SLOW:
-            await _break(rule.fault, line)
-            return None
+        match rule.fault:
+            case Fault.REFUSED:
+                return line.refusal(rule.code)
+            case Fault.SLOW:
+                return reply
+            case _:
+                await _break(rule.fault, line)
+                return None
     return reply
+
+
+async def _forwarded(
+    faults: Faults, call: Call, rule: Rule | None, forward: Callable[[], Awaitable[Reply]]
+) -> Reply | None:
+    if rule is not None and rule.fault is Fault.SLOW:
+        await asyncio.sleep(rule.delay)
+    if rule is not None and rule.fault in (Fault.CUT, Fault.SWALLOWED, Fault.REFUSED):
+        return None
+    faults.note(call)
+    return await forward()
 
 
 def _happen(rule: Rule) -> None:
@@ -152,7 +186,7 @@ def _happen(rule: Rule) -> None:
     rule.fired.set()
 
 
-async def _break(fault: Fault, line: Line) -> None:
+async def _break(fault: Fault, line: Line[Any]) -> None:
     match fault:
         case Fault.CUT | Fault.LOST:
             line.cut()
@@ -160,5 +194,5 @@ async def _break(fault: Fault, line: Line) -> None:
             line.garbage()
         case Fault.SWALLOWED | Fault.WITHHELD:
             await asyncio.get_running_loop().create_future()  # until the caller gives up
-        case Fault.SLOW | Fault.EXPIRED:
-            pass  # neither breaks anything
+        case Fault.SLOW | Fault.EXPIRED | Fault.REFUSED:
+            pass  # none of them breaks anything

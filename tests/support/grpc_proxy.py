@@ -166,6 +166,11 @@ class _Bridge:
         self._down.writer.close()
         self._up.writer.transport.abort()
 
+    def refusal(self, code: int) -> _Message:
+        """Return a reply that has nothing but a gRPC status."""
+        status = [(b":status", b"200"), (b"content-type", b"application/grpc"), (b"grpc-status", str(code).encode())]
+        return _Message([*status, (b"grpc-message", b"refused by the fault proxy")])
+
     async def _pump_down(self) -> None:
         while (events := await self._down.events()) is not None:
             for event in events:

@@ -72,8 +72,15 @@ class Package(ABC):
 class Chart(Package):
     """`helm install`."""
 
-    def __init__(self, name: str = "termination", namespace: str = "operations", values: Sequence[str] = ()) -> None:
-        self.name, self.namespace = name, namespace
+    def __init__(
+        self,
+        name: str = "termination",
+        namespace: str = "operations",
+        values: Sequence[str] = (),
+        works_in: Sequence[str] = (),
+    ) -> None:
+        self.name, self.namespace, self._works_in = name, namespace, works_in
+        values = [*values, *([f"namespaces={{{','.join(works_in)}}}"] if works_in else [])]
         self._options = [f"--namespace={namespace}", *(f"--set={value}" for value in values)]
 
     def rendered(self, control_plane: ControlPlane) -> str:
@@ -83,7 +90,9 @@ class Chart(Package):
         return content
 
     def install(self, control_plane: ControlPlane) -> None:
-        """Install into a namespace of its own."""
+        """Install into a namespace of its own; those where it works must be there."""
+        for name in self._works_in:
+            control_plane.kubectl("create", "namespace", name, check=False)
         control_plane.kubectl("apply", "--filename=-", input=restricted_namespace(self.namespace))
         self.run(control_plane, "install")
 

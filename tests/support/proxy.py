@@ -4,6 +4,7 @@ import abc
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from tests.support.faults import Faults
@@ -11,6 +12,9 @@ from tests.support.ports import free_port
 from tests.support.server import Server
 
 T = TypeVar("T")
+
+MOMENTS = 64
+"""How many faults may be about to happen at once: those of many requests may wait for each other."""
 
 GARBAGE = b"\x00\xff\x13\x37 this is no protocol \xfe" * 20
 
@@ -26,6 +30,7 @@ class Proxy(Server):
         self.faults = faults
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(MOMENTS))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def start(self) -> None:
@@ -63,6 +68,7 @@ class Proxy(Server):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)

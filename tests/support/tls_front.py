@@ -150,6 +150,15 @@ class TlsFront(Server):
         """Let requests through whatever key they have."""
         self._keys = None
 
+    @contextlib.contextmanager
+    def requiring_key(self, *keys: str) -> Iterator[None]:
+        """Let through only requests with one of these API keys during the block."""
+        self.require_key(*keys)
+        try:
+            yield
+        finally:
+            self.require_no_key()
+
     def drop(self) -> None:
         """Break all connections, as a server does that goes away."""
         self._do(self._break())

@@ -16,6 +16,7 @@ from execution_operator.core.errors import RecordError, Superseded
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Order, Run
+from execution_operator.core.state import answered
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
 from execution_operator.reconcile import CONFLICTS, FINALIZER, Reconciler
@@ -519,6 +520,17 @@ def test_what_is_gone_and_was_never_pinned_is_left_alone_now_and_later(known: bo
     assert run.open
     stage.play(settlement.execution, gone=True)
     assert run.open
+
+
+def test_what_is_gone_and_closed_is_told_of_alike_by_one_who_never_saw_it_pinned() -> None:
+    stage = Stage()
+    stage.temporal.start("wf")
+    stale = stage.server.create(execution("stop"))
+    stage.play()
+    stage.server.delete(stage.now)
+    stage.play(stale)
+    first, second = [(told.status.run_id, answered(told.status)) for told, _ in stage.server.announced]
+    assert first == second
 
 
 # --- the Organization changes meanwhile

@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
@@ -19,7 +21,11 @@ from execution_operator.core.errors import RecordError
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
 
+LONGEST_AGE, REFUSED_AGE = 60.0, 1.0
+"""Seconds after which credentials are read again: while they are good, and when the API server has refused them."""
+
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+UNAUTHORIZED = 401
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 Json = dict[str, Any]
 
@@ -50,15 +56,49 @@ class Login:
     insecure: bool = False
 
 
+class _Credentials:
+    """The operator's own, read again at times, and at once when the API server refuses them: tokens are replaced.
+
+    Args:
+        load: Reads them into the configuration.
+    """
+
+    def __init__(self, load: Callable[[Configuration], Awaitable[object]]) -> None:
+        self._load = load
+        self._read = -inf
+        self._refused = False
+
+    async def __call__(self, configuration: Configuration) -> None:
+        """Bring the configuration up to date. The client calls this before each request.
+
+        It takes the place of the hook that the loader for pods sets, which is deaf to refusals.
+        """
+        age = time.monotonic() - self._read
+        if age > (REFUSED_AGE if self._refused else LONGEST_AGE):
+            self._read, self._refused = time.monotonic(), True  # until they have been read
+            await self._load(configuration)
+            self._refused = False
+            configuration.refresh_api_key_hook = self  # type: ignore[assignment] # the package types it as None
+
+    def refuse(self) -> None:
+        """Take note that the API server refuses them."""
+        self._refused = True
+
+
 async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     """Return the configuration of the file, KUBECONFIG, the pod, or ~/.kube/config: the first that there is."""
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": bool(getproxies())}  # with it, each request reads .netrc
     file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
-    if file is None and (SERVICE_ACCOUNT / "token").exists():
-        load_incluster_config(client_configuration=configuration)
-    else:
-        await load_kube_config(file, client_configuration=configuration)
+    in_pod = file is None and (SERVICE_ACCOUNT / "token").exists()
+
+    async def load(target: Configuration) -> None:
+        if in_pod:
+            load_incluster_config(client_configuration=target)
+        else:
+            await load_kube_config(file, client_configuration=target)
+
+    await _Credentials(load)(configuration)
     return configuration
 
 
@@ -186,6 +226,8 @@ class Api:
         except ConfigException as error:
             raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
+        if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, _Credentials):
+            self._configuration.refresh_api_key_hook.refuse()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise ApiError(response.status, await _message(response))
         return response

@@ -116,7 +116,9 @@ class Values(Section):
     replicas: int = Field(2, ge=0, description="One leads, the others stand by with warm caches.")
     organizations: list[Name] = Field([], description="Only these Organizations; empty: all.")
     namespaces: list[Name] = Field(
-        [], description="Work in these namespaces only, by Roles there; empty: in the whole cluster."
+        [],
+        description="Write in these namespaces only, by Roles there, and name them all: those of `organizations`, which "
+        "this needs. Executions are read in the whole cluster. Empty: write everywhere.",
     )
     image: Image = Image()
     temporal: Temporal = Temporal()
@@ -146,6 +148,10 @@ def schema() -> str:
     """Return `values.schema.json`. Charts that depend on this one pass it `global`, which it ignores."""
     content = Values.model_json_schema()
     content["properties"]["global"] = {"type": "object"}
+    content |= {
+        "if": {"properties": {"namespaces": {"minItems": 1}}},
+        "then": {"properties": {"organizations": {"minItems": 1}}},
+    }
     content = {"$schema": "https://json-schema.org/draft-07/schema#", **content}
     return (
         json.dumps(content, indent=2).replace("#/$defs/", "#/definitions/").replace('"$defs"', '"definitions"') + "\n"

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
@@ -72,7 +73,12 @@ def timeline(item: Json, events: list[Json]) -> list[Moment]:
         Moment(meta.get("deletionTimestamp", ""), "deletion requested"),
         *(Moment(_when(event), f"{event['reason']}: {event['message']}") for event in events),
     ]
-    return sorted((moment for moment in moments if moment.at), key=lambda moment: parsed(moment.at))
+    return sorted((moment for moment in moments if moment.at), key=_second)
+
+
+def _second(moment: Moment) -> datetime:
+    """Return the whole second: Kubernetes knows no smaller time, and within one the order above is the true one."""
+    return parsed(moment.at).replace(microsecond=0)
 
 
 def link(status: Json, organization: Json | None) -> str | None:

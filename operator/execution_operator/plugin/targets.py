@@ -3,13 +3,13 @@
 from argparse import Namespace
 from dataclasses import dataclass, field
 
-from execution_operator.plugin.client import ApiError, Client, Json, executions
+from execution_operator.plugin.client import GROUP, ApiError, Client, Json, executions
 from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.follow import Scope, key, listed
 from execution_operator.plugin.judge import State, Verdict, closed
 from execution_operator.plugin.values import object_name
 
-KINDS = ("execution", "executions", "ex", "executions.control-plane.kubiya.ai")
+KINDS = ("execution", "executions", "ex", f"execution.{GROUP}", f"executions.{GROUP}")
 NOT_FOUND = 404
 
 

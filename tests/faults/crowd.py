@@ -1,0 +1,56 @@
+"""Many terminations at once, and what must be true of all of them in the end."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.faults.matrix import TERMINATE
+from tests.faults.rig import Rig, untrue
+from tests.support.faults import Call
+from tests.support.workflows import Agent
+
+
+class Crowd:
+    """Workflows of acme's, each with an Execution that asks for its end.
+
+    Args:
+        rig: The servers.
+        name: What their names begin with.
+        size: How many.
+    """
+
+    def __init__(self, rig: Rig, name: str, size: int = 50) -> None:
+        self._rig = rig
+        self.names: Sequence[str] = [f"{name}-{number}" for number in range(size)]
+
+    def begin(self) -> None:
+        """Start the workflows."""
+        for name in self.names:
+            self._rig.samples.begin(Agent, name)
+
+    def ask(self) -> None:
+        """Create the Executions, each with its request."""
+        for name in self.names:
+            self._rig.kube.create(name, terminate={"reason": f"end of {name}"})
+
+    def calls(self) -> int:
+        """Return how often their termination was asked of Temporal."""
+        return sum(self._rig.faults.passed[Call(TERMINATE, name)] for name in self.names)
+
+    def violations(self, seconds: float = 60, *, told: bool = True) -> list[str]:
+        """Wait until all are settled; return what is not as promised.
+
+        Args:
+            seconds: How long to wait.
+            told: Whether each must have its Event: it can be lost where an operator is killed.
+        """
+        executions = self._rig.settled(self.names, seconds=seconds)
+        events = Counter(
+            event["involvedObject"]["name"] for event in self._rig.kube.events() if event["reason"] == "Terminated"
+        )
+        wrong = [
+            f"{name}: {fault}"
+            for name in self.names
+            for fault in untrue(executions[name], self._rig.history(name, executions[name]["status"]["runId"]))
+        ]
+        least = 1 if told else 0
+        return wrong + [f"{name}: {events[name]} Events" for name in self.names if not least <= events[name] <= 1]

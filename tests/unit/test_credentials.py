@@ -1,0 +1,61 @@
+"""The operator's own credentials are followed: kubelets and people replace tokens."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kubernetes.aio.client import Configuration
+
+from execution_operator.kube import client
+from execution_operator.kube.client import load_configuration
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text("first")
+    return file
+
+
+@pytest.fixture
+async def configuration(tmp_path: Path, token: Path) -> Configuration:
+    config = {
+        "clusters": [{"name": "it", "cluster": {"server": "https://nowhere.example"}}],
+        "users": [{"name": "it", "user": {"tokenFile": str(token)}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "current-context": "it",
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(config))
+    return await load_configuration(file)
+
+
+def replace(token: Path) -> None:
+    token.write_text("second")
+
+
+async def present(configuration: Configuration) -> str | None:
+    return await configuration.get_api_key_with_prefix("BearerToken")
+
+
+async def test_good_ones_are_not_read_each_time(configuration: Configuration, token: Path) -> None:
+    replace(token)
+    assert await present(configuration) == "Bearer first"
+
+
+async def test_they_are_read_again_after_a_while(
+    configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(token)
+    monkeypatch.setattr(client, "LONGEST_AGE", 0.0)
+    assert await present(configuration) == "Bearer second"
+
+
+async def test_refused_ones_are_read_again_soon(
+    configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(token)
+    monkeypatch.setattr(client, "REFUSED_AGE", 0.0)
+    assert await present(configuration) == "Bearer first"
+    configuration.refresh_api_key_hook.refuse()  # type: ignore[attr-defined] # the package types it as None
+    assert await present(configuration) == "Bearer second"
