@@ -10,11 +10,12 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from execution_operator import __version__
-from execution_operator.manifests import chart, kustomize, workload
+from execution_operator.manifests import chart, kustomize, monitoring, workload
 from execution_operator.manifests.__main__ import CHECKOUT
 from execution_operator.manifests.files import CHART
 from execution_operator.manifests.text import HEADER, Block, Expression, When, literal, render_template
 from execution_operator.manifests.values import Section, Values, defaults, schema
+from execution_operator.metrics import REGISTRY
 
 
 def template(*documents: dict[str, object], control: str = "") -> str:
@@ -107,3 +108,12 @@ def test_kustomization_and_chart_run_the_operator_alike() -> None:
     assert container["args"] == [*workload.ARGUMENTS]
     written = chart.files()["templates/operator.yaml"]
     assert all(f"- {argument}\n" in written for argument in workload.ARGUMENTS)
+
+
+def test_alerts_name_metrics_that_the_operator_has() -> None:
+    rule = monitoring.rules({}, '{job="execution-operator"}')
+    expressions = [alert["expr"] for group in rule["spec"]["groups"] for alert in group["rules"]]
+    named = {name for expression in expressions for name in re.findall(r"execution_operator_\w+", expression)}
+    known = {sample.name for metric in REGISTRY.collect() for sample in metric.samples}
+    assert named <= known
+    assert len(named) == 3

@@ -32,28 +32,45 @@ def service_monitor(metadata: Object, selector: Object, interval: str) -> Object
 
 def rules(metadata: Object, job: Any) -> Object:
     """Return the PrometheusRule. `job` is the Service's name, as a matcher: `{job="execution-operator"}`."""
-    groups = [{"name": "execution-operator", "rules": [_down(job), _alone(job)]}]
+    alerts = [
+        _alert(
+            "ExecutionOperatorDown",
+            expression="absent(up" + job + " == 1)",
+            lasting="5m",
+            severity="critical",
+            summary="No replica of the operator answers: requests to terminate wait.",
+        ),
+        _alert(
+            "ExecutionOperatorWithoutLeader",
+            expression="sum(execution_operator_leader" + job + ") < 1",
+            lasting="2m",
+            severity="critical",
+            summary="Replicas answer, but none leads: requests to terminate wait.",
+        ),
+        _alert(
+            "ExecutionOperatorWithoutStandby",
+            expression="count(up" + job + " == 1) < 2",
+            lasting="30m",
+            severity="warning",
+            summary="One replica of the operator answers: if it ends, requests wait for a new pod.",
+        ),
+        _alert(
+            "ExecutionOperatorBehind",
+            expression="min_over_time(execution_operator_queue_length" + job + "[15m]) > 100",
+            lasting="5m",
+            severity="warning",
+            summary="More than 100 Executions have been waiting for 15 minutes.",
+        ),
+        _alert(
+            "ExecutionOperatorBlindToTemporal",
+            expression="increase(execution_operator_feed_failures_total" + job + "[15m]) > 10",
+            lasting="5m",
+            severity="warning",
+            summary="Looks at Temporal's visibility fail: workflows that others close show late.",
+        ),
+    ]
+    groups = [{"name": "execution-operator", "rules": alerts}]
     return {"apiVersion": COREOS, "kind": "PrometheusRule", "metadata": metadata, "spec": {"groups": groups}}
-
-
-def _down(job: Any) -> Object:
-    return _alert(
-        "ExecutionOperatorDown",
-        expression="absent(up" + job + " == 1)",
-        lasting="5m",
-        severity="critical",
-        summary="No replica of the operator answers: requests to terminate wait.",
-    )
-
-
-def _alone(job: Any) -> Object:
-    return _alert(
-        "ExecutionOperatorWithoutStandby",
-        expression="count(up" + job + " == 1) < 2",
-        lasting="30m",
-        severity="warning",
-        summary="One replica of the operator answers: if it ends, requests wait for a new pod.",
-    )
 
 
 def _alert(name: str, *, expression: Any, lasting: str, severity: str, summary: str) -> Object:

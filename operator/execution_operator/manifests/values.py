@@ -117,8 +117,8 @@ class Values(Section):
     organizations: list[Name] = Field([], description="Only these Organizations; empty: all.")
     namespaces: list[Name] = Field(
         [],
-        description="Write in these namespaces only, by Roles there, and name them all: those of `organizations`, which "
-        "this needs. Executions are read in the whole cluster. Empty: write everywhere.",
+        description="Write in these namespaces only, by Roles there: all those of `organizations`, which must be set "
+        "too. Executions are read in the whole cluster. Empty: write everywhere.",
     )
     image: Image = Image()
     temporal: Temporal = Temporal()
