@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from execution_operator.main import _arguments
+from execution_operator.manifests.gateway import ARGUMENTS
 from tests.support.controlplane import ControlPlane
 from tests.support.packages import (
     CHART,
@@ -320,3 +322,40 @@ def test_a_namespace_takes_restricted_pods_only(bare: ControlPlane) -> None:
         "spec": {"containers": [{"name": "plain", "image": "plain"}]},
     }
     assert "violates PodSecurity" in create(bare, pod)
+
+
+GATEWAY = ("gateway.enabled=true", "gateway.arguments={--hide-existence}", "gateway.tlsSecretName=gateway-tls")
+
+
+@pytest.fixture(scope="module")
+def gateway(bare: ControlPlane) -> Json:
+    bare.kubectl("apply", "--filename=-", input=restricted_namespace("gateway"))
+    switched_off = [f"{of}.install=false" for of in ("crds", "roles", "policies")]
+    Chart("rest", "gateway", [*GATEWAY, *switched_off]).run(bare, "install")
+    get = ("get", "deployment", "rest-gateway", "--namespace=gateway", "--output=json")
+    content: Json = json.loads(bare.kubectl(*get).stdout)
+    return content
+
+
+class TestGateway:
+    """The chart's gateway: its arguments are the program's, its pods are as safe as the operator's."""
+
+    def test_its_pods_keep_to_restricted_pod_security(self, bare: ControlPlane, gateway: Json) -> None:
+        assert create(bare, pod_of(gateway)) == ""
+
+    def test_it_speaks_tls(self, gateway: Json) -> None:
+        (container,) = gateway["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == [
+            *ARGUMENTS,
+            "--tls-cert-file=/tls/tls.crt",
+            "--tls-key-file=/tls/tls.key",
+            "--hide-existence",
+        ]
+        assert {container[f"{of}Probe"]["httpGet"]["scheme"] for of in ("startup", "liveness", "readiness")} == {
+            "HTTPS"
+        }
+        assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tls"]
+
+    def test_the_program_knows_its_arguments(self, gateway: Json) -> None:
+        (container,) = gateway["spec"]["template"]["spec"]["containers"]
+        assert _arguments().parse_args(container["args"]).hide_existence is True

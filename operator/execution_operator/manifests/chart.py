@@ -3,10 +3,12 @@
 What only Helm has (names, labels, lists from values) is in the chart's `_helpers.tpl`, which is written by hand.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from execution_operator import __version__
-from execution_operator.manifests import monitoring, policies, roles, values, workload
+from execution_operator.manifests import gateway, monitoring, policies, roles, values, workload
 from execution_operator.manifests.crds import KINDS, definition
 from execution_operator.manifests.text import Block, Expression, When, literal, render, render_template
 
@@ -15,6 +17,9 @@ Object = dict[str, Any]
 NAME = Expression('include "execution-operator.name" $')
 NAMESPACE = Expression("$.Release.Namespace")
 SELECTOR: Any = Expression('include "execution-operator.selector" $ | fromJson')
+GATEWAY = NAME + "-gateway"
+GATEWAY_SELECTOR: Any = Expression('include "execution-operator.gateway-selector" $ | fromJson')
+TLS = "execution-operator.gateway-tls"
 HERE: Object = {"name": NAME, "namespace": NAMESPACE}
 
 
@@ -26,6 +31,7 @@ def files() -> dict[str, str]:
         "user-roles": _user_roles(),
         "policies": _policies(),
         "operator": _operator(),
+        "gateway": _gateway(),
         "network-policy": [_block("if $.Values.networkPolicy.enabled", _network_policy())],
         "monitoring": _monitoring(),
     }
@@ -110,14 +116,45 @@ def _policies() -> list[Block]:
 
 
 def _operator() -> list[Block]:
-    pods = workload.Pods(
-        metadata=HERE,
-        selector=SELECTOR,
-        labels=Expression(f"merge ({SELECTOR}) $.Values.podLabels"),
-        annotations=Expression(
-            f"merge {literal({workload.DEFAULT_CONTAINER: workload.CONTAINER})} $.Values.podAnnotations"
-        ),
-        replicas=value("replicas"),
+    pods = _pods(HERE, SELECTOR, value("replicas"), _arguments())
+    budget = workload.disruption_budget(HERE, SELECTOR)
+    return [
+        _block("", workload.deployment(pods)),
+        _block("if $.Values.podDisruptionBudget.enabled", budget),
+    ]
+
+
+def _gateway() -> list[Block]:
+    here: Object = {**HERE, "name": GATEWAY}
+    pods = _pods(here, GATEWAY_SELECTOR, value("gateway.replicas"), gateway.ARGUMENTS)
+    pods.container["args"] = _with_tls(_literal(gateway.ARGUMENTS), "arguments", value("gateway.arguments"))
+    pods.container["volumeMounts"] = _with_tls(value("volumeMounts"), "mounts")
+    pods.spec["volumes"] = _with_tls(value("volumes"), "volumes")
+    pods = replace(pods, scheme=Expression('ternary "HTTPS" "HTTP" (ne $.Values.gateway.tlsSecretName "")'))
+    budget = workload.disruption_budget(here, GATEWAY_SELECTOR)
+    service = gateway.service(here, GATEWAY_SELECTOR)
+    access = gateway.gateway_access(GATEWAY, NAMESPACE)
+    return [_block("if $.Values.gateway.enabled", *access, workload.deployment(pods), budget, service)]
+
+
+def _with_tls(items: str, part: str, more: str = "list") -> Expression:
+    """Return a list with what TLS adds to it."""
+    tls, given = f'(include "{TLS}" $ | fromJson).{part}', '(ne $.Values.gateway.tlsSecretName "")'
+    return Expression(f"concat {items} (ternary {tls} list {given}) {more} | default list")
+
+
+def _literal(items: Sequence[str]) -> str:
+    return literal([*items])
+
+
+def _pods(metadata: Object, selector: Any, replicas: Expression, arguments: Any) -> workload.Pods:
+    default_container = literal({workload.DEFAULT_CONTAINER: workload.CONTAINER})
+    return workload.Pods(
+        metadata=metadata,
+        selector=selector,
+        labels=Expression(f"merge ({selector}) $.Values.podLabels"),
+        annotations=Expression(f"merge {default_container} $.Values.podAnnotations"),
+        replicas=replicas,
         spec={
             "imagePullSecrets": value("image.pullSecrets"),
             "nodeSelector": value("nodeSelector"),
@@ -129,18 +166,13 @@ def _operator() -> list[Block]:
         container={
             "image": Expression('include "execution-operator.image" $'),
             "imagePullPolicy": value("image.pullPolicy"),
-            "args": _arguments(),
+            "args": arguments,
             "env": Expression('include "execution-operator.env" $ | fromJsonArray'),
             "envFrom": value("envFrom"),
             "resources": value("resources"),
             "volumeMounts": value("volumeMounts"),
         },
     )
-    budget = workload.disruption_budget(HERE, SELECTOR)
-    return [
-        _block("", workload.deployment(pods)),
-        _block("if $.Values.podDisruptionBudget.enabled", budget),
-    ]
 
 
 def _arguments() -> list[str | When]:

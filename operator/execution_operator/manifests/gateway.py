@@ -1,25 +1,28 @@
-"""The gateway's own account. It finds Executions; whatever changes them is done with the callers' tokens."""
+"""The gateway: its own account, which finds Executions; whatever changes them is done with the callers' tokens."""
 
 from typing import Any
 
 from execution_operator.api import GROUP
 from execution_operator.manifests import roles
+from execution_operator.manifests.workload import PORT
+
+Object = dict[str, Any]
 
 NAME = "execution-operator-gateway"
+ARGUMENTS = ("gateway", "--log-format=json", "--host=0.0.0.0", f"--port={PORT}")
 
 
-def gateway_access() -> list[dict[str, Any]]:
+def gateway_access(name: str = NAME, namespace: str = roles.NAME) -> list[Object]:
     """Return the account and all that it may do."""
-    here = {"name": NAME, "namespace": roles.NAME}
-    rbac = "rbac.authorization.k8s.io"
+    account = roles.account(name, namespace)
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": here},
-        roles.role(NAME, roles.rule(GROUP, "executions", *roles.READ)),
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", **here}],
-        },
+        account,
+        roles.role(name, roles.rule(GROUP, "executions", *roles.READ)),
+        roles.binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), account),
     ]
+
+
+def service(metadata: Object, selector: Object) -> Object:
+    """Return the Service that callers reach the gateway by."""
+    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector, "ports": ports}}

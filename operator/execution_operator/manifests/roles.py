@@ -68,7 +68,7 @@ def account(name: str, namespace: str) -> Object:
 def cluster_access(name: str, namespace: str) -> list[Object]:
     """Return what the operator may do in the whole cluster, in any mode."""
     who = account(name, namespace)
-    return [role(name, *CLUSTER_RULES), _binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), who)]
+    return [role(name, *CLUSTER_RULES), binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), who)]
 
 
 def execution_role(name: str) -> Object:
@@ -80,7 +80,7 @@ def execution_access(name: str, namespace: str, where: str | None = None) -> Obj
     """Bind that role in one namespace, or in the whole cluster."""
     bound = name + "-executions"
     kind, place = ("RoleBinding", {"namespace": where}) if where else ("ClusterRoleBinding", {})
-    return _binding(kind, {"name": bound, **place}, ("ClusterRole", bound), account(name, namespace))
+    return binding(kind, {"name": bound, **place}, ("ClusterRole", bound), account(name, namespace))
 
 
 def namespace_access(name: str, namespace: str) -> list[Object]:
@@ -88,7 +88,7 @@ def namespace_access(name: str, namespace: str) -> list[Object]:
     here = {"name": name, "namespace": namespace}
     return [
         {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": here, "rules": list(OPERATOR_NAMESPACE_RULES)},
-        _binding("RoleBinding", here, ("Role", name), account(name, namespace)),
+        binding("RoleBinding", here, ("Role", name), account(name, namespace)),
     ]
 
 
@@ -108,7 +108,8 @@ def user_roles() -> list[Object]:
     return [VIEWER, EDITOR, TERMINATOR]
 
 
-def _binding(kind: str, metadata: Object, role: tuple[str, str], account: Object) -> Object:
+def binding(kind: str, metadata: Object, role: tuple[str, str], account: Object) -> Object:
+    """Bind a role, given by kind and name, to an account."""
     of, name = role
     return {
         "apiVersion": f"{RBAC}/v1",

@@ -113,7 +113,8 @@ def _when(dumper: yaml.SafeDumper, item: When) -> yaml.ScalarNode:
 
 def literal(value: Any) -> str:
     """Write a value into an expression."""
-    return f"(fromJson `{json.dumps(value)}`)"
+    function = "fromJsonArray" if isinstance(value, list) else "fromJson"
+    return f"({function} `{json.dumps(value)}`)"
 
 
 _Dumper.add_representer(str, _text)

@@ -100,6 +100,17 @@ class Alerts(Section):
     labels: dict[str, str] = Field({}, description="What your Prometheus selects by.")
 
 
+class Gateway(Section):
+    """The gateway: POST /api/v1/executions/{execution_id}/terminate, with the callers' own tokens."""
+
+    enabled: bool = Field(default=False, description="Whether there is one, and its Service on port 80.")
+    replicas: int = Field(2, ge=0, description="Each takes any call.")
+    tls_secret_name: str = Field(
+        "", description="Secret of type kubernetes.io/tls. Without one, tokens travel in the clear to what ends TLS."
+    )
+    arguments: list[str] = Field([], description="More arguments: see `execution-operator gateway --help`.")
+
+
 class Log(Section):
     """The log: one JSON object a line."""
 
@@ -136,6 +147,7 @@ class Values(Section):
     network_policy: Network = Network()
     service_monitor: Monitor = Monitor()
     prometheus_rule: Alerts = Alerts()
+    gateway: Gateway = Gateway()
     pod_labels: dict[str, str] = Field({}, description="More labels of the pods.")
     pod_annotations: dict[str, str] = Field({}, description="Annotations of the pods.")
     node_selector: dict[str, str] = Field({}, description="As in pods.")

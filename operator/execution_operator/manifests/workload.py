@@ -26,6 +26,8 @@ class Pods:
     """More of the pods' spec."""
     container: Object = field(default_factory=dict)
     """More of the container: at least its image."""
+    scheme: Any = "HTTP"
+    """How probes speak to it."""
 
 
 def deployment(pods: Pods) -> Object:
@@ -54,7 +56,7 @@ def _pod(pods: Pods) -> Object:
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": [_spread(of, pods.selector) for of in ("kubernetes.io/hostname", ZONE)],
         **pods.spec,
-        "containers": [_container(pods.container)],
+        "containers": [_container(pods.container, pods.scheme)],
     }
 
 
@@ -73,14 +75,14 @@ def _spread(key: str, selector: Object) -> Object:
     }
 
 
-def _container(more: Object) -> Object:
+def _container(more: Object, scheme: Any) -> Object:
     return {
         "name": CONTAINER,
         **more,
         "ports": [{"name": "http", "containerPort": PORT}],
-        "livenessProbe": _probe("/healthz", periodSeconds=10, failureThreshold=3),
-        "readinessProbe": _probe("/readyz", periodSeconds=5, failureThreshold=2),
-        "startupProbe": _probe("/healthz", periodSeconds=2, failureThreshold=30),
+        "livenessProbe": _probe("/healthz", scheme, periodSeconds=10, failureThreshold=3),
+        "readinessProbe": _probe("/readyz", scheme, periodSeconds=5, failureThreshold=2),
+        "startupProbe": _probe("/healthz", scheme, periodSeconds=2, failureThreshold=30),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -89,8 +91,8 @@ def _container(more: Object) -> Object:
     }
 
 
-def _probe(path: str, **times: int) -> Object:
-    return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 3, **times}
+def _probe(path: str, scheme: Any, **times: int) -> Object:
+    return {"httpGet": {"path": path, "port": "http", "scheme": scheme}, "timeoutSeconds": 3, **times}
 
 
 def disruption_budget(metadata: Object, selector: Object) -> Object:

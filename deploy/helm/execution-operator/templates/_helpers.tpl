@@ -8,6 +8,19 @@
 {{ dict "app.kubernetes.io/name" $.Chart.Name "app.kubernetes.io/instance" $.Release.Name | toJson }}
 {{- end }}
 
+{{- define "execution-operator.gateway-selector" -}}
+{{ dict "app.kubernetes.io/name" (printf "%s-gateway" $.Chart.Name) "app.kubernetes.io/instance" $.Release.Name | toJson }}
+{{- end }}
+
+{{- define "execution-operator.gateway-tls" -}}
+{{- $secret := dict "secretName" $.Values.gateway.tlsSecretName -}}
+{{ dict
+  "arguments" (list "--tls-cert-file=/tls/tls.crt" "--tls-key-file=/tls/tls.key")
+  "mounts" (list (dict "name" "gateway-tls" "mountPath" "/tls" "readOnly" true))
+  "volumes" (list (dict "name" "gateway-tls" "secret" $secret))
+| toJson }}
+{{- end }}
+
 {{- define "execution-operator.labels" -}}
 {{ merge (include "execution-operator.selector" $ | fromJson) (dict
   "app.kubernetes.io/version" $.Chart.AppVersion
