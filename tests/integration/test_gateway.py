@@ -259,6 +259,30 @@ class TestTable:
             assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
 
 
+class TestTrust:
+    """Whose rights count."""
+
+    async def test_the_gateways_own_account_can_change_nothing(self, rest: Rest) -> None:
+        account = "--as=system:serviceaccount:execution-operator:execution-operator-gateway"
+        rights = rest.world.control_plane.kubectl("auth", "can-i", "--list", account, "--namespace=team-a").stdout
+        rows = [row.split() for row in rights.splitlines() if "kubiya" in row]
+        assert [row[0] for row in rows] == ["executions.control-plane.kubiya.ai"]
+        assert "[get list watch]" in rights
+
+    async def test_rights_of_the_gateway_never_count(self, rest: Rest, name: str) -> None:
+        """Not even those of an administrator's certificate, which would come before any token."""
+        rest.observed(name)
+        with Gateway(rest.world.control_plane, kubeconfig=rest.world.control_plane.admin_kubeconfig) as mighty:
+            statuses = [
+                (await rest.terminate(name, token=token, gateway=mighty)).status_code
+                for token in (rest.bob, rest.editor, "made-up", rest.alice)
+            ]
+        assert statuses == [403, 403, 401, 200]
+        assert rest.world.get(name)["status"]["termination"]["requestedBy"].startswith(
+            "system:serviceaccount:callers:alice"
+        )
+
+
 class TestWhichOne:
     """One identifier, several Executions."""
 
