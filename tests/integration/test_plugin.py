@@ -382,7 +382,7 @@ class TestHelp:
             )
             taken.append(time.perf_counter() - started)
         assert "examples:" in result.stdout
-        assert statistics.median(taken) < 0.6, "0.3 s on an idle machine"
+        assert statistics.median(taken) < 0.3
 
     def test_imports_little(self) -> None:
         program = (
