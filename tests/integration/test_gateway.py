@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import uuid
 from asyncio.subprocess import PIPE
@@ -387,12 +388,15 @@ class TestFuzz:
             command = (
                 *(SCRIPTS / "st", "--config-file", config, "run", f"{open_handed.url}/openapi.json"),
                 *("-H", f"Authorization: Bearer {rest.alice}", "--checks=all", "--continue-on-failure"),
-                *(f"--max-examples={FUZZ_CASES // 4}", "--workers=4", "--no-color", "--warnings=off"),
+                *(f"--max-examples={FUZZ_CASES // 2}", "--workers=4", "--no-color", "--warnings=off"),
             )
             run = await asyncio.create_subprocess_exec(*map(str, command), stdout=PIPE, cwd=tmp_path)
             output, _ = await run.communicate()
         print(output.decode())
         assert run.returncode == 0
+        made = re.search(rb"(\d+) generated, (\d+) passed", output)
+        assert made is not None
+        assert int(made[1]) == int(made[2]) >= FUZZ_CASES // 2
 
 
 class TestLimits:
