@@ -375,8 +375,10 @@ class TestFuzz:
     """schemathesis with all its checks: cases that the OpenAPI allows, and cases that it does not."""
 
     @pytest.mark.parametrize("known", [True, False])
-    async def test_fuzz(self, rest: Rest, name: str, tmp_path: Path, known: bool) -> None:  # noqa: FBT001
-        """An identifier of a workflow that has completed, and any."""
+    @pytest.mark.parametrize("seed", range(1, 1 + max(1, FUZZ_CASES // 1000)))
+    async def test_fuzz(self, rest: Rest, name: str, tmp_path: Path, seed: int, known: bool) -> None:  # noqa: FBT001
+        """An identifier of a workflow that has completed, and any. More than 500 cases of a seed take ever longer."""
+        cases = min(FUZZ_CASES // 2, 500)
         rest.observed(name, kind=Done)
         settings = {
             "parameters": f'"path.execution_id" = "{name}"' if known else "",
@@ -388,7 +390,7 @@ class TestFuzz:
             command = (
                 *(SCRIPTS / "st", "--config-file", config, "run", f"{open_handed.url}/openapi.json"),
                 *("-H", f"Authorization: Bearer {rest.alice}", "--checks=all", "--continue-on-failure"),
-                *(f"--max-examples={FUZZ_CASES // 2}", "--workers=4", "--no-color", "--warnings=off"),
+                *(f"--max-examples={cases}", f"--seed={seed}", "--workers=4", "--no-color", "--warnings=off"),
             )
             run = await asyncio.create_subprocess_exec(*map(str, command), stdout=PIPE, cwd=tmp_path)
             output, _ = await run.communicate()
@@ -396,7 +398,7 @@ class TestFuzz:
         assert run.returncode == 0
         made = re.search(rb"(\d+) generated, (\d+) passed", output)
         assert made is not None
-        assert int(made[1]) == int(made[2]) >= FUZZ_CASES // 2
+        assert int(made[1]) == int(made[2]) >= cases
 
 
 class TestLimits:
