@@ -1,6 +1,6 @@
 """The three ways beside each other: patch and watch by hand, the REST call, `kubectl patch` in a loop, the plugin.
 
-python -m tests.bench.hands [--calls 500] [--prompt 1000]
+python -m tests.bench.hands [--calls 500] [--rounds 1] [--prompt 1000]
 """
 
 import argparse
@@ -134,6 +134,7 @@ def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.hands", description=__doc__)
     parser.add_argument("--calls", type=int, default=500, help="concurrent REST calls (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=1, help="of those (default: %(default)s)")
     parser.add_argument("--prompt", type=int, default=1000, help="terminations at the prompt (default: %(default)s)")
     arguments = parser.parse_args()
     with World() as world:
@@ -143,24 +144,22 @@ def main() -> int:
         with Gateway(world.control_plane) as gateway:
             caller = Account(world.control_plane, "callers", "bench")
             caller.bind(NAMESPACE, "execution-editor", "execution-terminator")
-            _rest(hands, gateway, caller.token, arguments.calls)
+            _rest(hands, gateway, caller.token, [arguments.calls] * arguments.rounds)
         if arguments.prompt:
             _prompt(hands, arguments.prompt)
     return 0
 
 
-def _rest(hands: Hands, gateway: Gateway, token: str, calls: int) -> None:
+def _rest(hands: Hands, gateway: Gateway, token: str, rounds: list[int]) -> None:
     by_hand: list[float] = []
     by_rest: list[float] = []
     statuses: list[int] = []
-    for round_ in range(2):
+    for round_, calls in enumerate(rounds):
         by_hand += asyncio.run(hands.by_hand(hands.batch(f"hand{round_}", calls)))
         seconds, codes = asyncio.run(hands.by_rest(gateway, token, hands.batch(f"rest{round_}", calls)))
         by_rest, statuses = by_rest + seconds, statuses + codes
     hand, rest = statistics.median(by_hand), statistics.median(by_rest)
-    print(
-        f"{calls} at once, 2 rounds: patch and watch p50 {hand:.2f} s, REST p50 {rest:.2f} s: {rest / hand:.2f} times"
-    )
+    print(f"{rounds} at once: patch and watch p50 {hand:.2f} s, REST p50 {rest:.2f} s: {rest / hand:.2f} times")
     print(f"  answers of 200: {statuses.count(200)} of {len(statuses)}")
 
 

@@ -216,6 +216,10 @@ class TestTerminal:
             terminal.until("Terminate 2 executions in team-a: ")
             terminal.type("n")
             assert terminal.end() == 1
+        with Terminal(prompt.alice, *words) as terminal:
+            terminal.until("[y/N]")
+            terminal.interrupt()
+            assert terminal.end() == 130
         assert "terminate" not in prompt.world.get(names[0])["spec"]
         with Terminal(prompt.alice, *words) as terminal:
             terminal.until("[y/N]")

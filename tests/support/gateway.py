@@ -21,8 +21,15 @@ NAMESPACE, ACCOUNT = "execution-operator", "execution-operator-gateway"
 class Gateway(Server):
     """`execution-operator gateway` against a control plane; it keeps its port when it is started again."""
 
-    def __init__(self, control_plane: ControlPlane, *options: str, tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        *options: str,
+        tls: tuple[Path, Path] | None = None,
+        kubeconfig: Path | None = None,
+    ) -> None:
         self._control_plane = control_plane
+        self._kubeconfig = kubeconfig
         self._options = options
         self._tls = tls
         self._folder: GuardedFolder | None = None
@@ -35,7 +42,7 @@ class Gateway(Server):
         self._control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize" / "gateway")
         self._folder = self._folder or GuardedFolder("execution-operator-gateway-")
         self.log = self._folder.path / "gateway.log"
-        kubeconfig = self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        own = self._kubeconfig or self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
         files = (f"--tls-cert-file={self._tls[0]}", f"--tls-key-file={self._tls[1]}") if self._tls else ()
         program = Path(sys.executable).parent / "execution-operator"
@@ -43,7 +50,7 @@ class Gateway(Server):
             [program, "gateway", f"--port={self.port}", *files, *self._options],
             self._folder,
             self.log,
-            env={**environment, "KUBECONFIG": str(kubeconfig)},
+            env={**environment, "KUBECONFIG": str(own)},
         )
         wait_for(self._is_ready, "the gateway to be ready", seconds=30)
 

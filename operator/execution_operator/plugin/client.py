@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -24,6 +25,9 @@ PAGE = "500"
 TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 SILENCE = aiohttp.ClientTimeout(sock_connect=10, sock_read=120)
 UNAUTHORIZED = 401
+
+LONGEST_LINE = 1 << 20
+"""Bytes of one event of a watch: aiohttp takes twice as many."""
 
 
 class ApiError(Failure):
@@ -50,6 +54,8 @@ class Client:
         self.warnings: Counter[str] = Counter()
         self._impersonation = [*(impersonate or {}).items(), *(("Impersonate-Group", group) for group in groups or [])]
         self._session: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []
+        self._renewing = asyncio.Lock()
 
     @classmethod
     def of(cls, arguments: Namespace) -> Self:
@@ -69,8 +75,8 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         """Close it."""
-        if self._session:
-            await self._session.close()
+        for session in self._sessions:
+            await session.close()
 
     async def get(self, path: str, accept: str = "application/json", **query: str) -> Json:
         """Read an object, a list or a table."""
@@ -112,16 +118,21 @@ class Client:
             tls = self.config.tls(credentials.certificate, credentials.key)
         except (OSError, ValueError) as error:
             raise Failure(f"the certificates of the kubeconfig can't be used: {error}") from None
-        connector = aiohttp.TCPConnector(ssl=tls, limit=0)
         headers = [("Authorization", credentials.authorization)] if credentials.authorization else []
-        old, self._session = (
-            self._session,
-            aiohttp.ClientSession(
-                self.config.server, connector=connector, headers=[*headers, *self._impersonation], trust_env=True
-            ),
+        self._session = aiohttp.ClientSession(
+            self.config.server,
+            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+            headers=[*headers, *self._impersonation],
+            trust_env=bool(getproxies()),  # with it, each request reads .netrc
+            read_bufsize=LONGEST_LINE,
         )
-        if old:
-            await old.close()
+        self._sessions.append(self._session)  # calls on earlier ones may still be under way
+
+    async def _renew(self, refused: aiohttp.ClientSession) -> None:
+        """Open the connection anew with credentials of now, once for all calls that were refused."""
+        async with self._renewing:
+            if self._session is refused:
+                await self._open()
 
     async def _call(self, method: str, path: str, **options: Any) -> Json:
         response = await self._send(method, path, timeout=TIMEOUT, **options)
@@ -132,20 +143,21 @@ class Client:
         return content
 
     async def _send(self, method: str, path: str, *, again: bool = True, **options: Any) -> aiohttp.ClientResponse:
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise RuntimeError("use the client in an async with block")
         way: dict[str, Any] = {
             "server_hostname": self.config.cluster.get("tls-server-name"),
             "proxy": self.config.cluster.get("proxy-url"),
         }
         try:
-            response = await self._session.request(method, path, **way, **options)
+            response = await session.request(method, path, **way, **options)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "NoAnswer", f"no answer of {self.config.server}: {_line(error)}") from None
         warnings = response.headers.getall("Warning", [])
         self.warnings.update(warning.split('"')[1] for warning in warnings if '"' in warning)
         if response.status == UNAUTHORIZED and again and self.config.user.keys() & {"exec", "tokenFile"}:
-            await self._open()  # a token that has expired is made or read anew, once
+            await self._renew(session)
             return await self._send(method, path, again=False, **options)
         if not response.ok:
             raise await _error(response)

@@ -99,7 +99,7 @@ class Table:
         waiting = (State.WAITING, State.SENDING)
         sent = sum(target.verdict.state not in waiting for target in self._targets)
         bar = ProgressBar(total=len(self._targets), completed=sent, width=40)
-        return Group(rows, bar, Text(counts(self._targets)))
+        return Group(rows, Text(counts(self._targets)), bar)
 
     def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
         """List what failed, below the last picture."""

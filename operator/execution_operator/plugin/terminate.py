@@ -1,6 +1,7 @@
 """`kubectl execution terminate`."""
 
 import asyncio
+import signal
 import sys
 from argparse import Namespace
 from collections import deque
@@ -187,4 +188,8 @@ def _agreed(arguments: Namespace, selection: Selection) -> bool:
     names = ", ".join(target.name for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
     sys.stderr.write(f"Terminate {plural(count)} in {where}: {names}? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    waiting = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, waiting)

@@ -1,0 +1,55 @@
+"""Accounts of callers, and what a token looks like."""
+
+import pytest
+from starlette.datastructures import Headers
+
+from execution_operator.gateway import limits
+from execution_operator.gateway.limits import Accounts, Limits, token_of
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_and_then_the_rate() -> None:
+    clock = Clock()
+    accounts = Accounts(Limits(rate=2, burst=4), clock)
+    assert [accounts.charge("alice") for _ in range(5)] == [0, 0, 0, 0, 1]
+    clock.now += 0.5
+    assert [accounts.charge("alice"), accounts.charge("alice")] == [0, 1]
+    assert accounts.charge("bob", 4) == 0
+
+
+def test_what_is_refused_costs_nothing() -> None:
+    clock = Clock()
+    accounts = Accounts(Limits(rate=1, burst=10), clock)
+    assert accounts.charge("alice", 8) == 0
+    assert accounts.charge("alice", 5) == 3
+    assert accounts.charge("alice", 2) == 0
+
+
+def test_the_silent_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CALLERS", 2)
+    accounts = Accounts(Limits(rate=1, burst=1), Clock())
+    assert [accounts.charge(caller) for caller in ("alice", "bob", "carol", "alice")] == [0, 0, 0, 0]
+    assert accounts.charge("carol") == 1
+
+
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        ("Bearer abc.DEF-_~+/==", "abc.DEF-_~+/=="),
+        ("bearer  abc", "abc"),
+        ("Bearer a b", None),
+        ("Bearer a\r\nX: y", None),
+        ("Bearer ", None),
+        ("Basic YTpi", None),
+        ("Bearer =", None),
+    ],
+)
+def test_tokens(authorization: str, token: str | None) -> None:
+    assert token_of(Headers({"authorization": authorization})) == token
