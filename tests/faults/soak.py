@@ -14,6 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+
 from tests.faults.chaos import Chaos
 from tests.faults.judge import Judge
 from tests.faults.lives import Users
@@ -126,13 +128,20 @@ def _flow(users: Users, judge: Judge, end: float) -> list[str]:
     return [f"a user gave up: {error!r}" for story in stories if (error := story.exception())]
 
 
+def _hush() -> None:
+    """Keep the workflows' worker from telling of each time that Temporal is away."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # the worker tells of each time that Temporal is away
+    _hush()
     print(f"seed {arguments.seed}", flush=True)
     report = soak(arguments.minutes, arguments.seed)
     print(report, flush=True)
