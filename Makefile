@@ -5,16 +5,25 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test faults soak check manifests lock
+.PHONY: demo test coverage faults soak bench fuzz check manifests image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
-test: check  ## All that must hold before a change is merged.
-	@$(BIN)/python -m pytest
+test: check coverage  ## All that must hold before a change is merged.
+	@$(BIN)/python -m pytest --ignore=tests/unit
+
+coverage: $(READY)  ## The unit tests, which take every branch of the core.
+	@$(BIN)/python -m pytest tests/unit --cov
 
 faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
 	@$(BIN)/python -m pytest tests/faults
+
+bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minutes).
+	@FUZZ_CASES=2000 $(BIN)/python -m pytest tests/integration/test_gateway.py -k fuzz
 
 soak: $(READY)  ## Random faults on real servers for MINUTES (10), then a report; SEED repeats its dice.
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
@@ -25,9 +34,13 @@ check: $(READY)  ## Format, lint, types, import contracts, generated files.
 manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
 	@$(BIN)/python -m execution_operator.manifests
 
+image: $(READY)  ## Build the operator's image, and tell its size; BASE_IMAGE names another base.
+	@$(BIN)/python -m tests.support.image
+
 lock: | $(BIN)/uv  ## Pin the dependencies that pyproject.toml asks for; UPGRADE=1 takes the newest that it allows.
-	@$(COMPILE) pyproject.toml --output-file deploy/requirements.txt
-	@$(COMPILE) pyproject.toml --group dev --constraints deploy/requirements.txt --output-file tests/requirements.txt
+	@$(COMPILE) pyproject.toml --all-extras --output-file deploy/requirements.txt
+	@$(COMPILE) --group build --output-file deploy/requirements-build.txt
+	@$(COMPILE) pyproject.toml --all-extras --group dev --constraints deploy/requirements.txt --constraints deploy/requirements-build.txt --output-file tests/requirements.txt
 
 $(READY): pyproject.toml tests/requirements.txt | $(BIN)/python
 	@echo "installing Python packages into .venv (about a minute; again only when they change)"

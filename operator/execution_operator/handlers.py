@@ -6,7 +6,7 @@ Here that ends nothing else, and kopf is started again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ class Requests:
     """The unanswered requests.
 
     Args:
-        selector: The field selector that makes them up.
+        selectors: fieldSelector makes them up; shardSelector where several operators share them.
         served: Tells whether the API server serves Executions; kopf would miss for ever what comes later.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
@@ -39,13 +39,13 @@ class Requests:
 
     def __init__(
         self,
-        selector: str,
+        selectors: Mapping[str, str],
         served: Callable[[], Awaitable[bool]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
         left: Callable[[Execution], None],
     ) -> None:
-        self._selector = selector
+        self._selectors = selectors
         self._served = served
         self._login = login
         self._changed = changed
@@ -79,7 +79,7 @@ class Requests:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         self._end = lambda: loop.call_soon_threadsafe(stop.set)
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
-        _configure(settings, self._selector)
+        _configure(settings, self._selectors)
         kopf.on.login(registry=registry)(self._on_login)
         kopf.on.event(GROUP, VERSION, "executions", registry=registry)(self._on_event)
         try:
@@ -113,9 +113,11 @@ async def _await(login: Awaitable[Login]) -> Login:
     return await login
 
 
-def _configure(settings: kopf.OperatorSettings, selector: str) -> None:
+def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) -> None:
     """Set kopf up for one light stream: nothing written, nothing posted, short pauses."""
-    settings.watching.field_selectors[GROUP, VERSION, "executions"] = selector
+    settings.watching.field_selectors[GROUP, VERSION, "executions"] = selectors["fieldSelector"]
+    if shard := selectors.get("shardSelector"):
+        settings.watching.shard_selectors[GROUP, VERSION, "executions"] = shard
     settings.watching.inactivity_timeout = 90
     settings.queueing.idle_timeout = 1
     settings.networking.request_timeout = 10

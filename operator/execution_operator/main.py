@@ -1,4 +1,4 @@
-"""`execution-operator`: settings, wiring, signals."""
+"""`execution-operator`: the command line, logs and signals."""
 
 import argparse
 import asyncio
@@ -9,206 +9,19 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from execution_operator import __version__
-from execution_operator.api import Execution, Organization
-from execution_operator.core.errors import Gone
-from execution_operator.core.mapping import Mapping
-from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.expiry import Expiries
-from execution_operator.feed import Feeds
-from execution_operator.handlers import Requests
-from execution_operator.kube import records
-from execution_operator.kube.client import Api, collection, load_configuration, own_namespace
+from execution_operator.gateway import command as gateway
+from execution_operator.kube.client import Api, load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
-from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
-from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
-from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.watch import SILENCE, Change, Watch
-from execution_operator.metrics import BUILD, LEADER, OPEN, WAITING
-from execution_operator.organizations import Organizations
-from execution_operator.reconcile import Reconciler
-from execution_operator.streams import Streams
-from execution_operator.temporal.connections import Target
-from execution_operator.temporal.pool import Pool
-from execution_operator.web import Web
-from execution_operator.workqueue import WorkQueue
+from execution_operator.kube.shard import Shard
+from execution_operator.wiring import Operator, Share, UnshardedError
 
 logger = logging.getLogger(__name__)
 
-DRAIN = 5.0
-"""Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
-
-TRICKLE = 0.2
-"""Seconds between two pages of the finished Executions, of which hardly any has something to do."""
-
-READS = 10
-"""Executions that are read at once when a feed tells of them."""
-
 MOST_PORT = 65535
-
-SDK_REST = 0.3
-"""Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
-
-
-class Operator:
-    """All parts, wired. Must be made inside the running loop.
-
-    Args:
-        api: The API server.
-        lease: What must be held to work on Executions; None where there is only one operator.
-        http: host and port to serve probes and metrics at; None where nobody asks.
-    """
-
-    def __init__(self, api: Api, lease: Lease | None, http: tuple[str, int] | None) -> None:
-        mapping = Mapping()
-        self.http = http
-        self.lease = lease
-        self.api = api
-        self.records = ExecutionRecords(api, instance=socket.gethostname())
-        self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
-        pool = Pool(Target.from_environment(), self.secrets.current)
-        self.organizations = Organizations(mapping, pool, OrganizationRecords(api), wake=self._wake)
-        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
-        self.queue = WorkQueue(reconciler.reconcile, self._read)
-        self.streams = Streams(self.queue, self._waiting)
-        self.open_runs = OpenRuns()
-        self.organization_watch = self._organization_watch()
-        BUILD.labels(__version__).set(1)
-        WAITING.set_function(lambda: len(self.queue))
-        OPEN.set_function(lambda: len(self.open_runs))
-        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
-        self.expiries = Expiries(self.records)
-        self.requests = Requests(
-            UNANSWERED, lambda: api.serves("executions"), api.login, self.streams.requested, self.streams.left
-        )
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Run until stopped, or until a part ends that never should."""
-        parts = [self._start(Web(*self.http, self._unready).run())] if self.http else []
-        parts.append(self._start(self.secrets.run()))
-        await self.secrets.synced()
-        parts.append(self._start(self.organization_watch.run()))
-        ready = await self._until(self.organizations.synced(), stop, *parts)
-        if ready and self.lease:
-            parts.append(self._start(self.lease.run()))
-            ready = await self._until(self.lease.held(), stop, *parts)
-        if ready:
-            logger.info("organizations are known; taking up requests")
-            LEADER.set(1)
-            watches = self._open_watch(), self._closed_watch()
-            parts += [
-                self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries, *watches)
-            ]
-        stopped = self._start(stop.wait())
-        done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-        await self._shut_down([stopped, *parts])
-        for part in done - {stopped}:
-            part.result()
-
-    async def _until(
-        self, condition: Coroutine[Any, Any, None], stop: asyncio.Event, *parts: asyncio.Task[Any]
-    ) -> bool:
-        """Wait for a condition without which nothing is decided; return whether it came before the end."""
-        awaited, stopped = self._start(condition), self._start(stop.wait())
-        done, _ = await asyncio.wait([awaited, stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-        awaited.cancel()
-        stopped.cancel()
-        return done == {awaited}
-
-    async def _shut_down(self, parts: list[asyncio.Task[Any]]) -> None:
-        """Take nothing more up, finish what is under way, let go of everything."""
-        self.requests.stop()
-        self.organizations.stop()
-        for part in parts:
-            part.cancel()
-        await self.queue.drain(DRAIN)
-        await asyncio.wait(parts, timeout=1)
-        if self.lease:
-            await self.lease.release()
-        await self.api.close()
-        await asyncio.sleep(SDK_REST)
-
-    def _unready(self) -> str | None:
-        """Say why this operator can't be relied on now. One that stands by can."""
-        if not self.organizations.known:
-            return "the Organizations are not known yet"
-        if self.organization_watch.silence > 2 * SILENCE:
-            return f"the API server has been silent for {self.organization_watch.silence:.0f} s"
-        return None
-
-    def _secrets_changed(self) -> None:
-        self.organizations.probe_all()
-
-    def _wake(self, namespaces: set[str]) -> None:
-        self.streams.wake(namespaces)
-
-    @staticmethod
-    def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        return asyncio.create_task(part)
-
-    def _organization_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            organization = None if change.deleted else parse(Organization, change.object)
-            if organization is None:  # one that can't be read grants nothing
-                self.organizations.drop(change.object["metadata"]["name"])
-            else:
-                self.organizations.put(organization)
-
-        return Watch(self.api, collection("organizations"), changed, self.organizations.listed)
-
-    def _open_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            uid = change.object["metadata"]["uid"]
-            pinned = None if change.deleted else reference(change.object)
-            if pinned is None:
-                self.open_runs.drop(uid)
-            else:
-                self.open_runs.put(pinned)
-            if not (self.queue.knows(uid) if change.deleted else not quiet(change.object)):
-                return
-            if execution := parse(Execution, change.object):
-                take = self.streams.deleted if change.deleted else self.streams.changed
-                take(execution)
-
-        return Watch(self.api, collection("executions"), changed, self.open_runs.keep, fieldSelector=records.OPEN)
-
-    def _closed_watch(self) -> Watch:
-        def changed(change: Change) -> None:
-            if change.deleted:
-                self.expiries.drop(change.object["metadata"]["uid"])
-            elif (behind(change.object) or expendable(change.object)) and (
-                execution := parse(Execution, change.object)
-            ):
-                self.expiries.put(execution)
-                self.streams.changed(execution)
-
-        return Watch(self.api, collection("executions"), changed, pause=TRICKLE, fieldSelector=records.CLOSED)
-
-    async def _waiting(self) -> AsyncIterator[Execution]:
-        for selector in (UNANSWERED, *NEVER_SEEN):
-            async for execution in self.records.select(selector):
-                yield execution
-
-    async def _hinted(self, references: Sequence[Reference]) -> None:
-        """Read the Executions that a feed tells of, and have them looked at."""
-        slots = asyncio.Semaphore(READS)
-
-        async def take(one: Reference) -> None:
-            async with slots:
-                with suppress(Gone):
-                    self.streams.hinted(await self.records.find(one.namespace, one.name, one.uid))
-
-        await asyncio.gather(*map(take, references))
-
-    async def _read(self, execution: Execution) -> Execution | None:
-        with suppress(Gone):
-            return await self.records.read(execution)
-        return None
 
 
 class JsonLines(logging.Formatter):
@@ -248,8 +61,9 @@ async def _run(arguments: argparse.Namespace) -> NoReturn:
         loop.add_signal_handler(number, stop.set)
     try:
         api = Api(await load_configuration())
-        await Operator(api, _lease(api, arguments), arguments.http_address).run(stop)
-    except LeaseLostError as error:
+        share = Share(arguments.shard, arguments.organizations)
+        await Operator(api, share, _lease(api, arguments), arguments.http_address).run(stop)
+    except (LeaseLostError, UnshardedError) as error:
         logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
         code = 1
     except Exception:
@@ -263,7 +77,8 @@ def _lease(api: Api, arguments: argparse.Namespace) -> Lease | None:
     if not arguments.leader_elect:
         return None
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
-    return Lease(api, own_namespace(), arguments.lease_name, identity, arguments.lease_duration)
+    name = f"{arguments.lease_name}-{arguments.shard.index}" if arguments.shard else arguments.lease_name
+    return Lease(api, own_namespace(), name, identity, arguments.lease_duration)
 
 
 def _lease_duration(words: str) -> int:
@@ -279,6 +94,17 @@ def _address(words: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _shard(words: str) -> Shard:
+    try:
+        return Shard.parse(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{words!r} is no INDEX/COUNT, as 0/2 and 1/2 are") from error
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in words.split(",") if name.strip())
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="execution-operator", description="Terminates Temporal workflows on request.")
     parser.add_argument("--version", action="version", version=__version__)
@@ -292,6 +118,20 @@ def _arguments() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
+    run.add_argument(
+        "--organizations",
+        type=_names,
+        default=frozenset(),
+        metavar="A,B",
+        help="work for these Organizations only; another operator must work for the others; default: for all",
+    )
+    run.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="INDEX/COUNT",
+        help="work on one of COUNT equal shares of the Executions, from 0; needs the API server's feature gate "
+        "ShardedListAndWatch",
+    )
     run.add_argument(
         "--http-address",
         type=_address,
@@ -311,6 +151,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="after which a leader that does not renew is replaced; default: %(default)s",
     )
+    gateway.add(commands)
     return parser
 
 
@@ -318,6 +159,8 @@ def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
     _log(arguments.log_level, arguments.log_format)
+    if arguments.command == "gateway":
+        sys.exit(gateway.start(arguments))
     asyncio.run(_run(arguments))
 
 

@@ -57,15 +57,22 @@ class Organizations:
         temporals: Where the probes go.
         records: Where the statuses go.
         wake: Called with namespaces whose Executions may be decided otherwise now.
+        own: Whether an Organization's status is this operator's to write.
     """
 
     def __init__(
-        self, mapping: Mapping, temporals: Temporals, records: Records, wake: Callable[[set[str]], None]
+        self,
+        mapping: Mapping,
+        temporals: Temporals,
+        records: Records,
+        wake: Callable[[set[str]], None],
+        own: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._mapping = mapping
         self._temporals = temporals
         self._records = records
         self._wake = wake
+        self._own = own
         self._probers: dict[str, _Prober] = {}
         self._listed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -156,7 +163,7 @@ class Organizations:
 
     async def _write(self, name: str) -> None:
         organization = self._mapping.get(name)
-        if organization is None or self._mapping.readiness(organization) is None:
+        if not self._own(name) or organization is None or self._mapping.readiness(organization) is None:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:

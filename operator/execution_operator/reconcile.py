@@ -14,6 +14,7 @@ from execution_operator.core.authorize import Denied, Failing, Grant, Place, Und
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.mapping import Mapping
+from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order
 from execution_operator.core.runs import Described, Run
@@ -155,19 +156,17 @@ class _Act:
         return f"workflow {ids}" + (f" with run {run}" if (run := self.execution.spec.run_id) else "")
 
     async def _disowned(self, run: Run, grant: Grant, runs: Runs) -> Denied | None:
-        """Hold the start event of the chain's first run against the organization's ownership."""
-        organization, ownership = grant.organization.metadata.name, grant.organization.spec.ownership
-        if ownership is None:
+        """Hold the start event of the chain's first run, or what was recorded of it, against what is asked."""
+        proof = grant.place.ownership
+        if proof is None:
             return None
-        value, owner = ownership.value or organization, await runs.owner(run, ownership.search_attribute)
-        expired = owner is None and pinned(self.execution.status) is not None
-        if owner == value or expired:
-            return None  # of an expired history the pin itself is the proof: it was made when there was one
-        return Denied(
-            Reason.ORGANIZATION_MISMATCH,
-            f"workflow {run.workflow_id} is not organization {organization}'s: "
-            f"its first run does not show search attribute {ownership.search_attribute}={value}",
-        )
+        shown = await runs.owner(run, proof.search_attribute)
+        why = doubt(proof, shown, self.execution.status.observed_ownership)
+        if why is None:
+            return None
+        organization = grant.place.organization
+        message = f"workflow {run.workflow_id} is not organization {organization}'s: {why}"
+        return Denied(Reason.ORGANIZATION_MISMATCH, message)
 
     async def _look(self, seen: Described | Run, runs: Runs) -> Finding:
         """Observe only."""

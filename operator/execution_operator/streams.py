@@ -25,17 +25,24 @@ class Streams:
     Args:
         queue: Where the work is done.
         select: Lists the Executions that wait for something: an answer, or a first look.
+        concerned: Whether Executions of a namespace are to be worked on here.
     """
 
-    def __init__(self, queue: WorkQueue, select: Callable[[], AsyncIterator[Execution]]) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue,
+        select: Callable[[], AsyncIterator[Execution]],
+        concerned: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._queue = queue
         self._select = select
+        self._concerned = concerned
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
 
     def requested(self, execution: Execution) -> None:
         """Take in an unanswered request. One that was not found is left to a sweep."""
-        if not sought(execution):
+        if not sought(execution) and self._concerned(execution.metadata.namespace):
             self._queue.add(execution)
 
     def left(self, execution: Execution) -> None:
@@ -44,12 +51,14 @@ class Streams:
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
-        if wants_attention(execution) and not sought(execution) and not _asked(execution):
+        waits = wants_attention(execution) and not sought(execution) and not _asked(execution)
+        if waits and self._concerned(execution.metadata.namespace):
             self._queue.add(execution)
 
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have closed."""
-        self._queue.wake(execution)
+        if self._concerned(execution.metadata.namespace):
+            self._queue.wake(execution)
 
     def deleted(self, execution: Execution) -> None:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
@@ -80,6 +89,8 @@ class Streams:
         """Add all that waits. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
         async for execution in self._select():
+            if not self._concerned(execution.metadata.namespace):
+                continue
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
             else:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from execution_operator.kube.client import Api, collection, load_configuration
-from execution_operator.kube.watch import Change, Watch
+from execution_operator.kube.watch import Change, Selection, Watch
 
 
 def patch_to_cancelled(kubeconfig: Path, namespace: str, names: list[str]) -> list[float]:
@@ -23,7 +23,7 @@ async def _measure(kubeconfig: Path, namespace: str, names: list[str]) -> list[f
             cancelled[name].set()
 
     path = collection("executions", namespace)
-    watch = asyncio.create_task(Watch(api, path, changed).run())
+    watch = asyncio.create_task(Watch(api, Selection(path), changed).run())
     try:
         return [await _one(api, f"{path}/{name}", cancelled[name]) for name in names]
     finally:

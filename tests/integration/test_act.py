@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Chain, Done, Parent, Stubborn
-from tests.support.world import World, conditions_of
+from tests.support.world import Object, World, conditions_of
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,7 @@ class TestTable:
         world.until(name, f"both-{name}", Authorized=denied, Terminated=denied)
         assert world.samples.status(name) == "RUNNING"
         for organization in ("hooli", "initech"):
-            wait_for(
-                lambda of=organization: _condition(world, of, "NamespaceConflict") == "True",
-                f"{organization} to say so",
-            )
+            _until_true(world, organization, "NamespaceConflict")
 
     def test_organization_mismatch(self, world: World, name: str) -> None:
         world.samples.begin(Agent, name, organization="globex")
@@ -184,9 +181,7 @@ class TestRuns:
         handle = world.samples.begin(Chain, name)
         observed(world, name)
         for _ in range(3):
-            world.samples.do(world.samples.client.get_workflow_handle(name).signal("next"))
-            before = handle.result_run_id
-            wait_for(lambda of=before: _current(world, name) != of, "the next run")
+            _go_on(world, name)
         current = _current(world, name)
         world.terminate(name, "the whole chain")
         execution = world.until(name, Terminated="True/Terminated")
@@ -436,18 +431,26 @@ def _versions(world: World) -> dict[str, str]:
     return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in json.loads(output)["items"]}
 
 
-def _condition(world: World, organization: str, of: str) -> str:
-    path = f"--output=jsonpath={{.status.conditions[?(@.type=='{of}')].status}}"
-    return world.control_plane.kubectl("get", "organization", organization, path).stdout
+def _until_true(world: World, organization: str, of: str) -> None:
+    """Wait until the Organization has this condition."""
+    command = ("wait", f"organization/{organization}", f"--for=condition={of}", "--timeout=30s")
+    world.control_plane.kubectl(*command)
 
 
-def _message(execution: dict[str, object], of: str) -> str:
+def _message(execution: Object, of: str) -> str:
     assert of in conditions_of(execution)
-    return next(item["message"] for item in execution["status"]["conditions"] if item["type"] == of)  # type: ignore[index]
+    return next(str(item["message"]) for item in execution["status"]["conditions"] if item["type"] == of)
 
 
 def _current(world: World, workflow_id: str) -> str:
     return world.samples.do(world.samples.client.get_workflow_handle(workflow_id).describe()).run_id
+
+
+def _go_on(world: World, workflow_id: str) -> None:
+    """Have a Chain continue as new."""
+    before = _current(world, workflow_id)
+    world.samples.do(world.samples.client.get_workflow_handle(workflow_id).signal("next"))
+    wait_for(lambda: _current(world, workflow_id) != before, "the next run")
 
 
 def _exists(world: World, workflow_id: str) -> bool:

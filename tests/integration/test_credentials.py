@@ -19,7 +19,7 @@ from tests.support.installed import install
 from tests.support.operator import ACCOUNT, NAMESPACE, Operator
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
-from tests.support.tls_front import LapsedAuthority, Request, TlsFront, pem
+from tests.support.tls_front import PERMISSION_DENIED, RESOURCE_EXHAUSTED, LapsedAuthority, Request, TlsFront, pem
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent, Samples
 from tests.support.world import API_VERSION, World, conditions_of
@@ -107,6 +107,11 @@ class Endpoints(World):
     def tenant(self, name: str, front: TlsFront, namespace: str = "shared", **temporal: object) -> None:
         """Create an Organization of the namespace of its own name, behind a front."""
         self.apply_all(*tenant(name, {"address": front.address, "namespace": namespace, **temporal}))
+
+    def leave(self, tenant: str, front: TlsFront) -> None:
+        """Delete an Organization, so that it knocks no more, and let in anybody again."""
+        self.control_plane.kubectl("delete", "organization", tenant)
+        front.require_certificate()
 
     def ready(self, name: str, status: str, reason: str, seconds: float = 10) -> str:
         """Wait until the Organization's condition Ready is this; return its message."""
@@ -245,10 +250,11 @@ class TestRotation:
         world.mtls.require_certificate(world.authority, world.lapsed)
 
     def test_of_an_api_key(self, world: Endpoints) -> None:
-        world.secret("turning-ca", {"ca.crt": world.ca})
+        world.secret("turning-tls", world.tls("turning"))
         world.secret("turning-key", {"apiKey": b"turning-old-4711\n"})
+        world.keyed.require_certificate(world.authority)
         world.keyed.require_key("turning-old-4711", "turning-new-4712")
-        world.tenant("turning", world.keyed, tls={"secretName": "turning-ca"}, apiKeySecretName="turning-key")
+        world.tenant("turning", world.keyed, tls={"secretName": "turning-tls"}, apiKeySecretName="turning-key")
         world.ready("turning", "True", "Ready")
         old, new = {"key": "turning-old-4711"}, {"key": "turning-new-4712"}
         with Load(world, "turning") as load:
@@ -258,7 +264,32 @@ class TestRotation:
             world.keyed.require_key("turning-new-4712")
         _all_terminated_once(load)
         assert len(world.keyed.calls("Terminate", **new)) > BATCH
+        assert {call.certificate for call in world.keyed.calls()} == {"turning"}
         _used_no_more(world, world.keyed, old)
+        world.leave("turning", world.keyed)
+
+    def test_of_both_at_once(self, world: Endpoints) -> None:
+        """The server wants a certificate and a key, and takes first both pairs, then only the new one."""
+        world.secret("twice-tls", world.tls("twice-old"))
+        world.secret("twice-key", {"apiKey": b"twice-old-4713"})
+        world.keyed.require_certificate(world.authority, world.second)
+        world.keyed.require_key("twice-old-4713", "twice-new-4714")
+        world.tenant("twice", world.keyed, tls={"secretName": "twice-tls"}, apiKeySecretName="twice-key")
+        world.ready("twice", "True", "Ready")
+        old = {"certificate": "twice-old", "key": "twice-old-4713"}
+        new = {"certificate": "twice-new", "key": "twice-new-4714"}
+        with Load(world, "twice") as load:
+            wait_for(lambda: len(world.keyed.calls("Terminate", **old)) > BATCH, "the old pair to be in use")
+            world.secret("twice-key", {"apiKey": b"twice-new-4714"})
+            world.secret("twice-tls", world.tls("twice-new", world.second))
+            wait_for(lambda: world.keyed.calls("Terminate", **new), "the new pair to be in use")
+            world.keyed.require_certificate(world.second)
+            world.keyed.require_key("twice-new-4714")
+            world.keyed.drop()
+        _all_terminated_once(load)
+        assert len(world.keyed.calls("Terminate", **new)) > BATCH
+        _used_no_more(world, world.keyed, old)
+        world.leave("twice", world.keyed)
 
 
 def _all_terminated_once(load: Load) -> None:
@@ -384,7 +415,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def faulty(world: Endpoints) -> Iterator[Endpoints]:
     """One Organization for each case, all at once. The key front repeats the key that it refuses, as some do."""
-    world.keyed.require_key("some-key", "turning-new-4712", refusal="no such key: {key}")
+    world.keyed.require_key("some-key", refusal="no such key: {key}")
     manifests: list[Object] = []
     for name, case in CASES.items():
         material = case.make(world)
@@ -436,6 +467,33 @@ class TestFaults:
         assert "the certificate in Secret banned-tls" in world.ready("banned", "False", "TemporalRefused")
         world.secret("banned-tls", world.tls("banned-no-more"))
         world.ready("banned", "True", "Ready")
+
+
+REFUSALS = [
+    pytest.param(PERMISSION_DENIED, "Request unauthorized.", "Unknown/TerminationFailed", id="permission"),
+    pytest.param(RESOURCE_EXHAUSTED, "namespace rate limit exceeded", "Unknown/TemporalUnavailable", id="limit"),
+]
+
+
+class TestRefusals:
+    """Temporal lets the operator look, and refuses or limits the termination itself."""
+
+    @pytest.mark.parametrize(("status", "words", "answer"), REFUSALS)
+    def test_is_told_and_made_up_for(self, world: Endpoints, status: str, words: str, answer: str) -> None:
+        name = f"refused-{status}"
+        world.secret(f"{name}-tls", world.tls(name))
+        world.tenant(name, world.mtls, tls={"secretName": f"{name}-tls"})
+        world.ready(name, "True", "Ready")
+        world.samples.begin(Agent, name, organization=name)
+        with world.mtls.refusing("TerminateWorkflowExecution", status, words):
+            world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "test"}}, name)
+            execution = world.until(name, name, Terminated=answer, Reconciling=f"True/{answer.split('/')[1]}")
+            assert words in str(execution["status"]["conditions"])
+            assert execution["status"]["phase"] == "running"
+            world.ready(name, "True", "Ready")
+        world.until(name, name, Terminated="True/Terminated", Reconciling="")
+        events = world.samples.do(_terminations(world.samples.client.get_workflow_handle(name)))
+        assert events == [execution["metadata"]["uid"]]
 
 
 class TestSharing:

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -26,7 +27,7 @@ def name() -> str:
     return f"fed-{uuid.uuid4().hex[:6]}"
 
 
-def observed(world: World, name: str, **options: object) -> None:
+def observed(world: World, name: str, **options: Any) -> None:
     """Start a workflow, create its Execution, and wait until it was seen."""
     world.samples.begin(Agent, name, **options)
     world.apply("Execution", name, {"executionId": name}, "team-a")
@@ -37,6 +38,13 @@ def elsewhere(world: World, name: str, act: str) -> None:
     """Do something to the workflow as its own people do."""
     handle = world.samples.client.get_workflow_handle(name)
     world.samples.do(getattr(handle, act)())
+
+
+def go_on(world: World, name: str) -> None:
+    """Have a Chain continue as new, and wait until its next run is pinned."""
+    before = world.get(name)["status"]["runId"]
+    world.samples.do(world.samples.client.get_workflow_handle(name).signal("next"))
+    wait_for(lambda: world.get(name)["status"]["runId"] != before, "the pin to move", 15)
 
 
 class TestClosings:
@@ -64,9 +72,7 @@ class TestClosings:
         world.apply("Execution", name, {"executionId": name}, "team-a")
         world.until(name, Finished="False/Open")
         for _ in range(2):
-            before = world.get(name)["status"]["runId"]
-            world.samples.do(world.samples.client.get_workflow_handle(name).signal("next"))
-            wait_for(lambda before=before: world.get(name)["status"]["runId"] != before, "the pin to move", 15)
+            go_on(world, name)
         status = world.get(name)["status"]
         assert (status["phase"], status["firstRunId"]) == ("running", first)
 

@@ -4,13 +4,14 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.support.certificates import Authority
@@ -25,6 +26,9 @@ from tests.support.world import World, conditions_of
 
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 BY_NAME = {"searchAttribute": "OrganizationId"}
+FORGET_SOON = {f"history.{queue}ProcessorUpdateAckInterval": "200ms" for queue in ("timer", "transfer", "visibility")}
+"""Temporal deletes a run once its queues are past the end of it, which they note every 10 s otherwise."""
+
 Object = dict[str, Any]
 
 
@@ -135,6 +139,28 @@ class Tenants(World):
         )
         return self.samples.do(start)
 
+    def begin_chain_in(self, temporal_namespace: str, workflow_id: str, organization: str) -> WorkflowHandle[Any, Any]:
+        """Start a workflow in another Temporal namespace whose first run times out, and whose second one waits."""
+        client = Client(self.samples.client.service_client, namespace=temporal_namespace)
+        start = client.start_workflow(
+            Agent.run,
+            id=workflow_id,
+            task_queue="nobodys",
+            search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, organization)]),
+            run_timeout=timedelta(seconds=2),
+            retry_policy=RetryPolicy(initial_interval=timedelta(hours=1)),
+        )
+        self.samples.do(start)
+        return client.get_workflow_handle(workflow_id)
+
+    def continued(self, temporal_namespace: str, name: str) -> None:
+        """Wait until the second run is pinned, and have Temporal forget the first."""
+        first = self.get(name, temporal_namespace)["status"]["firstRunId"]
+        wait_for(lambda: self.get(name, temporal_namespace)["status"]["runId"] != first, "the second run to be pinned")
+        self.temporal.cli("workflow", "delete", "-n", temporal_namespace, "-w", name, "-r", first, "--yes")
+        missing = ("workflow", "describe", "-n", temporal_namespace, "-w", name, "-r", first)
+        wait_for(lambda: not self.temporal.cli(*missing, check=False).stdout, "the deletion of the first run")
+
     def state(self, handle: WorkflowHandle[Any, Any]) -> str:
         """Return Temporal's status of the workflow that the handle is of."""
         description = self.samples.do(handle.describe())
@@ -149,7 +175,7 @@ async def _worker(client: Client) -> Worker:
 @pytest.fixture(scope="module")
 def world() -> Iterator[Tenants]:
     """One world with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
-    with Tenants() as running:
+    with Tenants(dynamic_config=FORGET_SOON) as running:
         running.organization("acme", "team-a")
         running.until_ready("acme")
         yield running
@@ -281,22 +307,21 @@ class TestTemporalNamespaces:
         world.namespace(lonely)
         handle = world.begin_in(name, "wf", locked)
         world.secret(f"{name}-key", {"apiKey": "wrong"})
-        world.front.require_key("right")
-        keyed = world.behind_the_front(name, apiKeySecretName=f"{name}-key")
-        world.tenant(locked, name, temporal=keyed, ownership=BY_NAME)
-        world.until_ready(locked, "False/TemporalRefused")
-        world.tenant(lonely, lonely, temporal={"namespace": name}, ownership=None)
-        assert locked in world.until_ready(lonely, "Unknown/TemporalUnavailable")
-        world.request("wf", lonely)
-        world.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
-        world.secret(f"{name}-key", {"apiKey": "right"})
-        world.until_ready(lonely, "False/TemporalNamespaceShared")
-        world.secret(f"{name}-key", {"apiKey": "wrong again"})
-        world.until_ready(locked, "False/TemporalNamespaceShared")
-        world.denied("wf", lonely, "OrganizationNotReady")
-        world.until_ready(lonely, "False/TemporalNamespaceShared")
-        assert world.state(handle) == "RUNNING"
-        world.front.require_no_key()
+        with world.front.requiring_key("right"):
+            keyed = world.behind_the_front(name, apiKeySecretName=f"{name}-key")
+            world.tenant(locked, name, temporal=keyed, ownership=BY_NAME)
+            world.until_ready(locked, "False/TemporalRefused")
+            world.tenant(lonely, lonely, temporal={"namespace": name}, ownership=None)
+            assert locked in world.until_ready(lonely, "Unknown/TemporalUnavailable")
+            world.request("wf", lonely)
+            world.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
+            world.secret(f"{name}-key", {"apiKey": "right"})
+            world.until_ready(lonely, "False/TemporalNamespaceShared")
+            world.secret(f"{name}-key", {"apiKey": "wrong again"})
+            world.until_ready(locked, "False/TemporalNamespaceShared")
+            world.denied("wf", lonely, "OrganizationNotReady")
+            world.until_ready(lonely, "False/TemporalNamespaceShared")
+            assert world.state(handle) == "RUNNING"
         world.delete("organization", locked)
         world.delete("organization", lonely)
 
@@ -330,6 +355,28 @@ class TestOwnership:
         assert world.samples.status(name) == "RUNNING"
         world.request(name, name)
         world.until(name, name, Terminated="True/Terminated")
+
+    def test_of_an_expired_first_run_what_was_recorded_counts(self, world: Tenants, name: str) -> None:
+        """A pin proves nothing by itself: it may be of a time when the Organization asked for no proof."""
+        world.temporal.create_namespace(name)
+        theirs, ours, here = f"{name}-theirs", f"{name}-ours", {"namespace": name}
+        world.tenant(name, name, temporal=here, ownership=None)
+        world.until_ready(name)
+        handles = {theirs: world.begin_chain_in(name, theirs, "rival"), ours: world.begin_chain_in(name, ours, name)}
+        world.observed(theirs, name)
+        world.continued(name, theirs)
+        world.tenant(name, name, temporal=here, ownership=BY_NAME)
+        world.until_ready(name)
+        world.observed(ours, name)
+        world.continued(name, ours)
+        world.operator.end()  # with all that it remembers of start events
+        world.operator.start()
+        for each in handles:
+            world.terminate(each, "expired", name)
+        assert "the history of its first run is gone" in world.denied(theirs, name, "OrganizationMismatch")
+        assert world.state(handles[theirs]) == "RUNNING"
+        execution = world.until(ours, name, Terminated="True/Terminated")
+        assert execution["status"]["observedOwnership"] == {"searchAttribute": "OrganizationId", "value": name}
 
     def test_absent(self, world: Tenants, name: str) -> None:
         world.samples.begin(Agent, name, organization=None)

@@ -8,6 +8,7 @@ from execution_operator.core.state import closed, unanswered
 from tests.model.process import Operator
 from tests.model.scene import GRACE, NAMESPACE, OWNER, ViolationError, never
 from tests.model.world import CALLS, World
+from tests.support.fake_temporal import FakeRun
 
 PASSES = 8
 """How many passes may bring an object to rest."""
@@ -58,18 +59,22 @@ def _allowed(world: World, now: Execution) -> bool:
     grant = authorize(now, world.b.mapping)
     if not isinstance(grant, Grant):
         return False
+    proof, recorded = grant.place.ownership, now.status.observed_ownership
     if now.status.run_id is not None:
         run = world.scene.temporal.get(now.status.workflow_id or "", now.status.run_id, NAMESPACE)
         while run is not None and run.closing is not None and run.closing.successor:
             run = world.scene.temporal.get(run.workflow_id, run.closing.successor, NAMESPACE)
-        return run is not None
+        return run is not None and (proof in (None, recorded) or _shows(world, run, grant))
     ids = candidates(now, grant.organization)
     found = (world.scene.temporal.get(each, now.spec.run_id or "", NAMESPACE) for each in ids)
     first = next((run for run in found if run is not None), None)
-    if first is None:
-        return False
-    proof = world.scene.temporal.get(first.workflow_id, first.first_run_id, NAMESPACE)
-    return proof is not None and proof.born[OWNER] == grant.organization.metadata.name
+    return first is not None and (proof is None or _shows(world, first, grant))
+
+
+def _shows(world: World, run: FakeRun, grant: Grant) -> bool:
+    """Whether the start event of the chain's first run is there, and names the organization."""
+    first = world.scene.temporal.get(run.workflow_id, run.first_run_id, NAMESPACE)
+    return first is not None and first.born[OWNER] == grant.organization.metadata.name
 
 
 def _check_silence(world: World) -> None:

@@ -44,11 +44,15 @@ class Invariants:
             never(status.phase not in (None, Phase.PENDING), "a phase without a run")
             return
         run = self.scene.temporal.ever[status.run_id]
+        owner = self.scene.temporal.ever[run.first_run_id].born[OWNER]
+        proof = status.observed_ownership.value if status.observed_ownership else owner
+        never(owner != proof, f"{owner}'s run recorded for {proof}")
+        if uid not in self.origins:
+            known = self.acting.owners if self.acting else set()
+            never(owner not in known, f"{owner}'s run recorded for {status.organization}")
         origin = self.origins.setdefault(uid, run.run_id)
         never(not self.scene.temporal.descends(run, origin), f"the pin moved off its chain: {origin} → {run.run_id}")
         never(run.first_run_id != status.first_run_id, "first run")
-        owner = self.scene.temporal.ever[run.first_run_id].born[OWNER]
-        never(owner != status.organization, f"{owner}'s run recorded for {status.organization}")
         closing = run.closing
         if not closed(status):
             never(status.terminated_at is not None, "terminatedAt of an open Execution")

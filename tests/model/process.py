@@ -7,7 +7,7 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.reconcile import Reconciler
-from tests.model.scene import Scene, Variant, enact, gate, sole_owner, version
+from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
 RECORDS = {"read", "write_status", "write_finalizers", "announce"}
@@ -20,7 +20,7 @@ class Operator:
     Attributes:
         known: The newest state of the Execution that it goes by.
         task: Its pass, if one is under way; `at` is the point where that waits.
-        owners: Whose namespace it was, as far as this operator knew during the pass.
+        owners: Whose workflows it might end, as far as this operator knew during the pass.
         base: The version that the pass began with.
         misses: How many terminations the pass has sent.
         walked: How many runs there were when the pass last looked at close events.
@@ -41,14 +41,14 @@ class Operator:
         self.known: Execution | None = None
         self.reread = self.due = self.broken_off = False
         self.base = self.misses = self.walked = 0
-        self.owners: set[str | None] = set()
+        self.owners: set[str] = set()
         self.learn()
 
     def learn(self) -> None:
         """Receive the Organizations as they are."""
         self.law = self.scene.law
         enact(self.mapping, self.law)
-        self.owners.add(sole_owner(self.law))
+        self.owners |= owners(self.law)
 
     def see(self) -> None:
         """Receive the Execution as it is; that it is gone leads to a read."""
@@ -112,7 +112,7 @@ class Operator:
                 self.known = now
             self.reread = False
         self.at, self.misses, self.walked = "", 0, len(self.scene.temporal.ever)
-        self.base, self.owners = version(self.known), {sole_owner(self.law)}
+        self.base, self.owners = version(self.known), owners(self.law)
         self.task = self.reconciler.reconcile(Work(self.known, gone, self.broken_off))
 
     def _end(self, settlement: Settlement) -> None:

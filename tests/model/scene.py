@@ -20,9 +20,9 @@ class ViolationError(Exception):
     """Something happened that may never be."""
 
 
-def _organization(name: str, *namespaces: str) -> Organization:
+def _organization(name: str, *namespaces: str, ownership: str | None = OWNER) -> Organization:
     templates = ("{executionId}", "agent-{executionId}")
-    return organization(name, *namespaces, temporal=NAMESPACE, ownership=OWNER, templates=templates)
+    return organization(name, *namespaces, temporal=NAMESPACE, ownership=ownership, templates=templates)
 
 
 ACME, RIVAL = _organization("acme", "team-a"), _organization("rival", "team-b")
@@ -31,21 +31,26 @@ LAWS: dict[str, tuple[Organization, ...]] = {
     "unmapped": (_organization("acme", "team-c"), RIVAL),
     "contested": (ACME, _organization("rival", "team-a")),
     "moved": (_organization("acme", "team-c"), _organization("rival", "team-a")),
+    "alone": (_organization("acme", "team-a", ownership=None),),
 }
 """Who owns which namespace, as an administrator may have it."""
 
 
 def enact(mapping: Mapping, law: str) -> None:
     """Bring a mapping up to date."""
+    for known in mapping:
+        mapping.drop(known.metadata.name)
     for each in LAWS[law]:
         mapping.put(each)
         mapping.probed(each.metadata.name, probe(each))
 
 
-def sole_owner(law: str) -> str | None:
-    """Return whose namespace `team-a` is."""
-    owners = [each.metadata.name for each in LAWS[law] if "team-a" in each.spec.namespaces]
-    return owners[0] if len(owners) == 1 else None
+def owners(law: str) -> set[str]:
+    """Return whose workflows may be ended from the namespace `team-a`."""
+    claimants = [each for each in LAWS[law] if "team-a" in each.spec.namespaces]
+    if len(claimants) != 1:
+        return set()
+    return {"acme", "rival"} if claimants[0].spec.ownership is None else {claimants[0].metadata.name}
 
 
 @types.coroutine

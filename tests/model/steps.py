@@ -51,6 +51,7 @@ STEPS: dict[str, tuple[int, Callable[[World], object]]] = {
     "unmapped": (1, lambda world: setattr(world.scene, "law", "unmapped")),
     "contested": (1, lambda world: setattr(world.scene, "law", "contested")),
     "moved": (1, lambda world: setattr(world.scene, "law", "moved")),
+    "alone": (1, lambda world: setattr(world.scene, "law", "alone")),
     "mapped": (3, lambda world: setattr(world.scene, "law", "mapped")),
     "time passes": (3, lambda world: world.scene.clock.advance(15)),
 }

@@ -29,6 +29,14 @@ REPLAYS = [
         id="a reused ID is not the Execution's",
     ),
     pytest.param(
+        [
+            *["alone", "A learns", "is killed", "rival begins", "created", "A sees", *["A"] * 10],
+            *["continues", *["A"] * 10, "expires", "expires"],  # the second one is the first run of the chain
+            *["mapped", "A learns", "asked", "A sees", *["A"] * 40],
+        ],
+        id="a pin that was made while no proof was asked for proves nothing once the first run has expired",
+    ),
+    pytest.param(
         ["created asking", "A sees", *["A"] * 7, "A is raced", *["A"] * 40],
         id="a chain that outruns the terminations is ended all the same",
     ),

@@ -44,7 +44,7 @@ class ControlPlane(Server):
         self._authority = Authority(self.folder)
         self._certificate = self._authority.issue_server("kube-apiserver")
         self._token_key = generate_key(self.folder / "tokens.key")
-        self._etcd_url, self._port = f"http://127.0.0.1:{free_port()}", free_port()
+        self.etcd_url, self._port = f"http://127.0.0.1:{free_port()}", free_port()
         self.url = f"https://127.0.0.1:{self._port}"
         self.admin_kubeconfig = self.kubeconfig_for_user("admin", ["system:masters"])
         self._tls = ssl.create_default_context(cafile=self._authority.certificate)
@@ -135,8 +135,8 @@ class ControlPlane(Server):
         return [
             self._binaries / "etcd",
             f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={self._etcd_url}",
-            f"--advertise-client-urls={self._etcd_url}",
+            f"--listen-client-urls={self.etcd_url}",
+            f"--advertise-client-urls={self.etcd_url}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
@@ -148,7 +148,7 @@ class ControlPlane(Server):
         certificate, key = self._certificate
         return [
             self._binaries / "kube-apiserver",
-            f"--etcd-servers={self._etcd_url}",
+            f"--etcd-servers={self.etcd_url}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self._port}",
             f"--tls-cert-file={certificate}",

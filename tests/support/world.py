@@ -31,8 +31,9 @@ class World(Server):
         durable: bool = False,
         dynamic_config: Mapping[str, object] | None = None,
         temporal_namespace: str = "shared",
+        feature_gates: Mapping[str, bool] | None = None,
     ) -> None:
-        self.control_plane = ControlPlane()
+        self.control_plane = ControlPlane(feature_gates)
         self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
         self._temporal_namespace = temporal_namespace
 

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from execution_operator.manifests import policies, roles
 from execution_operator.manifests.__main__ import CHECKOUT, main
 from execution_operator.manifests.crds import KINDS, Kind, definition
-from execution_operator.manifests.files import CHART, HEADER, drift, generate, write
+from execution_operator.manifests.files import CHART, drift, generate, write
 from execution_operator.manifests.schema import structural
+from execution_operator.manifests.text import HEADER
 
 Json = dict[str, Any]
 

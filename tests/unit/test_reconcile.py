@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Organization, Terminate
+from execution_operator.api import (
+    DeletionPolicy,
+    Execution,
+    ExecutionStatus,
+    Organization,
+    OwnershipProof,
+    Terminate,
+)
 from execution_operator.core.errors import RecordError, Superseded
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
@@ -308,11 +315,42 @@ def test_a_workflow_that_is_not_the_organizations_is_not_touched(owner: dict[str
     assert stage.now.status.run_id is None
 
 
-def test_of_a_first_run_that_has_expired_the_pin_is_the_proof() -> None:
-    stage, run = asked(OWNED)
-    stage.temporal.continue_as_new(run)
+def expired(*organizations: Organization, owner: str = "acme") -> Stage:
+    """Play a workflow under one Organization after another, until its first run expires and its end is asked for."""
+    stage = Stage(organizations[0])
+    first = stage.temporal.start("wf", attributes={"OrganizationId": owner})
+    stage.server.create(execution())
+    for each in organizations:
+        stage.mapping.put(each)
+        stage.play()
+    stage.temporal.continue_as_new(first)
+    stage.play()
+    stage.temporal.delete(first)
+    stage.server.edit(stage.now, terminate=Terminate(reason="stop"))
+    return stage
+
+
+OTHERWISE = [
+    pytest.param(organization("acme", ownership="OrganizationId", value="rival"), id="another value"),
+    pytest.param(organization("acme", ownership="Owner", value="acme"), id="another attribute"),
+]
+
+
+@pytest.mark.parametrize("before", [(OWNED,), (ACME, OWNED), (OWNED, ACME)], ids=["always", "later", "before"])
+def test_of_a_first_run_that_has_expired_the_recorded_proof_counts(before: tuple[Organization, ...]) -> None:
+    stage = expired(*before)
+    stage.mapping.put(OWNED)
     stage.play()
     assert stage.shown == TERMINATED
+    assert stage.now.status.observed_ownership == OwnershipProof(search_attribute="OrganizationId", value="acme")
+
+
+@pytest.mark.parametrize("now", OTHERWISE)
+def test_another_proof_than_the_recorded_one_can_not_be_given_any_more(now: Organization) -> None:
+    stage = expired(OWNED)
+    stage.mapping.put(now)
+    stage.play()
+    assert (stage.shown[1], stage.temporal.terminated) == ("False/OrganizationMismatch", [])
 
 
 def test_what_was_never_pinned_has_no_proof_once_the_first_run_has_expired() -> None:
@@ -325,19 +363,11 @@ def test_what_was_never_pinned_has_no_proof_once_the_first_run_has_expired() -> 
     assert stage.shown[1] == "False/OrganizationMismatch"
 
 
-@pytest.mark.xfail(strict=True, reason="reconcile: a pin made while no ownership was declared counts as proof later on")
 def test_a_pin_made_without_proof_proves_nothing_once_proof_is_asked_for_and_the_first_run_has_expired() -> None:
-    stage = Stage(ACME)
-    first = stage.temporal.start("wf", attributes={"OrganizationId": "rival"})
-    stage.server.create(execution())
-    stage.play()
-    second = stage.temporal.continue_as_new(first)
-    stage.play()
-    stage.temporal.delete(first)
+    stage = expired(ACME, owner="rival")
     stage.mapping.put(OWNED)
-    stage.server.edit(stage.now, terminate=Terminate(reason="stop"))
     stage.play()
-    assert (second.open, stage.shown[1]) == (True, "False/OrganizationMismatch")
+    assert (stage.shown[1], stage.temporal.terminated) == ("False/OrganizationMismatch", [])
 
 
 # --- grace periods

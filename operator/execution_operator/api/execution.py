@@ -124,6 +124,13 @@ class Termination(Schema):
     )
 
 
+class OwnershipProof(Schema):
+    """A search attribute in the start event of a workflow's first run, and its value."""
+
+    search_attribute: str = Field(description="The search attribute, as the Organization's spec.ownership names it.")
+    value: str = Field(description="Its value.")
+
+
 class ExecutionStatus(Schema):
     """What Temporal shows, and how a request was answered. Written by the operator only."""
 
@@ -143,6 +150,11 @@ class ExecutionStatus(Schema):
     )
     first_run_id: str | None = Field(default=None, description="The first run of the pinned run's chain.")
     temporal_namespace: str | None = Field(default=None, description="The Temporal namespace it was resolved in.")
+    observed_ownership: OwnershipProof | None = Field(
+        default=None,
+        description="What the start event of the chain's first run showed: the proof that the workflow is the "
+        "organization's, also once that history has expired. Absent where the Organization asked for no proof.",
+    )
     started_at: Time | None = Field(default=None, description="When the run started, by Temporal's clock.")
     closed_at: Time | None = Field(default=None, description="When the run closed, by Temporal's clock.")
     terminated_at: Time | None = Field(

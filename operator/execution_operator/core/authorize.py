@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from execution_operator.api import Execution, Organization
+from execution_operator.api import Execution, Organization, OwnershipProof
+from execution_operator.core import ownership
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an Execution was resolved: recorded with the pin, and held against every later mapping."""
+    """Where an Execution was resolved: recorded with the pin, and held against every later mapping.
+
+    `ownership` is the proof that the organization asks for: a run that is pinned or closed there has given it.
+    """
 
     organization: str
     organization_uid: str
     temporal_namespace: str
+    ownership: OwnershipProof | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Grant:
     def place(self) -> Place:
         """What is recorded of it."""
         meta = self.organization.metadata
-        return Place(meta.name, meta.uid, self.temporal_namespace)
+        return Place(meta.name, meta.uid, self.temporal_namespace, ownership.wanted(self.organization))
 
     def holds(self, now: "Grant | Decision") -> bool:
         """Whether a later decision still grants the same."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from execution_operator.api import Organization
+from execution_operator.core.ownership import wanted
 from execution_operator.core.reasons import Reason
 
 
@@ -161,9 +162,9 @@ Others = list[tuple[Organization, Probe]]
 
 
 def _temporal_namespace_shared(organization: Organization, probe: Probe, others: Others) -> Readiness | None:
-    own = _proof(organization)
+    own = wanted(organization)
     sharers = [other for other, seen in others if probe.shares_with(seen)]
-    confusable = [other for other in sharers if own is None or _proof(other) in (None, own)]
+    confusable = [other for other in sharers if own is None or wanted(other) in (None, own)]
     if not confusable:
         return None
     names = ", ".join(sorted(other.metadata.name for other in confusable))
@@ -173,12 +174,6 @@ def _temporal_namespace_shared(organization: Organization, probe: Probe, others:
         message=f"Temporal namespace {probe.namespace} is also used by {names}: "
         "each must declare spec.ownership, and no two the same value",
     )
-
-
-def _proof(organization: Organization) -> tuple[str, str] | None:
-    """Return the search attribute and the value that prove a workflow the organization's."""
-    ownership = organization.spec.ownership
-    return (ownership.search_attribute, ownership.value or organization.metadata.name) if ownership else None
 
 
 def _temporal_faulty(_: Organization, probe: Probe, __: Others) -> Readiness | None:

@@ -1,6 +1,5 @@
 """Old status + what was found + now → new status. The one place that puts phases and facts together."""
 
-from dataclasses import asdict
 from typing import Any
 
 from execution_operator.api import Execution, ExecutionStatus, Phase
@@ -24,7 +23,7 @@ def render(execution: Execution, finding: Finding, place: Place | None, now: str
     """Compute the status that the finding calls for; `now` (RFC 3339) stamps transitions only."""
     facts = _facts(execution, finding)
     if place is not None and isinstance(finding, Open | Closed):
-        facts |= asdict(place)
+        facts |= _resolved(execution, place)
     return execution.status.model_copy(
         update={
             **facts,
@@ -52,6 +51,16 @@ def _facts(execution: Execution, finding: Finding) -> dict[str, Any]:
             }
         case Denied() | Failing() | NotFound() | Recorded():
             return {"phase": execution.status.phase or Phase.PENDING}
+
+
+def _resolved(execution: Execution, place: Place) -> dict[str, Any]:
+    """Return where the run was found; a proof that was given once stays, also while none is asked for."""
+    return {
+        "organization": place.organization,
+        "organization_uid": place.organization_uid,
+        "temporal_namespace": place.temporal_namespace,
+        "observed_ownership": place.ownership or execution.status.observed_ownership,
+    }
 
 
 def _pin(run: Run) -> dict[str, Any]:

@@ -102,6 +102,14 @@ async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
     return configuration
 
 
+def anonymous(configuration: Configuration) -> Configuration:
+    """Return the way to the same API server without any credentials: neither token nor client certificate."""
+    bare = Configuration(host=configuration.host)
+    for name in ("ssl_ca_cert", "verify_ssl", "tls_server_name", "proxy", "client_session_kwargs"):
+        setattr(bare, name, getattr(configuration, name))
+    return bare
+
+
 def own_namespace() -> str:
     """Return the operator's own namespace: OPERATOR_NAMESPACE, the pod's, or execution-operator."""
     file = SERVICE_ACCOUNT / "namespace"
@@ -118,9 +126,14 @@ def collection(plural: str, namespace: str = "") -> str:
 class Api:
     """JSON calls to the API server, over the kubernetes package's client."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, client: ApiClient | None = None, token: str | None = None) -> None:
         self._configuration = configuration
-        self._client = ApiClient(configuration)
+        self._client = client or ApiClient(configuration)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def bearing(self, token: str) -> "Api":
+        """Return the same connection in another's name. It must be `anonymous`, or its own credentials may count."""
+        return Api(self._configuration, self._client, token)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -199,7 +212,11 @@ class Api:
                 method=method,
                 resource_path=path,
                 query_params=list((query or {}).items()),
-                header_params={"Accept": JSON, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
+                header_params={
+                    "Accept": JSON,
+                    "Content-Type": MERGE_PATCH if method == "PATCH" else JSON,
+                    **self._headers,
+                },
                 body=body,
                 auth_settings=["BearerToken"],
             )

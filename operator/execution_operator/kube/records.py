@@ -41,9 +41,10 @@ HOPELESS = (403, 404, 422)
 class ExecutionRecords:
     """The port `Records` on a real API server."""
 
-    def __init__(self, api: Api, instance: str) -> None:
+    def __init__(self, api: Api, instance: str, **share: str) -> None:
         self._api = api
         self._instance = instance
+        self._share = share
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
@@ -138,7 +139,9 @@ class ExecutionRecords:
 
     async def select(self, selector: str, namespace: str = "") -> AsyncIterator[Execution]:
         """Yield the Executions that a field selector selects."""
-        async for item in listing(self._api, collection("executions", namespace), fieldSelector=selector):
+        async for item in listing(
+            self._api, collection("executions", namespace), fieldSelector=selector, **self._share
+        ):
             if execution := parse(Execution, item):
                 yield execution
 

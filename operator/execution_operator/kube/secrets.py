@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from execution_operator.core.errors import SecretError
 from execution_operator.kube.client import Api
-from execution_operator.kube.watch import Change, Watch
+from execution_operator.kube.watch import Change, Selection, Watch
 
 PATIENCE = 5.0
 """Seconds to wait for the first list: without the right to read Secrets it never comes, and few need it."""
@@ -29,7 +29,7 @@ class Secrets:
         self._uids: dict[str, str] = {}
         self._listed = asyncio.Event()
         self._tell = changed
-        self._watch = Watch(api, f"/api/v1/namespaces/{namespace}/secrets", self._changed, self._complete)
+        self._watch = Watch(api, Selection(f"/api/v1/namespaces/{namespace}/secrets"), self._changed, self._complete)
 
     async def run(self) -> None:
         """Follow until cancelled."""

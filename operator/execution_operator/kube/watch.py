@@ -4,8 +4,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 
 from execution_operator.kube.client import Api, ApiError, Json
 
@@ -25,6 +25,19 @@ EXPIRED, PATIENCE = 410, 3
 
 BRIEF = 1.0
 """Seconds that a watch lasts at least. One that ends sooner counts as failed, or it would be asked for without end."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A collection, or a part of it.
+
+    Attributes:
+        path: Of the collection.
+        selectors: fieldSelector, labelSelector, shardSelector.
+    """
+
+    path: str
+    selectors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,31 +70,28 @@ class Watch:
 
     Args:
         api: The connection.
-        path: The collection.
+        selection: What to follow.
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
         pause: Seconds between two pages of a list that nobody waits for.
-        selectors: fieldSelector, labelSelector.
     """
 
     def __init__(
         self,
         api: Api,
-        path: str,
+        selection: Selection,
         changed: Callable[[Change], None],
         listed: Callable[[set[str]], None] = lambda _: None,
         *,
         pause: float = 0,
-        **selectors: str,
     ) -> None:
         self._api = api
-        self._path = path
+        self._path, self._selectors = selection.path, dict(selection.selectors)
         self._changed = changed
         self._listed = listed
         self._pause = pause
         self._failures = 0
         self._version = ""
-        self._selectors = selectors
         self._heard = time.monotonic()
 
     @property

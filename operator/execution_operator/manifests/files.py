@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from execution_operator.manifests import chart, kustomize
+from execution_operator.manifests import chart, gateway, kustomize
 from execution_operator.manifests.crds import KINDS, definition
 from execution_operator.manifests.text import HEADER, render
 
@@ -21,6 +21,7 @@ def generate() -> dict[str, str]:
             "resources": [f"{kind.plural}.yaml" for kind in KINDS],
         }
     ]
+    documents["deploy/kustomize/gateway/access.yaml"] = gateway.gateway_access()
     documents |= {f"deploy/kustomize/{path}": of for path, of in kustomize.files().items()}
     return {
         **{path: render(of) for path, of in documents.items()},

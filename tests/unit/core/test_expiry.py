@@ -11,13 +11,19 @@ from tests.support import builders
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
 
 
-def finished(*, ttl: int | None = 60, status: ConditionStatus = TRUE, **more: object) -> Execution:
+def finished(
+    *,
+    ttl: int | None = 60,
+    status: ConditionStatus = TRUE,
+    reason: str | None = None,
+    termination: Termination | None = None,
+) -> Execution:
     condition = Condition(
         type="Finished", status=status, last_transition_time="2026-01-01T00:00:00Z", reason="Completed", message=""
     )
     execution = builders.execution(
-        status=ExecutionStatus(phase=Phase.COMPLETED, conditions=[condition], termination=more.get("termination")),
-        reason=more.get("reason"),
+        status=ExecutionStatus(phase=Phase.COMPLETED, conditions=[condition], termination=termination),
+        reason=reason,
     )
     return execution.model_copy(update={"spec": execution.spec.model_copy(update={"ttl_seconds_after_finished": ttl})})
 

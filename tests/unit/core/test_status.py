@@ -1,97 +1,51 @@
 """Old status + finding + now → new status: every finding, with and without a request, on every earlier status."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Phase
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.api import ExecutionStatus, OwnershipProof, Phase
+from execution_operator.core.authorize import Denied, Place
+from execution_operator.core.findings import Closed, Finding
 from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import REQUESTER_ANNOTATION
-from execution_operator.core.runs import Closing, Described, Run, RunStatus
-from execution_operator.core.state import closed, deleting, pinned, sought, unanswered, wants_attention
+from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.core.state import pinned
 from execution_operator.core.status import render
-from execution_operator.core.termination import describe
 from tests.support.builders import execution
-
-THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
-CLOSE = "2026-01-01T12:00:00.123456789Z"
-DEADLINE = "2026-01-01T13:00:00Z"
-RUN = Run("wf", "r1", "r0", "2025-12-31T00:00:00.000000001Z")
-HERE = Place("acme", "uid-acme", "production")
-NOWHERE = None
-
-
-def elsewhere(status: RunStatus) -> Closed:
-    return Closed(RUN, Closing(status, CLOSE, reason="by hand", identity="jane@ui"))
-
-
-DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
-MISMATCH = Denied(Reason.ORGANIZATION_MISMATCH, "not yours")
-AWAY = Failing(Reason.TEMPORAL_UNAVAILABLE, "no answer")
-REFUSED = Failing(Reason.TERMINATION_FAILED, "refused")
-MISSING = NotFound("nothing there")
-OPEN, PAUSED, GRACE = Open(RUN), Open(RUN, paused=True), Open(RUN, deadline=DEADLINE)
-OURS = Closed(
-    RUN, Closing(RunStatus.TERMINATED, CLOSE, "stop", "execution-operator/team-a/run", "uid-1", requested_by="jane")
+from tests.support.findings import (
+    ASKED,
+    AWAY,
+    CANCELED,
+    CLOSE,
+    COMPLETED,
+    DENIED,
+    DONE,
+    DONE_BY_US,
+    DONE_LATE,
+    GRACE,
+    HERE,
+    MISMATCH,
+    MISSING,
+    NEW,
+    NOW,
+    NOWHERE,
+    OPEN,
+    OURS,
+    PAUSED,
+    RECORDED,
+    REFUSED,
+    REFUSED_BEFORE,
+    RUN,
+    SEEN,
+    TERMINATED,
+    TERMINATING,
+    THEN,
+    Want,
+    after,
+    elsewhere,
+    shown,
 )
-COMPLETED, TERMINATED, CANCELED = (
-    elsewhere(RunStatus.COMPLETED),
-    elsewhere(RunStatus.TERMINATED),
-    elsewhere(RunStatus.CANCELED),
-)
-RECORDED = Recorded()
-
-NEW = ExecutionStatus()
-
-
-def after(*findings: tuple[Finding, str | None], status: ExecutionStatus = NEW, now: str = THEN) -> ExecutionStatus:
-    """Return the status after these findings, each with the request of its time."""
-    for finding, reason in findings:
-        place = NOWHERE if finding in (DENIED, RECORDED) else HERE
-        status = render(execution(reason, status=status), finding, place, now)
-    return status
-
-
-SEEN = after((OPEN, None))
-ASKED = after((OPEN, "stop"))
-TERMINATING = after((OPEN, "stop"), (GRACE, "stop"))
-DONE = after((COMPLETED, None))
-DONE_BY_US = after((OPEN, "stop"), (OURS, "stop"))
-DONE_LATE = after((COMPLETED, None), (RECORDED, "stop"))
-REFUSED_BEFORE = after((DENIED, "stop"))
-
-
-@dataclass(frozen=True)
-class Want:
-    """What the new status shows; None for a condition that is absent."""
-
-    phase: str
-    authorized: str | None = "True/OrganizationMapped"
-    terminated: str | None = None
-    finished: str = "False/Open"
-    reconciling: str | None = None
-    stalled: str | None = None
-    outcome: str | None = None
-
-
-def shown(status: ExecutionStatus) -> Want:
-    def cell(of: str) -> str | None:
-        found = status.condition(of)
-        return f"{found.status}/{found.reason}" if found else None
-
-    return Want(
-        str(status.phase),
-        cell("Authorized"),
-        cell("Terminated"),
-        cell("Finished") or "",
-        cell("Reconciling"),
-        cell("Stalled"),
-        status.termination.outcome if status.termination else None,
-    )
-
 
 NO, UNSEEN = "False/NamespaceNotMapped", "False/Pending"
 STUCK = "True/NamespaceNotMapped"
@@ -313,15 +267,6 @@ def test_the_answers_of_the_rest_contract(
     assert (shown(status).terminated, status.phase) == (answer, phase)
 
 
-def test_already_closed_says_how_and_when() -> None:
-    assert describe(COMPLETED.closing) == f"the workflow closed as Completed at {CLOSE}"
-    assert describe(TERMINATED.closing) == f"terminated at {CLOSE} by jane@ui: by hand"
-    for status in (after((COMPLETED, "stop")), after((COMPLETED, None), (RECORDED, "stop"))):
-        condition = status.condition("Terminated")
-        assert condition is not None
-        assert condition.message == describe(COMPLETED.closing)
-
-
 # --- facts
 
 
@@ -335,6 +280,20 @@ def test_an_open_run_is_pinned_with_its_place() -> None:
     }
     assert (status.organization, status.temporal_namespace) == ("acme", "production")
     assert pinned(status) == RUN
+
+
+def test_a_proof_that_was_given_is_recorded_and_stays_while_none_is_asked_for() -> None:
+    proof = OwnershipProof(search_attribute="Owner", value="acme")
+    status = render(execution(), OPEN, replace(HERE, ownership=proof), THEN)
+    assert status.observed_ownership == proof
+    assert ExecutionStatus.model_validate(status.wire()) == status
+    assert after((PAUSED, None), (COMPLETED, None), status=status).observed_ownership == proof
+
+
+@pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
+def test_a_proof_that_was_asked_for_and_not_given_is_not_recorded(finding: Finding) -> None:
+    asking = replace(HERE, ownership=OwnershipProof(search_attribute="Owner", value="acme"))
+    assert render(execution("stop", status=SEEN), finding, asking, NOW).observed_ownership is None
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
@@ -379,169 +338,3 @@ def test_children_left_running_are_counted_and_the_count_stays() -> None:
     assert counted.abandoned_children == 2
     assert after((Closed(RUN, OURS.closing, abandoned=()), "stop"), status=counted).abandoned_children == 2
     assert after((Closed(RUN, OURS.closing, abandoned=()), "stop")).abandoned_children is None
-
-
-# --- the record of the request
-
-
-def test_a_request_is_recorded_with_who_and_when() -> None:
-    asked = execution(
-        "stop",
-        annotations={REQUESTER_ANNOTATION: "jane"},
-        managed_fields=[{"time": THEN, "fieldsV1": {"f:spec": {"f:terminate": {}}}}],
-    )
-    termination = render(asked, OPEN, HERE, NOW).termination
-    assert termination is not None
-    assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "requestedAt": THEN}
-
-
-def test_an_act_of_ours_is_recorded_as_temporals_history_has_it() -> None:
-    termination = after((OPEN, "stop"), (OURS, "changed meanwhile")).termination
-    assert termination is not None
-    assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "outcome": "Terminated"}
-
-
-def test_the_time_of_the_request_outlives_its_withdrawal_after_the_act() -> None:
-    asked = execution("stop", managed_fields=[{"time": THEN, "fieldsV1": {"f:spec": {"f:terminate": {}}}}])
-    status = render(asked, OPEN, HERE, THEN)
-    termination = after((OURS, None), status=status).termination
-    assert termination is not None
-    assert termination.requested_at == THEN
-
-
-def test_an_unstamped_requester_stays_absent() -> None:
-    ours = Closed(RUN, Closing(RunStatus.TERMINATED, CLOSE, "stop", "us", "uid-1"))
-    termination = after((ours, "stop")).termination
-    assert termination is not None
-    assert termination.requested_by is None
-
-
-def test_a_withdrawn_request_leaves_no_trace() -> None:
-    status = after((OPEN, None), status=TERMINATING)
-    assert (status.termination, status.condition("Terminated")) == (None, None)
-
-
-@pytest.mark.parametrize("finding", [DENIED, AWAY, MISSING])
-def test_the_deadline_outlives_what_goes_wrong_in_the_grace_period(finding: Finding) -> None:
-    termination = after((finding, "stop"), status=TERMINATING).termination
-    assert termination is not None
-    assert termination.deadline == DEADLINE
-
-
-# --- conditions
-
-
-def test_conditions_come_in_the_order_of_the_contract() -> None:
-    assert [each.type for each in after((OPEN, "stop")).conditions] == [
-        "Authorized",
-        "Terminated",
-        "Finished",
-        "Reconciling",
-    ]
-
-
-@pytest.mark.parametrize("status", [SEEN, DONE, DONE_BY_US, DONE_LATE])
-def test_in_the_normal_state_nothing_is_reconciling_or_stalled(status: ExecutionStatus) -> None:
-    assert (status.condition("Reconciling"), status.condition("Stalled")) == (None, None)
-
-
-@pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING, OPEN, GRACE, OURS])
-def test_never_reconciling_and_stalled_at_once(finding: Finding) -> None:
-    status = after((finding, "stop"))
-    assert None in (status.condition("Reconciling"), status.condition("Stalled"))
-
-
-def test_an_error_that_goes_on_keeps_its_first_message() -> None:
-    first = after((AWAY, "stop"))
-    again = after((Failing(Reason.TEMPORAL_UNAVAILABLE, "other words"), "stop"), status=first, now=NOW)
-    assert merge_patch(first.wire(), again.wire()) == {}
-
-
-def test_an_outcome_may_change_its_message() -> None:
-    first = after((DENIED, "stop"))
-    again = after((Denied(Reason.NAMESPACE_NOT_MAPPED, "other words"), "stop"), status=first, now=NOW)
-    assert {each.message for each in again.conditions} >= {"other words"}
-
-
-def test_the_transition_time_moves_with_the_status_only() -> None:
-    denied = after((DENIED, "stop"))
-    other = after((Denied(Reason.NAMESPACE_CONFLICT, "both"), "stop"), status=denied, now=NOW)
-    granted = after((OPEN, "stop"), status=denied, now=NOW)
-    times = [
-        condition.last_transition_time
-        for status in (other, granted)
-        if (condition := status.condition("Authorized")) is not None
-    ]
-    assert times == [THEN, NOW]
-
-
-def test_a_recording_without_a_finished_condition_has_nothing_to_quote() -> None:
-    status = render(execution("stop", status=ExecutionStatus(phase=Phase.COMPLETED)), RECORDED, NOWHERE, NOW)
-    condition = status.condition("Terminated")
-    assert condition is not None
-    assert (condition.reason, condition.message) == ("AlreadyClosed", "")
-    assert shown(status).authorized is None
-
-
-# --- what is asked of the object
-
-
-def gone(policy: DeletionPolicy, reason: str | None = None, status: ExecutionStatus = SEEN) -> Execution:
-    return execution(reason, deleted=True, policy=policy, status=status)
-
-
-UNANSWERED = [
-    pytest.param(execution(status=SEEN), False, id="nothing asked"),
-    pytest.param(execution("stop", status=SEEN), True, id="asked"),
-    pytest.param(execution("stop", status=DONE), True, id="asked late"),
-    pytest.param(execution("stop", status=DONE_BY_US), False, id="answered"),
-    pytest.param(execution("again", status=DONE_LATE), False, id="answered once and for all"),
-    pytest.param(gone(DeletionPolicy.ORPHAN), False, id="deleted, Orphan"),
-    pytest.param(gone(DeletionPolicy.ORPHAN, "stop"), True, id="deleted, Orphan, asked"),
-    pytest.param(gone(DeletionPolicy.TERMINATE), True, id="deleted, Terminate"),
-    pytest.param(gone(DeletionPolicy.TERMINATE, status=DONE), False, id="deleted, Terminate, closed"),
-    pytest.param(execution(policy=DeletionPolicy.TERMINATE, status=SEEN), False, id="Terminate, not deleted"),
-]
-
-
-@pytest.mark.parametrize(("asked", "waits"), UNANSWERED)
-def test_a_request_waits_until_it_is_answered_for_good(asked: Execution, *, waits: bool) -> None:
-    assert unanswered(asked) is waits
-
-
-def test_deleting_means_ending_the_workflow_with_it() -> None:
-    assert deleting(gone(DeletionPolicy.TERMINATE))
-    assert not deleting(gone(DeletionPolicy.ORPHAN))
-    assert not deleting(execution(policy=DeletionPolicy.TERMINATE))
-
-
-def test_a_deletion_that_terminates_is_under_way_and_then_recorded() -> None:
-    going = gone(DeletionPolicy.TERMINATE)
-    assert shown(render(going, OPEN, HERE, NOW)) == Want("running", reconciling="True/Pending")
-    assert shown(render(going, OURS, HERE, NOW)).outcome == "Terminated"
-
-
-@pytest.mark.parametrize(("status", "final"), [(NEW, False), (SEEN, False), (TERMINATING, False), (DONE, True)])
-def test_closed_is_a_final_phase(status: ExecutionStatus, *, final: bool) -> None:
-    assert closed(status) is final
-
-
-def test_attention_is_wanted_by_what_was_never_seen_has_changed_or_broke_off() -> None:
-    assert wants_attention(execution())
-    assert wants_attention(execution(generation=2, status=SEEN))
-    assert wants_attention(execution(status=ASKED))
-    assert not wants_attention(execution(status=SEEN))
-
-
-def test_sought_is_what_was_not_found_in_this_very_generation() -> None:
-    missing = after((NotFound("none"), "stop"))
-    assert sought(execution("stop", status=missing))
-    assert not sought(execution("stop", generation=2, status=missing))
-    assert not sought(execution("stop", status=REFUSED_BEFORE))
-    assert not sought(execution("stop", status=ASKED))
-
-
-def test_what_temporal_calls_open() -> None:
-    assert [status for status in RunStatus if status.open] == [RunStatus.RUNNING, RunStatus.PAUSED]
-    assert Described(RUN, RunStatus.PAUSED).paused
-    assert not Described(RUN, RunStatus.RUNNING).paused

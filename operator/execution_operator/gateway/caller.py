@@ -1,0 +1,88 @@
+"""What the gateway does at the API server in the caller's name, and with nothing but the caller's token."""
+
+import asyncio
+
+from execution_operator.api import Execution
+from execution_operator.gateway.index import Seen
+from execution_operator.kube.client import Api, ApiError, Json, collection
+
+WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+FORBIDDEN, NOT_FOUND = 403, 404
+
+AT_ONCE = 64
+"""Calls to the API server at the same time, of all callers together: the connection pool's waits are bounded."""
+
+
+class Caller:
+    """Somebody with a token.
+
+    Args:
+        api: The connection, which bears this token and no other credential.
+        turn: What all callers share, so that they wait here and not for a connection.
+    """
+
+    def __init__(self, api: Api, turn: asyncio.Semaphore) -> None:
+        self._api = api
+        self._turn = turn
+        self._known = False
+
+    async def authenticate(self) -> None:
+        """Make sure that the API server knows the token.
+
+        Raises:
+            ApiError: It does not (401), or gives no answer.
+        """
+        if self._known:
+            return
+        try:
+            async with self._turn:
+                await self._api.create(
+                    WHO_AM_I, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+                )
+        except ApiError as error:
+            if error.status != FORBIDDEN:  # somebody without that right is somebody
+                raise
+        self._known = True
+
+    async def may_read(self, namespace: str, name: str) -> bool:
+        """Tell whether the caller may read an Execution: by reading it."""
+        try:
+            await self._get(namespace, name)
+        except ApiError as error:
+            if error.status in (FORBIDDEN, NOT_FOUND):
+                return False
+            raise
+        return True
+
+    async def read(self, seen: Seen) -> Seen | None:
+        """Return an Execution as it is now; None if the caller may not read it, or it is gone."""
+        try:
+            return Seen.of(Execution.model_validate(await self._get(seen.namespace, seen.name)))
+        except ApiError as error:
+            if error.status in (FORBIDDEN, NOT_FOUND):
+                return None
+            raise
+
+    async def request(self, seen: Seen, reason: str) -> Execution:
+        """Set spec.terminate, at once and not after a grace period that an earlier request may have asked for."""
+        wish = {"terminate": {"reason": reason, "gracePeriodSeconds": 0}}
+        answer = await self._patch(seen, {"metadata": {"uid": seen.uid}, "spec": wish})
+        self._known = True
+        return Execution.model_validate(answer)
+
+    async def withdraw(self, seen: Seen) -> bool:
+        """Remove spec.terminate if the Execution is still as seen; tell whether it was."""
+        guard = {"uid": seen.uid, "resourceVersion": seen.version}
+        try:
+            await self._patch(seen, {"metadata": guard, "spec": {"terminate": None}})
+        except ApiError:
+            return False
+        return True
+
+    async def _get(self, namespace: str, name: str) -> Json:
+        async with self._turn:
+            return await self._api.get(f"{collection('executions', namespace)}/{name}")
+
+    async def _patch(self, seen: Seen, patch: Json) -> Json:
+        async with self._turn:
+            return await self._api.merge(f"{collection('executions', seen.namespace)}/{seen.name}", patch)

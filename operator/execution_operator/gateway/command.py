@@ -1,0 +1,60 @@
+"""`execution-operator gateway`: its arguments. What it needs is imported only when it runs."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Serves POST /api/v1/executions/{execution_id}/terminate, and /api/v1/executions/terminate for up to 1,000 at once.
+Callers authenticate with a Bearer token of the Kubernetes API server, and may do there what the token may do; the
+gateway's own account (KUBECONFIG, or the pod's) only finds Executions. Also: /docs, /openapi.json, /healthz, /readyz,
+/metrics.
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("gateway", help="serve the REST call", description=DESCRIPTION)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--tls-cert-file", type=Path, metavar="FILE", help="certificate chain; renewed ones are noticed"
+    )
+    parser.add_argument("--tls-key-file", type=Path, metavar="FILE", help="its private key")
+    parser.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS", help="longest wait for an outcome (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--hide-existence", action="store_true", help="answer 404, not 403, for what the caller may not read"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=100.0, help="terminations a second for one caller (default: %(default)g)"
+    )
+    parser.add_argument("--burst", type=int, default=1000, help="and as many at once (default: %(default)s)")
+    parser.add_argument(
+        "--max-body", type=int, default=1 << 20, metavar="BYTES", help="largest request (default: %(default)s)"
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"
+    )
+
+
+def start(arguments: argparse.Namespace) -> int:
+    """Run the gateway; return the exit code."""
+    try:
+        from execution_operator.gateway.act import Manner  # noqa: PLC0415 - the extra may not be installed
+        from execution_operator.gateway.limits import Limits  # noqa: PLC0415
+        from execution_operator.gateway.serve import Address, run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is missing: pip install 'execution-operator[gateway]'", file=sys.stderr)  # noqa: T201
+        return 2
+    if (arguments.tls_cert_file is None) != (arguments.tls_key_file is None):
+        print("--tls-cert-file and --tls-key-file go together", file=sys.stderr)  # noqa: T201
+        return 2
+    return run(
+        Address(arguments.host, arguments.port, arguments.tls_cert_file, arguments.tls_key_file),
+        Manner(wait=arguments.wait, hide=arguments.hide_existence),
+        Limits(rate=arguments.rate, burst=arguments.burst, body=arguments.max_body),
+    )

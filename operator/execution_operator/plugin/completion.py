@@ -1,0 +1,95 @@
+"""Completion: scripts for shells, and the program that kubectl itself asks (`kubectl_complete-execution`)."""
+
+import sys
+from argparse import Namespace, _SubParsersAction
+from itertools import pairwise
+
+from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.parser import build
+
+NO_FILES = ":4"
+"""kubectl's ShellCompDirectiveNoFileComp: nothing but what is printed fits."""
+
+SECONDS = 2.0
+"""How long the names may take: nobody waits longer for a Tab."""
+
+NAMED = ("terminate", "get", "describe", "watch")
+
+SCRIPTS = {
+    "bash": """\
+_kubectl_execution() {
+    local words
+    mapfile -t words < <(kubectl_complete-execution "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | grep -v '^:')
+    mapfile -t COMPREPLY < <(compgen -W "${words[*]}" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+complete -F _kubectl_execution kubectl-execution
+""",
+    "zsh": """\
+#compdef kubectl-execution
+_kubectl_execution() {
+    local -a candidates
+    candidates=(${(f)"$(kubectl_complete-execution "${(@)words[2,CURRENT]}" 2>/dev/null | grep -v '^:')"})
+    compadd -a candidates
+}
+compdef _kubectl_execution kubectl-execution
+""",
+    "fish": """\
+function __kubectl_execution
+    set -l words (commandline -opc) (commandline -ct)
+    kubectl_complete-execution $words[2..] 2>/dev/null | string match -v ':*'
+end
+complete -c kubectl-execution -f -a '(__kubectl_execution)'
+""",
+}
+
+
+def run(arguments: Namespace) -> int:
+    """Print a script. For `kubectl execution` itself, kubectl's own completion does it."""
+    sys.stdout.write(SCRIPTS[arguments.shell])
+    return Exit.OK
+
+
+def kubectl_main() -> None:
+    """Print what may stand where the last word is, in the form that kubectl expects of its plugins."""
+    print(*candidates(sys.argv[1:]), NO_FILES, sep="\n")  # noqa: T201
+
+
+def candidates(words: list[str]) -> list[str]:
+    """Return what may stand where the last word is."""
+    *before, last = words or [""]
+    subparsers = next(action for action in build()._actions if isinstance(action, _SubParsersAction))  # noqa: SLF001 - argparse has no other way
+    command = next((word for word in before if word in subparsers.choices), None)
+    if command is None:
+        found = list(subparsers.choices)
+    elif last.startswith("-"):
+        parser = subparsers.choices[command]
+        found = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]  # noqa: SLF001
+    elif command in NAMED and not (before and before[-1].startswith("-")):
+        found = _names(before)
+    else:
+        found = []
+    return sorted(word for word in found if word.startswith(last))
+
+
+def _names(words: list[str]) -> list[str]:
+    """Return the names of the Executions, as far as they can be had in time."""
+    import asyncio  # noqa: PLC0415 - options complete without
+
+    try:
+        return asyncio.run(asyncio.wait_for(_listed(words), SECONDS))
+    except Exception:  # noqa: BLE001 - a Tab must not print errors
+        return []
+
+
+async def _listed(words: list[str]) -> list[str]:
+    from execution_operator.plugin.client import Client, executions  # noqa: PLC0415
+    from execution_operator.plugin.kubeconfig import load  # noqa: PLC0415
+
+    options: dict[str, str | None] = {"-n": None, "--namespace": None, "--context": None, "--kubeconfig": None}
+    for option, value in pairwise(words):
+        if option in options:
+            options[option] = value
+    config = load(options["--kubeconfig"], options["--context"], options["-n"] or options["--namespace"])
+    async with Client(config) as client:
+        page = await client.get(executions(client.namespace), limit="500")
+    return [item["metadata"]["name"] for item in page["items"]]

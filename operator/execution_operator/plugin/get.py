@@ -1,0 +1,54 @@
+"""`kubectl execution get`: the API server's own table."""
+
+import sys
+from argparse import Namespace
+
+from execution_operator.plugin import output
+from execution_operator.plugin.client import TABLE, Client, Json, executions
+from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.targets import bare, scope_of
+
+
+async def run(arguments: Namespace) -> int:
+    """List, and return the exit code."""
+    async with Client.of(arguments) as client:
+        accept = TABLE if arguments.output in (None, "wide") else "application/json"
+        scope = scope_of(arguments, client)
+        path = executions(scope.namespace)
+        if arguments.names:
+            pages = [await client.get(f"{path}/{bare(name)}", accept) for name in arguments.names]
+        else:
+            pages = [page async for page in client.pages(path, accept, **scope.query)]
+    if accept != TABLE:
+        output.objects(arguments.output, [item for page in pages for item in page.get("items", [page])])
+        return Exit.OK
+    rows = [row for page in pages for row in page["rows"]]
+    if not rows:
+        where = f" in {scope.namespace} namespace" if scope.namespace else ""
+        print(f"No resources found{where}.", file=sys.stderr)  # noqa: T201
+        return Exit.OK
+    columns = pages[0]["columnDefinitions"]
+    shown = [number for number, column in enumerate(columns) if arguments.output == "wide" or not column["priority"]]
+    table = [[columns[number]["name"].upper() for number in shown]]
+    table += [[_cell(row["cells"][number]) for number in shown] for row in rows]
+    if arguments.all_namespaces:
+        spaces = ["NAMESPACE", *(_namespace(row) for row in rows)]
+        table = [[space, *line] for space, line in zip(spaces, table, strict=True)]
+    print_table(table)
+    return Exit.OK
+
+
+def print_table(table: list[list[str]]) -> None:
+    """Print rows in columns, as kubectl does."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        print("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())  # noqa: T201
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).replace("\n", "\\n")
+
+
+def _namespace(row: Json) -> str:
+    namespace: str = row["object"]["metadata"]["namespace"]
+    return namespace

@@ -1,0 +1,205 @@
+"""The command line: commands, options and their help."""
+
+import argparse
+from typing import Any, NoReturn
+
+from execution_operator import __version__
+from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.values import duration
+
+WAIT = "5m"
+"""What --wait means without a time."""
+
+REASON = 500
+"""Characters of a reason."""
+
+DESCRIPTION = "Terminates the Temporal workflows behind Executions, and shows how they stand."
+
+EXAMPLES = """\
+examples:
+  # end one workflow, and wait until Temporal shows that it is closed
+  kubectl execution terminate stubborn -n team-a --reason "runaway cost" --wait
+
+  # end all that bear a label, with 30 seconds for each to end by itself
+  kubectl execution terminate -l batch=nightly --reason "wrong input" --grace 30s --wait=10m
+
+  # end a workflow that has no Execution yet
+  kubectl execution terminate --execution-id 0f8c2a9e-… --reason "orphaned"
+
+  # what a request would do, and who may make it
+  kubectl execution terminate --all -n team-a --reason "drill" --dry-run=server
+
+  # Executions for all workflows that run in my Temporal namespace
+  kubectl execution import -n team-a --query "WorkflowType='Agent'"
+
+  # why does it not work?
+  kubectl execution doctor -n team-a
+
+exit codes: 0 all went well, 1 some failed, 2 wrong usage, 3 timed out, 130 interrupted
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in a line, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with code 2."""
+        self.exit(Exit.USAGE, f"error: {message}\nSee '{self.prog} --help'.\n")
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Return the command and its options, checked."""
+    parser = build()
+    arguments = parser.parse_args([f"--wait={WAIT}" if word == "--wait" else word for word in words])
+    if arguments.command == "terminate":
+        _check_terminate(parser, arguments)
+    return arguments
+
+
+def build() -> Parser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="kubectl execution",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    common = _common(argparse.SUPPRESS)
+    _connection(parser, None)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for add in (_terminate, _get, _describe, _watch, _import, _doctor, _completion):
+        add(commands, common)
+    return parser
+
+
+def _common(default: Any) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    _connection(common, default)
+    return common
+
+
+def _connection(parser: argparse.ArgumentParser, default: Any) -> None:
+    group = parser.add_argument_group("connection, as kubectl has it")
+    group.add_argument("-n", "--namespace", default=default, help="namespace (default: the context's)")
+    group.add_argument("--context", default=default, help="context of the kubeconfig")
+    group.add_argument("--kubeconfig", default=default, metavar="FILE", help="kubeconfig (default: KUBECONFIG)")
+    group.add_argument("--as", dest="user", default=default, metavar="USER", help="act as this user")
+    group.add_argument("--as-group", dest="groups", action="append", default=default, metavar="GROUP", help="and group")
+
+
+def _command(commands: Any, common: argparse.ArgumentParser, name: str, words: str, **more: Any) -> Any:
+    return commands.add_parser(
+        name,
+        parents=[common],
+        help=words,
+        description=words[0].upper() + words[1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **more,
+    )
+
+
+def _which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="name of an Execution")
+    parser.add_argument("-l", "--selector", help="label selector")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="in every namespace")
+
+
+def _terminate(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(commands, common, "terminate", "terminate the workflows of Executions", epilog=EXAMPLES)
+    _which(parser)
+    parser.add_argument("--all", action="store_true", help="all Executions that are not closed")
+    parser.add_argument(
+        "--execution-id",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="by UUID or workflow ID; an Execution is created where there is none",
+    )
+    parser.add_argument("--reason", required=True, help="why: 1 to 500 characters, verbatim in Temporal's history")
+    parser.add_argument(
+        "--grace",
+        type=_duration,
+        default=0.0,
+        metavar="TIME",
+        help="request cancellation, and terminate after this time",
+    )
+    parser.add_argument("--wait", type=_duration, metavar="TIME", help=f"wait for the outcomes (--wait alone: {WAIT})")
+    parser.add_argument("--dry-run", choices=("none", "server", "client"), default="none", help="change nothing")
+    parser.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    parser.add_argument("-o", "--output", choices=("json", "yaml", "name"), help="print the objects")
+    parser.add_argument(
+        "--concurrency", type=_positive, default=32, metavar="N", help="requests at once (default: %(default)s)"
+    )
+
+
+def _get(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(commands, common, "get", "list Executions")
+    _which(parser)
+    parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"), help="format")
+
+
+def _describe(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(commands, common, "describe", "tell what happened to an Execution, in order")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="name of an Execution")
+
+
+def _watch(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(commands, common, "watch", "follow Executions until Ctrl-C")
+    _which(parser)
+
+
+def _import(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(
+        commands,
+        common,
+        "import",
+        "create Executions for workflows that run in Temporal",
+        epilog="Temporal is found as by every Temporal tool: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TOML profiles.\n"
+        "Workflows that have an Execution are passed over: broken off, it goes on where it was.",
+    )
+    parser.add_argument("--query", default="", help="visibility query, beside ExecutionStatus='Running'")
+    parser.add_argument(
+        "--limit", type=_positive, default=1000, help="most workflows to look at (default: %(default)s)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be created")
+    parser.add_argument("--profile", help="Temporal profile of the TOML file")
+    parser.add_argument(
+        "--concurrency", type=_positive, default=16, metavar="N", help="requests at once (default: %(default)s)"
+    )
+
+
+def _doctor(commands: Any, common: argparse.ArgumentParser) -> None:
+    _command(commands, common, "doctor", "check all that a termination needs, and say what to mend")
+
+
+def _completion(commands: Any, common: argparse.ArgumentParser) -> None:
+    parser = _command(commands, common, "completion", "print the completion script of a shell")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _check_terminate(parser: Parser, arguments: argparse.Namespace) -> None:
+    ways = [bool(arguments.names), bool(arguments.selector), arguments.all, bool(arguments.execution_id)]
+    if sum(ways) != 1:
+        parser.error("say which: NAME…, -l, --all or --execution-id, and only one of them")
+    if arguments.all_namespaces and (arguments.names or arguments.execution_id):
+        parser.error("-A goes with -l or --all")
+    if arguments.all_namespaces and arguments.namespace:
+        parser.error("-A and -n exclude each other")
+    if not 1 <= len(arguments.reason) <= REASON or not arguments.reason.strip():
+        parser.error("--reason must have 1 to 500 characters, and not be blank")
+    if arguments.dry_run != "none" and arguments.wait is not None:
+        parser.error("--wait makes no sense with --dry-run")
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)

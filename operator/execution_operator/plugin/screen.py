@@ -1,0 +1,149 @@
+"""What is seen while requests go on: a live table on a terminal, a line for each change elsewhere."""
+
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from execution_operator.plugin.judge import State
+from execution_operator.plugin.targets import Target
+from execution_operator.plugin.values import plural
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+ROWS = 10
+"""Lines of the live table: those that changed last."""
+
+LISTED = 20
+"""Failures that the summary lists."""
+
+COLOURS = {State.DONE: "green", State.FAILED: "red", State.TIMED_OUT: "yellow", State.REQUESTED: "cyan"}
+
+
+class Screen(Protocol):
+    """Somebody who looks on."""
+
+    def changed(self, target: Target) -> None:
+        """Show what has become of a target."""
+
+    def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
+        """Show how it went."""
+
+
+@contextmanager
+def screen(targets: list[Target], *, quiet: bool) -> Iterator[Screen]:
+    """Give what fits the terminal, or that there is none."""
+    if quiet or not sys.stderr.isatty():
+        yield Lines(quiet=quiet)
+        return
+    from rich.console import Console  # noqa: PLC0415 - pipes do without
+    from rich.live import Live  # noqa: PLC0415
+
+    table = Table(targets)
+    with Live(get_renderable=table.render, console=Console(stderr=True), refresh_per_second=8):
+        yield table
+
+
+class Lines:
+    """One line for each change."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def changed(self, target: Target) -> None:
+        """Print the change; failures go to the error stream."""
+        failed = target.verdict.state in (State.FAILED, State.TIMED_OUT)
+        if failed:
+            print(_line(target), file=sys.stderr)  # noqa: T201
+        elif not self._quiet:
+            print(_line(target), flush=True)  # noqa: T201
+
+    def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
+        """Print the counts, unless there is but one."""
+        _warn(warnings)
+        if len(targets) > 1 or interrupted:
+            print(counts(targets), file=sys.stderr)  # noqa: T201
+        if interrupted:
+            _tell_interruption(targets)
+
+
+class Table:
+    """A bar, the counts, and what changed last."""
+
+    def __init__(self, targets: list[Target]) -> None:
+        self._targets = targets
+        self._recent: deque[Target] = deque(maxlen=ROWS)
+
+    def changed(self, target: Target) -> None:
+        """Note the change; the next picture shows it."""
+        if target in self._recent:
+            self._recent.remove(target)
+        self._recent.append(target)
+
+    def render(self) -> "Group":
+        """Return the present picture."""
+        from rich.console import Group  # noqa: PLC0415
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415
+        from rich.table import Table as Rows  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        rows = Rows(box=None, pad_edge=False, header_style="bold")
+        for column in ("NAMESPACE", "NAME", "STATE", ""):
+            rows.add_column(column, no_wrap=True, overflow="ellipsis")
+        for target in self._recent:
+            verdict = target.verdict
+            state = Text(verdict.label, style=COLOURS.get(verdict.state, "dim"))
+            rows.add_row(Text(target.namespace), Text(target.name), state, Text(verdict.detail))
+        waiting = (State.WAITING, State.SENDING)
+        sent = sum(target.verdict.state not in waiting for target in self._targets)
+        bar = ProgressBar(total=len(self._targets), completed=sent, width=40)
+        return Group(rows, bar, Text(counts(self._targets)))
+
+    def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
+        """List what failed, below the last picture."""
+        _warn(warnings)
+        failed = [target for target in targets if target.verdict.state in (State.FAILED, State.TIMED_OUT)]
+        for target in failed[:LISTED]:
+            print(_line(target), file=sys.stderr)  # noqa: T201
+        if len(failed) > LISTED:
+            print(f"… and {plural(len(failed) - LISTED)} more", file=sys.stderr)  # noqa: T201
+        if interrupted:
+            _tell_interruption(targets)
+
+
+def counts(targets: list[Target]) -> str:
+    """Return the summary by outcome."""
+    by_label = Counter(target.verdict.label for target in targets)
+    return f"{plural(len(targets))}: " + ", ".join(f"{count:,} {label}" for label, count in by_label.most_common())
+
+
+def _line(target: Target) -> str:
+    verdict = target.verdict
+    detail = f": {verdict.detail}" if verdict.state in (State.FAILED, State.TIMED_OUT) and verdict.detail else ""
+    more = f" {verdict.detail}" if verdict.detail and not detail else ""
+    return f"execution.control-plane.kubiya.ai/{target.name} {verdict.label}{detail}{more}"
+
+
+def _warn(warnings: Counter[str]) -> None:
+    for warning, count in warnings.items():
+        print(f"Warning: {warning}" + (f" ({count:,} times)" if count > 1 else ""), file=sys.stderr)  # noqa: T201
+
+
+def _tell_interruption(targets: list[Target]) -> None:
+    """Say what was requested, and goes on, and what was not."""
+    groups: dict[str, list[str]] = {"not requested": [], "on its way, perhaps requested": [], "requested": []}
+    for target in targets:
+        match target.verdict.state:
+            case State.WAITING:
+                groups["not requested"].append(target.name)
+            case State.SENDING:
+                groups["on its way, perhaps requested"].append(target.name)
+            case _:
+                groups["requested"].append(target.name)
+    print("interrupted; what was requested goes on:", file=sys.stderr)  # noqa: T201
+    for words, names in groups.items():
+        if names:
+            shown = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+            print(f"  {len(names):,} {words}: {shown}", file=sys.stderr)  # noqa: T201

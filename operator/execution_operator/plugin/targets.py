@@ -1,0 +1,102 @@
+"""Which Executions a command means."""
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+
+from execution_operator.plugin.client import GROUP, ApiError, Client, Json, executions
+from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.follow import Scope, key, listed
+from execution_operator.plugin.judge import State, Verdict, closed
+from execution_operator.plugin.values import object_name
+
+KINDS = ("execution", "executions", "ex", f"execution.{GROUP}", f"executions.{GROUP}")
+NOT_FOUND = 404
+
+
+@dataclass(eq=False)
+class Target:
+    """One Execution that is to be terminated, and how far that is. `create`: what to create where there is none."""
+
+    namespace: str
+    name: str
+    verdict: Verdict = field(default_factory=lambda: Verdict(State.WAITING, State.WAITING.value))
+    create: Json | None = None
+    object: Json | None = None
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The targets, where to watch them, and from which version on; `closed`: how many had nothing to terminate."""
+
+    targets: list[Target]
+    scope: Scope
+    version: str
+    closed: int = 0
+
+
+def scope_of(arguments: Namespace, client: Client) -> Scope:
+    """Return the scope that the options describe, names aside."""
+    return Scope(None if arguments.all_namespaces else client.namespace, arguments.selector)
+
+
+def bare(word: str) -> str:
+    """Return the name of `NAME` or `execution/NAME`."""
+    kind, slash, name = word.rpartition("/")
+    if slash and kind not in KINDS:
+        raise Failure(f"{word}: {kind!r} is not a kind that can be terminated", Exit.USAGE)
+    return name
+
+
+async def select(arguments: Namespace, client: Client) -> Selection:
+    """Return what is to be terminated."""
+    if arguments.execution_id:
+        return await _by_identifier(client, list(dict.fromkeys(arguments.execution_id)))
+    if arguments.names:
+        return await _by_name(client, list(dict.fromkeys(map(bare, arguments.names))))
+    scope = scope_of(arguments, client)
+    items, version = await listed(client, scope)
+    targets = [Target(*key(item), object=item) for item in items if not closed(item)]
+    return Selection(targets, scope, version, len(items) - len(targets))
+
+
+async def _by_name(client: Client, names: list[str]) -> Selection:
+    scope = Scope(client.namespace, name=names[0] if len(names) == 1 else None)
+    return Selection([Target(client.namespace, name) for name in names], scope, await _version(client, scope))
+
+
+async def _by_identifier(client: Client, identifiers: list[str]) -> Selection:
+    """Return the Executions of identifiers: those that are there and open, else new ones."""
+    scope = Scope(client.namespace)
+    version = await _version(client, scope)
+    targets = []
+    for identifier in identifiers:
+        query = {"fieldSelector": f"spec.executionId={_escaped(identifier)}"}
+        found = (await client.get(executions(client.namespace), **query))["items"]
+        present = [Target(*key(item), object=item) for item in found if not closed(item)]
+        targets += present or [await _new(client, identifier)]
+    return Selection(targets, scope, version)
+
+
+async def _new(client: Client, identifier: str) -> Target:
+    """Return the Execution to create. Its name may be another's, or that of a closed one: then it gets another."""
+    name = object_name(identifier)
+    try:
+        await client.get(f"{executions(client.namespace)}/{name}")
+        manifest = {"generateName": f"{name[:57]}-"}
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        manifest = {"name": name}
+    return Target(client.namespace, name, create={"metadata": manifest, "spec": {"executionId": identifier}})
+
+
+async def _version(client: Client, scope: Scope) -> str:
+    page = await client.get(executions(scope.namespace), **scope.query, limit="1")
+    version: str = page["metadata"]["resourceVersion"]
+    return version
+
+
+def _escaped(value: str) -> str:
+    """Return the value as a field selector takes it."""
+    return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")

@@ -1,0 +1,248 @@
+"""All parts of the operator, wired."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from execution_operator import __version__
+from execution_operator.api import Execution, Organization
+from execution_operator.core.errors import Gone
+from execution_operator.core.mapping import Mapping
+from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.expiry import Expiries
+from execution_operator.feed import Feeds
+from execution_operator.handlers import Requests
+from execution_operator.kube import records
+from execution_operator.kube.client import Api, collection, own_namespace
+from execution_operator.kube.lease import Lease
+from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
+from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
+from execution_operator.kube.secrets import Secrets
+from execution_operator.kube.shard import Shard
+from execution_operator.kube.watch import SILENCE, Change, Selection, Watch
+from execution_operator.metrics import BUILD, LEADER, OPEN, WAITING
+from execution_operator.organizations import Organizations
+from execution_operator.reconcile import Reconciler
+from execution_operator.streams import Streams
+from execution_operator.temporal.connections import Target
+from execution_operator.temporal.pool import Pool
+from execution_operator.web import Web
+from execution_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+DRAIN = 5.0
+"""Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
+
+TRICKLE = 0.2
+"""Seconds between two pages of the finished Executions, of which hardly any has something to do."""
+
+READS = 10
+"""Executions that are read at once when a feed tells of them."""
+
+SDK_REST = 0.3
+"""Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What this operator works on, of all that there is.
+
+    Attributes:
+        shard: A share of the Executions by their UIDs; None: of all.
+        organizations: Those of these Organizations only; none: of all.
+    """
+
+    shard: Shard | None = None
+    organizations: frozenset[str] = frozenset()
+
+    @property
+    def selectors(self) -> dict[str, str]:
+        """What lists and watches of Executions are narrowed by."""
+        return {"shardSelector": self.shard.selector} if self.shard else {}
+
+    def has(self, organization: str) -> bool:
+        """Whether an Organization is this operator's to work for."""
+        return not self.organizations or organization in self.organizations
+
+
+class UnshardedError(Exception):
+    """The API server gives all Executions to each shard."""
+
+
+class Operator:
+    """All parts, wired. Must be made inside the running loop.
+
+    Args:
+        api: The API server.
+        share: What to work on.
+        lease: What must be held to work on Executions; None where there is only one operator.
+        http: host and port to serve probes and metrics at; None where nobody asks.
+    """
+
+    def __init__(self, api: Api, share: Share, lease: Lease | None, http: tuple[str, int] | None) -> None:
+        self.mapping = mapping = Mapping()
+        self.share = share
+        self.http = http
+        self.lease = lease
+        self.api = api
+        self.records = ExecutionRecords(api, instance=socket.gethostname(), **share.selectors)
+        self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
+        pool = Pool(Target.from_environment(), self.secrets.current)
+        self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
+        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
+        self.queue = WorkQueue(reconciler.reconcile, self._read)
+        self.streams = Streams(self.queue, self._waiting, self._concerned)
+        self.open_runs = OpenRuns()
+        self.organization_watch = self._organization_watch()
+        BUILD.labels(__version__).set(1)
+        WAITING.set_function(lambda: len(self.queue))
+        OPEN.set_function(lambda: len(self.open_runs))
+        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
+        self.expiries = Expiries(self.records)
+        self.requests = Requests(
+            self._executions(UNANSWERED).selectors,
+            lambda: api.serves("executions"),
+            api.login,
+            self.streams.requested,
+            self.streams.left,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until stopped, or until a part ends that never should."""
+        parts = [self._start(Web(*self.http, self._unready).run())] if self.http else []
+        parts.append(self._start(self.secrets.run()))
+        ready = await self._until(self.secrets.synced(), stop, *parts)
+        if ready:
+            parts.append(self._start(self.organization_watch.run()))
+            ready = await self._until(self.organizations.synced(), stop, *parts)
+        if ready and self.share.shard and not await self.share.shard.served(self.api):
+            raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
+        if ready and self.lease:
+            parts.append(self._start(self.lease.run()))
+            ready = await self._until(self.lease.held(), stop, *parts)
+        if ready:
+            logger.info("organizations are known; taking up requests")
+            LEADER.set(1)
+            watches = self._open_watch(), self._closed_watch()
+            parts += [
+                self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries, *watches)
+            ]
+        stopped = self._start(stop.wait())
+        done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
+        await self._shut_down([stopped, *parts])
+        for part in done - {stopped}:
+            part.result()
+
+    async def _until(
+        self, condition: Coroutine[Any, Any, None], stop: asyncio.Event, *parts: asyncio.Task[Any]
+    ) -> bool:
+        """Wait for a condition without which nothing is decided; return whether it came before the end."""
+        awaited, stopped = self._start(condition), self._start(stop.wait())
+        done, _ = await asyncio.wait([awaited, stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
+        awaited.cancel()
+        stopped.cancel()
+        return done == {awaited}
+
+    async def _shut_down(self, parts: list[asyncio.Task[Any]]) -> None:
+        """Take nothing more up, finish what is under way, let go of everything."""
+        self.requests.stop()
+        self.organizations.stop()
+        for part in parts:
+            part.cancel()
+        await self.queue.drain(DRAIN)
+        await asyncio.wait(parts, timeout=1)
+        if self.lease:
+            await self.lease.release()
+        await self.api.close()
+        await asyncio.sleep(SDK_REST)
+
+    def _unready(self) -> str | None:
+        """Say why this operator can't be relied on now. One that stands by can."""
+        if not self.organizations.known:
+            return "the Organizations are not known yet"
+        if self.organization_watch.silence > 2 * SILENCE:
+            return f"the API server has been silent for {self.organization_watch.silence:.0f} s"
+        return None
+
+    def _executions(self, selector: str) -> Selection:
+        """Return this operator's share of the Executions that a field selector selects."""
+        return Selection(collection("executions"), {"fieldSelector": selector, **self.share.selectors})
+
+    def _concerned(self, namespace: str) -> bool:
+        """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
+        claimants = self.mapping.claimants(namespace)
+        return not self.share.organizations or any(self.share.has(each.metadata.name) for each in claimants)
+
+    def _secrets_changed(self) -> None:
+        self.organizations.probe_all()
+
+    def _wake(self, namespaces: set[str]) -> None:
+        self.streams.wake(namespaces)
+
+    @staticmethod
+    def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return asyncio.create_task(part)
+
+    def _organization_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            organization = None if change.deleted else parse(Organization, change.object)
+            if organization is None:  # one that can't be read grants nothing
+                self.organizations.drop(change.object["metadata"]["name"])
+            else:
+                self.organizations.put(organization)
+
+        return Watch(self.api, Selection(collection("organizations")), changed, self.organizations.listed)
+
+    def _open_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            uid = change.object["metadata"]["uid"]
+            pinned = None if change.deleted else reference(change.object)
+            if pinned is None or not self.share.has(pinned.organization):
+                self.open_runs.drop(uid)
+            else:
+                self.open_runs.put(pinned)
+            if not (self.queue.knows(uid) if change.deleted else not quiet(change.object)):
+                return
+            if execution := parse(Execution, change.object):
+                take = self.streams.deleted if change.deleted else self.streams.changed
+                take(execution)
+
+        return Watch(self.api, self._executions(records.OPEN), changed, self.open_runs.keep)
+
+    def _closed_watch(self) -> Watch:
+        def changed(change: Change) -> None:
+            if change.deleted:
+                self.expiries.drop(change.object["metadata"]["uid"])
+            elif (behind(change.object) or expendable(change.object)) and (
+                execution := parse(Execution, change.object)
+            ):
+                self.expiries.put(execution)
+                self.streams.changed(execution)
+
+        return Watch(self.api, self._executions(records.CLOSED), changed, pause=TRICKLE)
+
+    async def _waiting(self) -> AsyncIterator[Execution]:
+        for selector in (UNANSWERED, *NEVER_SEEN):
+            async for execution in self.records.select(selector):
+                yield execution
+
+    async def _hinted(self, references: Sequence[Reference]) -> None:
+        """Read the Executions that a feed tells of, and have them looked at."""
+        slots = asyncio.Semaphore(READS)
+
+        async def take(one: Reference) -> None:
+            async with slots:
+                with suppress(Gone):
+                    self.streams.hinted(await self.records.find(one.namespace, one.name, one.uid))
+
+        await asyncio.gather(*map(take, references))
+
+    async def _read(self, execution: Execution) -> Execution | None:
+        with suppress(Gone):
+            return await self.records.read(execution)
+        return None

@@ -1,0 +1,85 @@
+"""`make bench [QUICK=1]`: all peers side by side on the same servers; writes docs/benchmarks.md and its plot."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tests.bench.arena import Arena
+from tests.bench.kube import Kube
+from tests.bench.peers import Peer
+from tests.bench.report import write
+from tests.bench.scenarios import FULL, QUICK, Scenario, plan
+from tests.bench.stage import Stage
+from tests.bench.stats import Results
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def run(stage: Stage, scenarios: list[Scenario], results: Results) -> None:
+    """Let the peers take turns: A B C D A B C D, so that what else the machine does meets all of them."""
+    client = await stage.client()
+    async with Kube(stage.control_plane.admin_kubeconfig) as kube:
+        arena = Arena(stage, kube, client)
+        await arena.crowd.learn()
+        for scenario in scenarios:
+            for number in range(scenario.rounds):
+                for peer in _rotated(scenario.peers, number):
+                    await _take(arena, scenario, peer, results, f"round {number + 1} of {scenario.rounds}")
+
+
+def _rotated(peers: tuple[Peer, ...], number: int) -> tuple[Peer, ...]:
+    """Let another one begin in each round."""
+    first = number % len(peers)
+    return peers[first:] + peers[:first]
+
+
+async def _take(arena: Arena, scenario: Scenario, peer: Peer, results: Results, which: str) -> None:
+    start, outcome = time.monotonic(), ""
+    try:
+        await scenario.measure(arena, peer, results)
+    except TimeoutError:
+        outcome = ": gave no answer in time"
+        results.add("failures", peer.name, 1)
+    say(f"{scenario.title}, {which}: {peer.name}, {time.monotonic() - start:.1f} s{outcome}")
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes: about two minutes")
+    parser.add_argument("--bulk", type=int, nargs="+", metavar="N", help="crowds that are terminated at once")
+    parser.add_argument("--crowds", type=int, nargs="+", metavar="N", help="crowds among which a peer is started")
+    parser.add_argument("--only", default="", metavar="WORDS", help="the scenarios whose titles contain this")
+    parser.add_argument("--peers", nargs="+", metavar="NAME", help="these peers only")
+    parser.add_argument("--docs", type=Path, default=DOCS, metavar="FOLDER", help="where the report goes")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where the logs of peers and calls are kept")
+    arguments = parser.parse_args()
+    sizes = QUICK if arguments.quick else FULL
+    sizes = replace(sizes, bulk=tuple(arguments.bulk or sizes.bulk), crowds=tuple(arguments.crowds or sizes.crowds))
+    results, start = Results(), time.monotonic()
+    scenarios = [
+        replace(scenario, peers=tuple(peer for peer in scenario.peers if peer.name in (arguments.peers or [peer.name])))
+        for scenario in plan(sizes)
+        if arguments.only in scenario.title
+    ]
+    with Stage() as stage:
+        say(f"the servers are up: {time.monotonic() - start:.1f} s")
+        try:
+            asyncio.run(run(stage, scenarios, results))
+        finally:
+            if arguments.logs:
+                shutil.copytree(stage.folder.path, arguments.logs, dirs_exist_ok=True)
+    print(write(results, arguments.docs, seconds=time.monotonic() - start))
+
+
+if __name__ == "__main__":
+    main()

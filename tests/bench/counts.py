@@ -1,0 +1,112 @@
+"""What a peer costs, counted from outside: calls by the servers that answered them, CPU and memory by the kernel."""
+
+import asyncio
+import json
+import os
+import re
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.kube import Json
+from tests.bench.stage import TEMPORAL_NAMESPACE, Stage
+
+TICK = os.sysconf("SC_CLK_TCK")
+REQUEST = re.compile(r"^service_requests\{(?P<labels>[^}]*)\} (?P<count>\S+)$", re.MULTILINE)
+FLUSH = 1.2
+"""Seconds after which Temporal's metrics show a call for sure: they are flushed each second."""
+
+FILLING = "filling-"
+"""What the names of Executions that need nothing begin with."""
+
+WRITES = ("create", "patch", "update", "delete")
+
+QUIET, LOOK = 0.04, 0.5
+"""CPU seconds in a look's seconds below which a process counts as settled."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a process has used since it started."""
+
+    cpu: float
+    memory: float
+    peak: float
+
+    @classmethod
+    def by(cls, pid: int) -> "Spent":
+        """Read CPU seconds, and MiB now and at most."""
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        memory, peak = (int(status[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
+        return cls((int(fields[11]) + int(fields[12])) / TICK, memory, peak)
+
+
+async def settled(pid: int, seconds: float = 60) -> Spent:
+    """Wait until a process has nothing to do, or the time is up."""
+    before, rounds = Spent.by(pid), int(seconds / LOOK)
+    for _ in range(rounds):
+        await asyncio.sleep(LOOK)
+        now = Spent.by(pid)
+        if now.cpu - before.cpu <= QUIET * LOOK:
+            return now
+        before = now
+    return before
+
+
+class Calls:
+    """Calls since the last look: the account's Kubernetes requests, and RPCs in the workflows' namespace.
+
+    Attributes:
+        needless: Writes since the last look to Executions that need nothing.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._offset = 0
+        self._rpcs: Counter[str] = Counter()
+        self.needless = 0
+
+    async def take(self) -> Counter[str]:
+        """Return the calls by kind, such as `patch executions/status` or `TerminateWorkflowExecution`."""
+        await asyncio.sleep(FLUSH)
+        return self._requests() + self._new_rpcs()
+
+    def _requests(self) -> Counter[str]:
+        with self._stage.audit_log.open("rb") as log:
+            log.seek(self._offset)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        events = [event for event in map(json.loads, whole.splitlines()) if _counts(event)]
+        self.needless = sum(event["verb"] in WRITES and _name(event).startswith(FILLING) for event in events)
+        return Counter(_kind(event) for event in events)
+
+    def _new_rpcs(self) -> Counter[str]:
+        url = self._stage.temporal.metrics_url
+        text = urllib.request.urlopen(url, timeout=10).read().decode()
+        now: Counter[str] = Counter()
+        for found in REQUEST.finditer(text):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', found["labels"]))
+            if labels["namespace"] == TEMPORAL_NAMESPACE and labels["service_name"] == "frontend":
+                now[labels["operation"]] += int(float(found["count"]))
+        new, self._rpcs = now - self._rpcs, now
+        del new["StartWorkflowExecution"]  # the benchmark's own
+        return new
+
+
+def _counts(event: Json) -> bool:
+    """Count a request once: a watch when it begins, any other when it has ended."""
+    return bool((event["stage"] == "ResponseStarted") == (event["verb"] == "watch"))
+
+
+def _kind(event: Json) -> str:
+    target = event.get("objectRef", {})
+    if "resource" not in target:
+        return f"{event['verb']} {event['requestURI'].partition('?')[0]}"
+    return f"{event['verb']} {target['resource']}" + (f"/{target['subresource']}" if "subresource" in target else "")
+
+
+def _name(event: Json) -> str:
+    return str(event.get("objectRef", {}).get("name", ""))

@@ -1,0 +1,56 @@
+"""etcd by its JSON gateway: 100,000 objects in seconds, which by the API server would take many minutes."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import aiohttp
+
+AT_ONCE = 100
+"""Keys written in one transaction; etcd takes 128."""
+
+KEY = "/registry/control-plane.kubiya.ai/executions/"
+"""Where the API server stores Executions, as JSON."""
+
+
+class Etcd:
+    """The objects as the API server stores them, written and removed behind its back. Its watch cache follows."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def read(self, key: str) -> dict[str, Any]:
+        """Return a stored object."""
+        async with aiohttp.ClientSession(self._url) as session:
+            found = await _post(session, "range", {"key": _encode(key)})
+        content: dict[str, Any] = json.loads(base64.b64decode(found["kvs"][0]["value"]))
+        return content
+
+    async def write(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects by their keys, many in one transaction."""
+        async with aiohttp.ClientSession(self._url) as session:
+            rest = iter(objects)
+            while some := list(islice(rest, AT_ONCE)):
+                puts = [
+                    {"requestPut": {"key": _encode(key), "value": _encode(json.dumps(value))}} for key, value in some
+                ]
+                await _post(session, "txn", {"success": puts})
+
+    async def remove(self, prefix: str) -> None:
+        """Remove all whose keys begin so."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        async with aiohttp.ClientSession(self._url) as session:
+            await _post(session, "deleterange", {"key": _encode(prefix), "range_end": _encode(end)})
+
+
+async def _post(session: aiohttp.ClientSession, method: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with session.post(f"/v3/kv/{method}", json=body) as response:
+        response.raise_for_status()
+        content: dict[str, Any] = await response.json()
+    return content
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,177 @@
+"""The three ways beside each other: patch and watch by hand, the REST call, `kubectl patch` in a loop, the plugin.
+
+python -m tests.bench.hands [--calls 500] [--prompt 1000]
+"""
+
+import argparse
+import asyncio
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+import httpx
+
+from execution_operator.kube.client import Api, collection, load_configuration
+from execution_operator.kube.watch import Change, Selection, Watch
+from tests.support.gateway import Account, Gateway
+from tests.support.plugin import environment, execution
+from tests.support.waiting import wait_for
+from tests.support.workflows import TASK_QUEUE, Agent
+from tests.support.world import API_VERSION, World
+
+NAMESPACE, AT_ONCE, REASON = "team-a", 50, "measured"
+EXECUTIONS = collection("executions", NAMESPACE)
+
+
+class Hands:
+    """The world, and batches of Executions whose workflows run."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.kubeconfig = world.control_plane.admin_kubeconfig
+
+    def batch(self, label: str, size: int) -> list[str]:
+        """Start workflows and their Executions; return their names once the operator has seen them all."""
+        names = [f"{label}-{number}" for number in range(size)]
+        client = self.world.samples.client
+        start = _each(names, lambda name: client.start_workflow(Agent.run, id=name, task_queue=TASK_QUEUE))
+        self.world.samples.do(start, 300)
+        asyncio.run(self._create(label, names))
+        wait_for(lambda: self._running(label) == size, "the operator to see them all", 300, interval=1)
+        return names
+
+    async def _create(self, label: str, names: list[str]) -> None:
+        api = Api(await load_configuration(self.kubeconfig))
+
+        def manifest(name: str) -> dict[str, object]:
+            metadata = {"name": name, "labels": {"batch": label}}
+            return {"apiVersion": API_VERSION, "kind": "Execution", "metadata": metadata, "spec": {"executionId": name}}
+
+        await _each(names, lambda name: api.create(EXECUTIONS, manifest(name)))
+        await api.close()
+
+    def _running(self, label: str) -> int:
+        query = ("get", "executions", "--namespace", NAMESPACE, f"--selector=batch={label}", "--output")
+        phases = self.world.control_plane.kubectl(*query, "jsonpath={.items[*].status.phase}").stdout.split()
+        return phases.count("running")
+
+    async def by_hand(self, names: list[str]) -> list[float]:
+        """Patch all at once, and watch them end; return the seconds of each."""
+        api = Api(await load_configuration(self.kubeconfig))
+        ended = {name: asyncio.Event() for name in names}
+
+        def changed(change: Change) -> None:
+            name, status = change.object["metadata"]["name"], change.object.get("status", {})
+            if name in ended and status.get("phase") == "cancelled":
+                ended[name].set()
+
+        slots = asyncio.Semaphore(64)
+
+        async def one(name: str) -> float:
+            started = time.perf_counter()
+            async with slots:
+                await api.merge(f"{EXECUTIONS}/{name}", {"spec": {"terminate": {"reason": REASON}}})
+            await ended[name].wait()
+            return time.perf_counter() - started
+
+        watch = asyncio.create_task(Watch(api, Selection(EXECUTIONS), changed).run())
+        try:
+            return await asyncio.gather(*map(one, names))
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            await api.close()
+
+    async def by_rest(self, gateway: Gateway, token: str, names: list[str]) -> tuple[list[float], list[int]]:
+        """Call for all at once; return the seconds and the status of each."""
+        async with gateway.client(token) as client:
+
+            async def one(name: str) -> tuple[float, httpx.Response]:
+                started = time.perf_counter()
+                answer = await client.post(f"/api/v1/executions/{name}/terminate", json={"reason": REASON})
+                return time.perf_counter() - started, answer
+
+            answers = await asyncio.gather(*map(one, names))
+        return [seconds for seconds, _ in answers], [answer.status_code for _, answer in answers]
+
+    def by_loop(self, names: list[str]) -> float:
+        """Run kubectl patch in a loop, 8 at once; return the seconds of all."""
+        patch = shlex.quote(f'{{"spec":{{"terminate":{{"reason":"{REASON}"}}}}}}')
+        command = f"xargs -P8 -I% kubectl patch execution % -n {NAMESPACE} --type=merge -p {patch}"
+        started = time.perf_counter()
+        shell = ["/bin/sh", "-c", command]
+        text = "\n".join(names)
+        subprocess.run(
+            shell, input=text, env=environment(self.kubeconfig), text=True, check=True, stdout=subprocess.DEVNULL
+        )
+        return time.perf_counter() - started
+
+    def by_plugin(self, label: str) -> float:
+        """Run the plugin once; return its seconds."""
+        started = time.perf_counter()
+        words = ("terminate", "-n", NAMESPACE, "-l", f"batch={label}", "--reason", REASON)
+        result = execution(self.kubeconfig, *words)
+        if result.returncode:
+            raise RuntimeError(result.stderr)
+        return time.perf_counter() - started
+
+
+async def _each(names: Iterable[str], do: Callable[[str], Awaitable[object]]) -> None:
+    """Do something for each name, some at once."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(name: str) -> None:
+        async with slots:
+            await do(name)
+
+    await asyncio.gather(*map(one, names))
+
+
+def main() -> int:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.hands", description=__doc__)
+    parser.add_argument("--calls", type=int, default=500, help="concurrent REST calls (default: %(default)s)")
+    parser.add_argument("--prompt", type=int, default=1000, help="terminations at the prompt (default: %(default)s)")
+    arguments = parser.parse_args()
+    with World() as world:
+        world.organization("acme", NAMESPACE, owned=False)
+        world.namespace("callers")
+        hands = Hands(world)
+        with Gateway(world.control_plane) as gateway:
+            caller = Account(world.control_plane, "callers", "bench")
+            caller.bind(NAMESPACE, "execution-editor", "execution-terminator")
+            _rest(hands, gateway, caller.token, arguments.calls)
+        if arguments.prompt:
+            _prompt(hands, arguments.prompt)
+    return 0
+
+
+def _rest(hands: Hands, gateway: Gateway, token: str, calls: int) -> None:
+    by_hand: list[float] = []
+    by_rest: list[float] = []
+    statuses: list[int] = []
+    for round_ in range(2):
+        by_hand += asyncio.run(hands.by_hand(hands.batch(f"hand{round_}", calls)))
+        seconds, codes = asyncio.run(hands.by_rest(gateway, token, hands.batch(f"rest{round_}", calls)))
+        by_rest, statuses = by_rest + seconds, statuses + codes
+    hand, rest = statistics.median(by_hand), statistics.median(by_rest)
+    print(
+        f"{calls} at once, 2 rounds: patch and watch p50 {hand:.2f} s, REST p50 {rest:.2f} s: {rest / hand:.2f} times"
+    )
+    print(f"  answers of 200: {statuses.count(200)} of {len(statuses)}")
+
+
+def _prompt(hands: Hands, count: int) -> None:
+    loop = hands.by_loop(hands.batch("loop", count))
+    hands.batch("plugin", count)
+    plugin = hands.by_plugin("plugin")
+    print(
+        f"{count} at the prompt: xargs -P8 kubectl patch {loop:.1f} s, plugin {plugin:.1f} s: {loop / plugin:.1f} times"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

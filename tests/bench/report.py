@@ -1,0 +1,144 @@
+"""The results as a page: tables, a plot, and what was kept of the promises."""
+
+import os
+import platform
+from pathlib import Path
+
+from tests.bench.peers import FLOOR, GO, LEAN, NAIVE, OURS
+from tests.bench.plot import Panel, svg
+from tests.bench.scenarios import BATCH
+from tests.bench.stats import Results, Row, p50, p99, table
+from tests.bench.targets import targets
+
+PEERS = (FLOOR, LEAN, NAIVE, GO, OURS)
+NAMES = [peer.name for peer in PEERS]
+GROWN = [peer.name for peer in (FLOOR, NAIVE, GO, OURS)]
+MS = 1000
+
+HEAD = """# Benchmarks
+
+Written by `make bench`: {cores} cores, {machine}, Python {python}, {minutes:.0f} minutes. A real API server with RBAC,
+etcd and Temporal's development server run on the same cores as the peers, so the figures are ratios within one run,
+not promises: in parentheses, the value as a multiple of the floor's. The peers take turns (A B C D A B C D), each
+under the operator's ServiceAccount.
+
+{peers}
+
+`tests/bench/` has all of it. Calls are counted by the servers that answered them (the API server's audit log,
+Temporal's metrics), CPU and memory by the kernel. Crowds are written into etcd directly, in the form that the API
+server stores, so that they come at once and cost the API server nothing but their events.
+"""
+
+GROWTH = (
+    ("first", "first answer after the start, s"),
+    ("cpu", "CPU until at rest, s"),
+    ("memory", "memory at rest, MiB"),
+    ("peak", "memory at most, MiB"),
+    ("writes", "writes to Executions that need nothing"),
+    ("idle", "CPU at rest, %"),
+    ("requests", "requests a minute at rest"),
+)
+DRAWN = GROWTH[:3]
+
+
+def write(results: Results, folder: Path, seconds: float) -> str:
+    """Write the page and its plot; return the page."""
+    panels = _panels(results)
+    parts = [_head(seconds), "## Terminations\n", table(results, _rows(results), [*NAMES, BATCH]), _calls(results)]
+    parts.append(_alone(results))
+    parts += [_growth(results, mix) for mix in _mixes(results)]
+    if panels:
+        (folder / "benchmarks.svg").write_text(svg(panels))
+        parts.append("![Cost against the number of Executions](benchmarks.svg)\n")
+    parts.append(_verdicts(results))
+    page = "\n".join(parts)
+    (folder / "benchmarks.md").write_text(page)
+    return page
+
+
+def _head(seconds: float) -> str:
+    peers = "\n".join(f"- **{peer.name}**: {peer.about}" for peer in PEERS)
+    machine, python = f"{platform.system()} {platform.machine()}", platform.python_version()
+    return HEAD.format(cores=os.cpu_count(), machine=machine, python=python, minutes=seconds / 60, peers=peers)
+
+
+def _rows(results: Results) -> list[Row]:
+    rows = [
+        Row(figure, f"patch → `cancelled`, {how}, {name}, ms", summary, MS)
+        for figure, how in (("alone", "one at a time"), ("load", "20 a second"))
+        for name, summary in (("p50", p50), ("p99", p99))
+    ]
+    for size in _bulks(results):
+        rows += [
+            Row(f"bulk/{size}/rate", f"{size:,} at once: terminations a second"),
+            Row(f"bulk/{size}/done", f"{size:,} at once: done within the time", ratio=False),
+            Row(f"bulk/{size}/cpu", f"{size:,} at once: CPU of the peer for each, ms", scale=MS),
+            Row(f"bulk/{size}/calls", f"{size:,} at once: calls for each"),
+            Row(f"bulk/{size}/peak", f"{size:,} at once: memory at most, MiB"),
+        ]
+    return [*rows, Row("failures", "turns without an answer in time", sum, ratio=False)]
+
+
+def _calls(results: Results) -> str:
+    kinds = sorted(results.figures("calls/"))
+    rows = [Row(kind, f"`{kind.removeprefix('calls/')}`", ratio=False) for kind in kinds]
+    return f"\n## Calls for each termination, one at a time\n\n{table(results, rows, NAMES)}\n" if rows else ""
+
+
+def _alone(results: Results) -> str:
+    """Tell what only we do."""
+    lag, restart = "closed elsewhere → shown", "closed while the operator was down → shown, from its start"
+    rows = [
+        *(Row("feed/lag", f"{lag}, {name}, s", of, ratio=False) for name, of in (("p50", p50), ("p99", p99))),
+        Row("feed/restart", f"{restart}, the last, s", max, ratio=False),
+        Row("feed/missed", "closings that were missed", sum, ratio=False),
+        Row("failover/took", "leader killed → next request answered, s", ratio=False),
+        Row("failover/beyond", "the same beyond the lease's duration, s", ratio=False),
+    ]
+    return f"\n## Live phases and failover\n\n{table(results, rows, [OURS.name])}\n"
+
+
+def _growth(results: Results, mix: str) -> str:
+    sizes = _sizes(results, mix)
+    rows = [
+        Row(f"{mix}/{size}/{key}", f"{size:,}: {title}", scale=100 if key == "idle" else 1, ratio=False)
+        for key, title in GROWTH
+        for size in sizes
+        if f"{mix}/{size}/{key}" in results.figures(mix)
+    ]
+    words = mix.removeprefix("growth/").replace("%", " %")
+    return f"\n## Started among many Executions, {words}\n\n{table(results, rows, GROWN)}\n"
+
+
+def _panels(results: Results) -> list[Panel]:
+    panels = []
+    for mix in _mixes(results):
+        for key, title in DRAWN:
+            lines = {peer: _line(results, mix, key, peer) for peer in GROWN}
+            drawn = {peer: line for peer, line in lines.items() if line}
+            panels.append(Panel(f"{title}: {mix.removeprefix('growth/')}", drawn))
+    return panels
+
+
+def _line(results: Results, mix: str, key: str, peer: str) -> list[tuple[float, float]]:
+    values = [(float(size), results.value(f"{mix}/{size}/{key}", peer)) for size in _sizes(results, mix)]
+    return [(size, value) for size, value in values if value]
+
+
+def _verdicts(results: Results) -> str:
+    bulk = max(_bulks(results), default=0)
+    crowd = max((size for mix in _mixes(results) for size in _sizes(results, mix)), default=0)
+    lines = "\n".join(target.verdict(results) for target in targets(bulk, crowd))
+    return f"## What was promised of it\n\n{lines}\n"
+
+
+def _bulks(results: Results) -> list[int]:
+    return sorted({int(figure.split("/")[1]) for figure in results.figures("bulk/")})
+
+
+def _mixes(results: Results) -> list[str]:
+    return list(dict.fromkeys("/".join(figure.split("/")[:2]) for figure in results.figures("growth/")))
+
+
+def _sizes(results: Results, mix: str) -> list[int]:
+    return sorted({int(figure.split("/")[2]) for figure in results.figures(mix)})

@@ -1,0 +1,235 @@
+"""What is measured, as data: a scenario for each figure, and two plans of them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from tests.bench.arena import Arena, Turn
+from tests.bench.counts import Spent, settled
+from tests.bench.crowd import Filling
+from tests.bench.peers import FLOOR, GO, LEAN, NAIVE, OURS, PEERS, Peer
+from tests.bench.stage import TEMPORAL_NAMESPACE
+from tests.bench.stats import Results
+
+PAUSE = 0.02
+"""Seconds between two requests one at a time: what follows an answer, such as an Event, is done by then."""
+
+BULK = 200.0
+"""Seconds after which a crowd that is not yet terminated is given up; the rate is then of those that are."""
+
+PATIENCE = 60.0
+"""Seconds after which a closing counts as missed."""
+
+START = 3.0
+"""Seconds after which a process has begun to do something, so that its rest means that it has started."""
+
+BATCH = "Temporal's batch"
+MIXES = (0.0, 0.95)
+"""The shares of finished Executions in the crowds among which peers are started."""
+
+TIMED = (FLOOR, LEAN, NAIVE, GO, OURS)
+RUNNING = "WorkflowType = 'Crowd' AND ExecutionStatus = 'Running'"
+
+Measure = Callable[[Arena, Peer, Results], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One measurement, which every peer takes in turn, as many rounds as it says."""
+
+    title: str
+    measure: Measure
+    rounds: int = 1
+    peers: tuple[Peer, ...] = PEERS
+
+
+async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: int) -> None:
+    """Time terminations one after the other, and count the calls that they cost."""
+    async with arena.turn(peer) as turn:
+        names = await arena.crowd.open(count)
+        await settled(turn.pid)
+        await arena.calls.take()
+        for name in names:
+            results.add("alone", peer.name, await turn.end(name))
+            await asyncio.sleep(PAUSE)
+        await settled(turn.pid)
+        for kind, calls in (await arena.calls.take()).items():
+            results.add(f"calls/{kind}", peer.name, calls / count)
+
+
+async def steadily(arena: Arena, peer: Peer, results: Results, *, rate: int, seconds: int) -> None:
+    """Time terminations that come at a rate, whether or not the last one is done."""
+    async with arena.turn(peer) as turn:
+        names = await arena.crowd.open(rate * seconds)
+        await settled(turn.pid)
+        start = time.perf_counter()
+        results.add(
+            "load", peer.name, *await asyncio.gather(*(_at(start, i / rate, turn, n) for i, n in enumerate(names)))
+        )
+
+
+async def _at(start: float, after: float, turn: Turn, name: str) -> float:
+    await asyncio.sleep(start + after - time.perf_counter())
+    return await turn.end(name)
+
+
+async def at_once(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
+    """Time a crowd that is to be terminated at once."""
+    names = await arena.crowd.open(size)
+    async with arena.turn(peer) as turn:
+        before = await settled(turn.pid)
+        await arena.calls.take()
+        start = time.perf_counter()
+        await arena.crowd.ask(names)
+        done = await turn.watcher.all(names, BULK)
+        await settled(turn.pid, 5)
+        after, count = Spent.by(turn.pid), len(done)
+        results.add(f"bulk/{size}/done", peer.name, count)
+        if count:
+            results.add(f"bulk/{size}/rate", peer.name, count / (max(done.values()) - start))
+            results.add(f"bulk/{size}/cpu", peer.name, (after.cpu - before.cpu) / count)
+            results.add(f"bulk/{size}/calls", peer.name, (await arena.calls.take()).total() / count)
+            results.add(f"bulk/{size}/peak", peer.name, after.peak)
+
+
+async def batch(arena: Arena, _: Peer, results: Results, *, size: int) -> None:
+    """Time Temporal's own batch, which ends workflows and records nothing."""
+    await arena.crowd.open(size)
+    options = ("--namespace", TEMPORAL_NAMESPACE, "--reason", "bench", "--yes")
+    start = time.perf_counter()
+    await asyncio.to_thread(arena.temporal, "workflow", "terminate", "--query", RUNNING, *options)
+    left, took = size, 0.0
+    while left and took < BULK:
+        await asyncio.sleep(0.1)
+        left, took = (await arena.client.count_workflows(RUNNING)).count, time.perf_counter() - start
+    results.add(f"bulk/{size}/done", BATCH, size - left)
+    results.add(f"bulk/{size}/rate", BATCH, (size - left) / took)
+    await arena.crowd.clear()
+
+
+async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling, idle: float) -> None:
+    """Start a peer among many Executions that need nothing: the first answer, what it costs, and what rest costs."""
+    await arena.crowd.fill(filling)
+    await arena.calls.take()
+    figure = f"growth/{filling.finished:.0%} finished/{filling.size}"
+    async with arena.turn(peer) as turn:
+        spent = await settled(turn.pid)
+        results.add(f"{figure}/first", peer.name, turn.first)
+        results.add(f"{figure}/memory", peer.name, spent.memory)
+        results.add(f"{figure}/peak", peer.name, spent.peak)
+        results.add(f"{figure}/cpu", peer.name, spent.cpu)
+        await arena.calls.take()
+        needless = arena.calls.needless
+        results.add(f"{figure}/writes", peer.name, needless)
+        if idle:
+            await asyncio.sleep(idle)
+            results.add(f"{figure}/idle", peer.name, (Spent.by(turn.pid).cpu - spent.cpu) / idle)
+            results.add(f"{figure}/requests", peer.name, (await arena.calls.take()).total() * 60 / idle)
+    if needless:
+        await arena.crowd.drain()
+
+
+async def elsewhere(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
+    """Let workflows be terminated by others: how long after that it shows, and after a start if nobody looked."""
+    async with arena.turn(peer) as turn:
+        names = await arena.crowd.open(size)
+        await settled(turn.pid)
+        ended = await arena.crowd.end(names)
+        seen = await turn.watcher.all(names, PATIENCE)
+        results.add("feed/lag", peer.name, *(moment - ended[name] for name, moment in seen.items()))
+    missed = size - len(seen)
+    names = await arena.crowd.open(size)
+    await arena.crowd.end(names)
+    async with arena.turn(peer) as turn:
+        seen = await turn.watcher.all(names, PATIENCE)
+        results.add("feed/restart", peer.name, *(moment - turn.started for moment in seen.values()))
+    results.add("feed/missed", peer.name, missed + size - len(seen))
+
+
+async def failover(arena: Arena, peer: Peer, results: Results, *, filling: Filling, lease: int) -> None:
+    """Kill a leader while another stands by: how much longer than the lease the next answer takes."""
+    led = replace(peer, command=lambda: [*peer.command(), "--leader-elect", f"--lease-duration={lease}"])
+    await arena.crowd.fill(filling)
+    async with arena.turn(led) as turn:
+        standby = arena.launch(led)
+        try:
+            await asyncio.sleep(START)
+            await settled(standby.pid)
+            name = (await arena.crowd.open(1))[0]
+            turn.process.kill()
+            took = await turn.end(name)
+        finally:
+            await asyncio.to_thread(standby.stop)
+    results.add("failover/took", peer.name, took)
+    results.add("failover/beyond", peer.name, took - lease)
+    await arena.crowd.drain()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        rounds: Turns of each peer, one at a time.
+        count: Terminations in such a turn.
+        seconds: Seconds of a turn at 20 a second.
+        bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
+        crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
+        idle: Seconds of that while.
+        closings: Workflows that are terminated by others.
+        open: Open Executions at a failover.
+        lease: Seconds of the lease.
+    """
+
+    rounds: int
+    count: int
+    seconds: int
+    bulk: tuple[int, ...]
+    crowds: tuple[int, ...]
+    idle: float
+    closings: int
+    open: int
+    lease: int
+
+
+QUICK = Sizes(
+    rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5, closings=200, open=1_000, lease=3
+)
+FULL = Sizes(
+    rounds=4,
+    count=30,
+    seconds=15,
+    bulk=(1_000, 10_000),
+    crowds=(1_000, 10_000, 100_000),
+    idle=60,
+    closings=1_000,
+    open=10_000,
+    lease=15,
+)
+
+
+def plan(sizes: Sizes) -> list[Scenario]:
+    """Return the scenarios."""
+    latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
+    load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
+    feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,))
+    standby = partial(failover, filling=Filling(sizes.open, 0), lease=sizes.lease)
+    return [latency, load, *_bulks(sizes), feed, Scenario("failover", standby, peers=(OURS,)), *_crowds(sizes)]
+
+
+def _bulks(sizes: Sizes) -> list[Scenario]:
+    least = min(sizes.bulk)
+    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size)) for size in sizes.bulk]
+    return [*ours, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
+
+
+def _crowds(sizes: Sizes) -> list[Scenario]:
+    scenarios = []
+    for size in sizes.crowds:
+        for finished in MIXES:
+            idle = sizes.idle if size == max(sizes.crowds) and finished else 0
+            measure = partial(growth, filling=Filling(size, finished), idle=idle)
+            scenarios.append(Scenario(f"among {size:,}, {finished:.0%} finished", measure))
+    return scenarios

@@ -1,0 +1,105 @@
+"""What is promised of the figures, and whether it came out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench.scenarios import BATCH
+from tests.bench.stats import Results, Summary, mean, number, p50, p99
+
+OURS = "ours"
+MIB = 1024.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise: a value that is read off the results, and the limit that it must keep."""
+
+    title: str
+    read: Callable[[Results], float | None]
+    limit: float
+    at_least: bool = False
+
+    def verdict(self, results: Results) -> str:
+        """Say what came out, in a line."""
+        value = self.read(results)
+        if value is None:
+            return f"- not measured: {self.title}"
+        kept = value >= self.limit if self.at_least else value <= self.limit
+        return f"- {'kept' if kept else '**missed**'}: {self.title}: {number(value)}"
+
+
+def ratio(figure: str, to: str, summary: Summary = mean) -> Callable[[Results], float | None]:
+    """Read our value as a multiple of another peer's."""
+
+    def read(results: Results) -> float | None:
+        ours, theirs = results.value(figure, OURS, summary), results.value(figure, to, summary)
+        return ours / theirs if ours is not None and theirs else None
+
+    return read
+
+
+def calls(*prefixes: str) -> Callable[[Results], float | None]:
+    """Read our calls for each termination, of the kinds that begin so."""
+
+    def read(results: Results) -> float | None:
+        kinds = results.figures("calls/")
+        values = [results.value(kind, OURS) or 0 for kind in kinds if kind.removeprefix("calls/").startswith(prefixes)]
+        return sum(values) if kinds else None
+
+    return read
+
+
+def value(figure: str) -> Callable[[Results], float | None]:
+    """Read our own value."""
+    return lambda results: results.value(figure, OURS)
+
+
+def worst(figure: str) -> Callable[[Results], float | None]:
+    """Read our worst sample."""
+    return lambda results: results.value(figure, OURS, max)
+
+
+def each_open(size: int) -> Callable[[Results], float | None]:
+    """Read the KiB that an open Execution takes, over what the process takes among the smallest crowd."""
+
+    def read(results: Results) -> float | None:
+        sizes = sorted({int(figure.split("/")[2]) for figure in results.figures("growth/0% finished/")})
+        small, large = (results.value(f"growth/0% finished/{of}/memory", OURS) for of in (sizes[0], size))
+        return (large - small) * MIB / (size - sizes[0]) if small and large and size > sizes[0] else None
+
+    return read
+
+
+def targets(bulk: int, crowd: int) -> list[Target]:
+    """Return the promises, for the largest sizes that were measured."""
+    many, full, most = f"bulk/{bulk}/rate", f"growth/0% finished/{crowd}", f"growth/95% finished/{crowd}"
+    return [
+        Target("latency p50, at most 1.3 times floor", ratio("alone", "floor", p50), 1.3),
+        Target("latency p99, at most 2 times floor", ratio("alone", "floor", p99), 2),
+        Target("latency p50 ahead of naive", ratio("alone", "naive", p50), 1),
+        Target("latency p50 not behind Go", ratio("alone", "Go", p50), 1),
+        Target(f"{bulk:,} at once: at least 0.9 times floor's rate", ratio(many, "floor"), 0.9, at_least=True),
+        Target(f"{bulk:,} at once: at least 1.5 times naive's rate", ratio(many, "naive"), 1.5, at_least=True),
+        Target(f"{bulk:,} at once: at least 0.9 times Go's rate", ratio(many, "Go"), 0.9, at_least=True),
+        Target("faster than Temporal's own batch", _batch, 1, at_least=True),
+        Target("status PATCHes for each termination, at most 1", calls("patch executions/status"), 1),
+        Target("Events for each termination, at most 1", calls("create events"), 1),
+        Target("Temporal calls for each termination, at most 3", calls(*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 3),
+        Target(f"first patch handled among {crowd:,} open within 5 s", value(f"{full}/first"), 5),
+        Target(f"first patch handled among {crowd:,}, 95 % finished, within 5 s", value(f"{most}/first"), 5),
+        Target(f"MiB among {crowd:,}, 95 % finished, at most 250", value(f"{most}/memory"), 250),
+        Target(f"KiB for each of {crowd:,} open, at most 2", each_open(crowd), 2),
+        Target("closings elsewhere show within 5 s, the last of them", worst("feed/lag"), 5),
+        Target("closings missed, also while the operator is down: 0", value("feed/missed"), 0),
+        Target("failover within the lease's duration and 2 s", value("failover/beyond"), 2),
+        Target(f"writes at a restart among {crowd:,} open: 0", value(f"{full}/writes"), 0),
+    ]
+
+
+def _batch(results: Results) -> float | None:
+    """Read our rate as a multiple of the batch's, at the size that it was given."""
+    for figure in results.figures("bulk/"):
+        theirs, ours = results.value(figure, BATCH), results.value(figure, OURS)
+        if figure.endswith("/rate") and theirs and ours:
+            return ours / theirs
+    return None

@@ -1,0 +1,58 @@
+"""Somebody who watches Executions become cancelled, at as little cost as can be."""
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from typing import Self
+
+from tests.bench.kube import Kube, executions
+from tests.bench.stage import CROWD
+
+
+class Watcher:
+    """Notes when each Execution of the crowd is first seen cancelled."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._seen: dict[str, float] = {}
+        self._waiting: dict[str, asyncio.Future[float]] = {}
+
+    async def __aenter__(self) -> Self:
+        version = (await self._kube.get(executions(CROWD), limit="1"))["metadata"]["resourceVersion"]
+        self._task = asyncio.create_task(self._run(version))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def cancelled(self, name: str, seconds: float = 60) -> float:
+        """Wait until it is cancelled; return the moment at which that was seen."""
+        if name not in self._seen:
+            self._waiting[name] = asyncio.get_running_loop().create_future()
+            async with asyncio.timeout(seconds):
+                return await self._waiting[name]
+        return self._seen[name]
+
+    async def all(self, names: list[str], seconds: float) -> dict[str, float]:
+        """Wait until all are, or the time is up; return the moments at which those that are were seen."""
+        deadline = time.perf_counter() + seconds
+        done: dict[str, float] = {}
+        while len(done) < len(names) and time.perf_counter() < deadline and not self._task.done():
+            await asyncio.sleep(0.05)
+            done = {name: self._seen[name] for name in names if name in self._seen}
+        return done
+
+    async def _run(self, version: str) -> None:
+        query = {"fieldSelector": "status.phase=cancelled", "resourceVersion": version}
+        async for line in self._kube.lines(executions(CROWD), metadata_only=True, **query):
+            now, event = time.perf_counter(), json.loads(line)
+            if event["type"] == "ERROR":
+                raise RuntimeError(f"the watcher's watch broke: {event['object']}")
+            if event["type"] == "ADDED":
+                name = event["object"]["metadata"]["name"]
+                self._seen.setdefault(name, now)
+                if name in self._waiting and not self._waiting[name].done():
+                    self._waiting[name].set_result(now)

@@ -1,0 +1,92 @@
+"""The image, built and run as pods run it; only where a Docker engine and a base image are."""
+
+import base64
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.image import NoEngineError, build, docker, facts
+from tests.support.packages import Chart, PackagedWorld, here
+from tests.support.waiting import wait_for
+from tests.support.workflows import Stubborn
+
+HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host")
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    try:
+        return build()
+    except NoEngineError as reason:
+        pytest.skip(f"the image was not built: {reason}")
+
+
+def inside(image: str, *command: str) -> str:
+    return docker("run", "--rm", *HARDENED, f"--entrypoint={command[0]}", image, *command[1:])
+
+
+def test_it_runs_as_nobody_with_one_layer_above_its_base(image: str) -> None:
+    assert facts(image)["user"] == "65532:65532"
+    assert inside(image, "id", "-u") == "65532"
+    history = docker("history", "--no-trunc", "--format={{.Size}} {{.CreatedBy}}", image).splitlines()
+    assert len([line for line in history if not line.startswith("0B") and "Imported" not in line]) <= 2
+
+
+def test_it_holds_no_build_tools_and_nothing_of_ours_can_be_written(image: str) -> None:
+    folder = "/opt/execution-operator"
+    assert inside(image, "find", f"{folder}/lib", "-maxdepth", "4", "-name", "pip", "-o", "-name", "hatchling") == ""
+    assert inside(image, "find", folder, "-writable", "-not", "-type", "l") == ""
+    assert inside(image, "sh", "-c", "command -v gcc cc make git || true") == ""
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[PackagedWorld]:
+    """A world with the chart, whose operator has gone: the image takes its place."""
+    with PackagedWorld(Chart()) as running:
+        running.operator.end()
+        running.organization("acme", "team-a")
+        yield running
+
+
+def mounted(world: PackagedWorld, folder: Path) -> Path:
+    """Write what a pod finds of its ServiceAccount."""
+    kubeconfig = world.control_plane.kubeconfig_for_service_account(world.package.namespace, world.package.name)
+    content = json.loads(kubeconfig.read_text())
+    authority = content["clusters"][0]["cluster"]["certificate-authority-data"]
+    (folder / "ca.crt").write_bytes(base64.b64decode(authority))
+    (folder / "token").write_text(content["users"][0]["user"]["token"])
+    (folder / "namespace").write_text(world.package.namespace)
+    folder.chmod(0o755)
+    return folder
+
+
+def test_it_carries_out_a_request_and_ends_when_it_is_told_to(image: str, world: PackagedWorld, tmp_path: Path) -> None:
+    server = urlsplit(world.control_plane.url)
+    options = [
+        f"--volume={mounted(world, tmp_path)}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
+        f"--env=KUBERNETES_SERVICE_HOST={server.hostname}",
+        f"--env=KUBERNETES_SERVICE_PORT={server.port}",
+        f"--env=TEMPORAL_ADDRESS={world.temporal.address}",
+    ]
+    arguments = here(world.package.container(world.control_plane)["args"])
+    container = docker("run", "--detach", *HARDENED, *options, image, *arguments)
+    try:
+        wait_for(lambda: "taking up requests" in log(container), "the operator to take up requests", seconds=30)
+        world.samples.begin(Stubborn, "boxed")
+        world.apply("Execution", "boxed", {"executionId": "boxed", "terminate": {"reason": "runaway cost"}}, "team-a")
+        world.until("boxed", Terminated="True/Terminated")
+        docker("kill", f"--signal={signal.SIGTERM.name}", container)
+        assert docker("wait", container) == "0"
+    finally:
+        print(log(container))
+        docker("rm", "--force", container)
+
+
+def log(container: str) -> str:
+    result = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    return result.stdout + result.stderr

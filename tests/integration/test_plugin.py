@@ -1,0 +1,491 @@
+"""`kubectl execution` on real servers, run by the real kubectl."""
+
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.installed import CHECKOUT
+from tests.support.plugin import SCRIPTS, Terminal, environment, execution
+from tests.support.waiting import wait_for
+from tests.support.workflows import Agent, Done, Parent, Stubborn
+from tests.support.world import API_VERSION, World, conditions_of
+
+
+class Prompt:
+    """alice at her prompt: she may edit and terminate in team-a."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.alice = world.control_plane.kubeconfig_for_user("alice")
+        self.editor = world.control_plane.kubeconfig_for_user("editor")
+        for user, roles in (("alice", ("execution-editor", "execution-terminator")), ("editor", ("execution-editor",))):
+            for role in roles:
+                binding = ("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
+                world.control_plane.kubectl(*binding, "--namespace=team-a")
+
+    def __call__(self, *words: str, kubeconfig: Path | None = None, **more: str) -> CompletedProcess[str]:
+        result = execution(kubeconfig or self.alice, *words, **more)
+        assert "Traceback" not in result.stderr
+        return result
+
+    def terminate(self, *words: str, kubeconfig: Path | None = None) -> CompletedProcess[str]:
+        return self("terminate", *words, "-n", "team-a", "--reason", "runaway cost", kubeconfig=kubeconfig)
+
+    def observed(self, name: str, kind: type = Agent, organization: str = "acme", **labels: str) -> str:
+        """Start a workflow and its Execution, and wait until the operator has seen it."""
+        self.world.samples.begin(kind, name, organization=organization)
+        self.create(name, **labels)
+        wait_for(lambda: conditions_of(self.world.get(name)), f"{name} to be observed")
+        return name
+
+    def create(self, *names: str, **labels: str) -> None:
+        items = [
+            {
+                "apiVersion": API_VERSION,
+                "kind": "Execution",
+                "metadata": {"name": name, "namespace": "team-a", "labels": labels},
+                "spec": {"executionId": name},
+            }
+            for name in names
+        ]
+        self.world.control_plane.kubectl("create", "-f", "-", input=yaml.dump_all(items))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World(durable=True) as running:
+        running.organization("acme", "team-a")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def prompt(world: World) -> Prompt:
+    return Prompt(world)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name for the test's own workflow and Execution."""
+    return f"{request.node.originalname.removeprefix('test_').replace('_', '-')[:40]}-{uuid.uuid4().hex[:6]}"
+
+
+class TestTerminate:
+    def test_one_and_wait(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name, Stubborn)
+        result = prompt.terminate(name, "--wait=20s")
+        event = prompt.world.samples.last_event(name)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines() == [
+            f"execution.control-plane.kubiya.ai/{name} requested",
+            f"execution.control-plane.kubiya.ai/{name} Terminated at {event.event_time.ToJsonString()}",
+        ]
+        assert event.workflow_execution_terminated_event_attributes.reason == "runaway cost"
+
+    def test_without_waiting(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        result = prompt.terminate(f"execution/{name}")
+        assert (result.returncode, result.stdout) == (0, f"execution.control-plane.kubiya.ai/{name} requested\n")
+        prompt.world.until(name, Terminated="True/Terminated")
+
+    def test_again_is_as_good(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        assert [prompt.terminate(name, "--wait").returncode for _ in range(2)] == [0, 0]
+
+    def test_goes_on_past_failures(self, prompt: Prompt, name: str) -> None:
+        names = [f"{name}-{of}" for of in ("fine", "done", "theirs", "missing", "fine-too")]
+        for each, kind, organization in zip(
+            names, (Agent, Done, Agent, None, Agent), ("acme", "acme", "hooli", "", "acme"), strict=True
+        ):
+            if kind:
+                prompt.observed(each, kind, organization)
+        prompt.world.until(names[1], Finished="True/Completed")
+        result = prompt.terminate(*names, "--wait")
+        assert result.returncode == 1
+        assert f"{names[0]} Terminated at" in result.stdout
+        assert f"{names[4]} Terminated at" in result.stdout
+        assert f"{names[1]} AlreadyClosed: the workflow closed as Completed" in result.stderr
+        assert f"{names[2]} OrganizationMismatch" in result.stderr
+        assert f"{names[3]} NotFound" in result.stderr
+        assert result.stderr.splitlines()[-1].startswith("5 executions: 2 Terminated, 1 ")
+
+    def test_by_label_and_past_those_that_are_closed(self, prompt: Prompt, name: str) -> None:
+        for number in range(3):
+            prompt.observed(f"{name}-{number}", Done if number == 2 else Agent, batch=name)
+        prompt.world.until(f"{name}-2", Finished="True/Completed")
+        result = prompt.terminate("-l", f"batch={name}", "--wait")
+        assert (result.returncode, result.stderr) == (0, "2 executions: 2 Terminated\n")
+        again = prompt.terminate("-l", f"batch={name}")
+        assert (again.returncode, again.stderr) == (0, "No open executions found (3 executions closed already).\n")
+
+    def test_all_namespaces(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name, batch=name)
+        admin = prompt.world.control_plane.admin_kubeconfig
+        words = ("terminate", "-l", f"batch={name}", "-A", "--reason=everywhere", "--wait")
+        assert prompt(*words, kubeconfig=admin).returncode == 0
+        denied = prompt(*words)
+        assert (denied.returncode, "cannot list resource" in denied.stderr) == (1, True)
+
+    def test_grace(self, prompt: Prompt, name: str) -> None:
+        names = [prompt.observed(f"{name}-willing"), prompt.observed(f"{name}-stubborn", Stubborn)]
+        result = prompt.terminate(*names, "--grace=2s", "--wait=20s")
+        assert result.returncode == 0, result.stderr
+        assert f"{names[0]} Cancelled at" in result.stdout
+        assert f"{names[1]} Terminated at" in result.stdout
+
+    def test_timed_out(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name, Stubborn)
+        result = prompt.terminate(name, "--grace=1h", "--wait=1s")
+        assert result.returncode == 3
+        assert f"{name} timed out: GracePeriod: cancellation requested" in result.stderr
+
+    @pytest.mark.parametrize("where", ["server", "client"])
+    def test_dry_run(self, prompt: Prompt, name: str, where: str) -> None:
+        prompt.observed(name)
+        before = prompt.world.get(name)
+        result = prompt.terminate(name, f"--dry-run={where}")
+        assert (result.returncode, "requested (dry run)" in result.stdout) == (0, True)
+        denied = prompt.terminate(name, f"--dry-run={where}", kubeconfig=prompt.editor)
+        assert denied.returncode == (1 if where == "server" else 0)
+        assert prompt.world.get(name) == before
+
+    def test_without_the_permission(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        result = prompt.terminate(name, kubeconfig=prompt.editor)
+        assert result.returncode == 1
+        assert 'this needs the verb "create" on "executions/terminate"' in result.stderr
+
+    def test_output(self, prompt: Prompt, name: str) -> None:
+        names = [prompt.observed(f"{name}-{number}") for number in range(2)]
+        as_json = json.loads(prompt.terminate(names[0], "-o", "json", "--wait").stdout)
+        assert as_json["status"]["termination"]["outcome"] == "Terminated"
+        as_yaml = yaml.safe_load(prompt.terminate(*names, "-o", "yaml", "--wait").stdout)
+        assert [item["metadata"]["name"] for item in as_yaml["items"]] == names
+        as_name = prompt.terminate(*names, "-o", "name")
+        assert as_name.stdout == "".join(f"execution.control-plane.kubiya.ai/{each}\n" for each in names)
+
+    def test_one_shot(self, prompt: Prompt, name: str) -> None:
+        identifier = f"Orders/{name}"
+        prompt.world.samples.begin(Agent, identifier)
+        result = prompt.terminate("--execution-id", identifier, "--wait")
+        assert result.returncode == 0, result.stderr
+        assert prompt.world.samples.status(identifier) == "TERMINATED"
+        second = prompt.world.samples.begin(Agent, identifier)
+        assert prompt.terminate("--execution-id", identifier, "--wait").returncode == 0
+        assert prompt.world.samples.status(identifier, second.result_run_id) == "TERMINATED"
+
+    def test_by_identifier_of_one_that_is_there(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        result = prompt.terminate("--execution-id", name, "--wait", "-o", "name")
+        assert result.stdout == f"execution.control-plane.kubiya.ai/{name}\n"
+        assert prompt.world.get(name)["status"]["phase"] == "cancelled"
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("terminate", "x"),
+            ("terminate", "--reason=x"),
+            ("terminate", "x", "--reason", " "),
+            ("terminate", "x", "--reason", "x" * 501),
+            ("terminate", "x", "--all", "--reason=x"),
+            ("terminate", "x", "-A", "--reason=x"),
+            ("terminate", "x", "--reason=x", "--grace=soon"),
+            ("terminate", "pod/x", "--reason=x"),
+            ("terminate", "x", "--reason=x", "--concurrency=0"),
+            ("destroy",),
+            (),
+        ],
+    )
+    def test_usage(self, prompt: Prompt, words: tuple[str, ...]) -> None:
+        result = prompt(*words)
+        assert result.returncode == 2
+        assert result.stderr.startswith("error: ")
+
+
+class TestTerminal:
+    def test_asks_before_more_than_one(self, prompt: Prompt, name: str) -> None:
+        names = [prompt.observed(f"{name}-{number}", batch=name) for number in range(2)]
+        words = ("terminate", "-n", "team-a", "-l", f"batch={name}", "--reason=x", "--wait")
+        with Terminal(prompt.alice, *words) as terminal:
+            terminal.until("Terminate 2 executions in team-a: ")
+            terminal.type("n")
+            assert terminal.end() == 1
+        assert "terminate" not in prompt.world.get(names[0])["spec"]
+        with Terminal(prompt.alice, *words) as terminal:
+            terminal.until("[y/N]")
+            terminal.type("y")
+            assert terminal.end() == 0
+        assert "2 executions: 2 Terminated" in terminal.screen
+
+    def test_ctrl_c_says_what_was_requested_and_what_not(self, prompt: Prompt, name: str) -> None:
+        names = [f"{name}-{number:03}" for number in range(200)]
+        prompt.create(*names, batch=name)
+        selection = ("-n", "team-a", "-l", f"batch={name}", "--yes", "--wait", "--concurrency=1")
+        with Terminal(prompt.alice, "terminate", *selection, "--reason=x") as terminal:
+            terminal.until("requested")
+            terminal.interrupt()
+            assert terminal.end() == 130
+        told = terminal.screen[terminal.screen.index("interrupted; what was requested goes on:") :]
+        query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", "--output=json")
+        items = json.loads(prompt.world.control_plane.kubectl(*query).stdout)["items"]
+        requested = sum("terminate" in item["spec"] for item in items)
+        assert 0 < requested < 200
+        assert f"  {requested:,} requested: " in told
+        assert f"  {200 - requested:,} not requested: " in told
+
+    def test_watch(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        with Terminal(prompt.alice, "watch", "-n", "team-a", name) as terminal:
+            terminal.until("running")
+            prompt.world.terminate(name, "seen")
+            terminal.until("cancelled")
+            terminal.interrupt()
+            assert terminal.end() == 0
+
+
+class TestShow:
+    def test_get_is_as_kubectl_has_it(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name, batch=name)
+        for words in ((), ("-o", "wide")):
+            ours = prompt("get", "-n", "team-a", "-l", f"batch={name}", *words).stdout
+            query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", *words)
+            theirs = prompt.world.control_plane.kubectl(*query).stdout
+            assert [line.split()[:-1] for line in ours.splitlines()] == [
+                line.split()[:-1] for line in theirs.splitlines()
+            ]
+        assert prompt("get", "-n", "team-a", name, "-o", "name").stdout == f"execution.control-plane.kubiya.ai/{name}\n"
+        assert prompt("get", "-n", "team-a", "-l", "batch=none").stderr == "No resources found in team-a namespace.\n"
+        missing = prompt("get", "missing", "-n", "team-a")
+        assert (missing.returncode, '"missing" not found' in missing.stderr) == (1, True)
+
+    def test_describe_tells_it_in_order(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name, Parent)
+        wait_for(lambda: prompt.world.samples.status(f"{name}-child") == "RUNNING", "the child")
+        prompt.terminate(name, "--wait")
+        wait_for(lambda: len(prompt.world.events(name)) == 2, "the Events")
+        organization = json.dumps({"spec": {"temporal": {"uiUrl": "https://ui.example/"}}})
+        admin = prompt.world.control_plane
+        admin.kubectl("patch", "organization", "acme", "--type=merge", f"--patch={organization}")
+        told = prompt("describe", name, "-n", "team-a", kubeconfig=admin.admin_kubeconfig).stdout
+        run = prompt.world.get(name)["status"]["runId"]
+        assert f"https://ui.example/namespaces/shared/workflows/{name}/{run}/history" in told
+        assert "1 left running" in told
+        order = ["started in Temporal", "pinned for acme", "requested by alice: runaway cost", "workflow terminated"]
+        positions = [told.index(words) for words in order]
+        assert "ChildrenAbandoned" in told
+        assert positions == sorted(positions)
+
+    def test_watch_without_a_terminal(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        command = [str(SCRIPTS / "kubectl-execution"), "watch", "-n", "team-a", name]
+        with subprocess.Popen(command, env=environment(prompt.alice), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"team-a/{name}   running   -   -   -\n"
+            prompt.world.terminate(name, "seen")
+            lines = iter(process.stdout.readline, "")
+            assert any(f"team-a/{name}   cancelled   Terminated   seen   20" in line for line in lines)
+            process.terminate()
+
+
+class TestImport:
+    def test_goes_on_where_it_was(self, prompt: Prompt, name: str) -> None:
+        for number in range(3):
+            prompt.world.samples.begin(Agent, f"{name}/{number}")
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        words = ("import", "-n", "team-a", "--query", f"WorkflowId STARTS_WITH '{name}/'")
+        wait_for(lambda: "3 executions would be created" in prompt(*words, "--dry-run", **temporal).stderr, "3 of them")
+        first = prompt(*words, "--limit=2", **temporal)
+        assert (
+            first.stderr == "2 executions created in team-a, 0 there before, 0 failed; there are more: --limit is 2\n"
+        )
+        second = prompt(*words, **temporal)
+        assert second.stderr == "1 execution created in team-a, 2 there before, 0 failed\n"
+        (created,) = second.stdout.split()[:1]
+        prompt.world.until(created.partition("/")[2], Finished="False/Open")
+
+    def test_says_what_is_wrong(self, prompt: Prompt) -> None:
+        away = prompt("import", "-n", "team-a", TEMPORAL_ADDRESS="127.0.0.1:1")
+        assert (away.returncode, away.stderr.startswith("error: Temporal: ")) == (1, True)
+
+
+class TestConnection:
+    def test_no_kubeconfig(self, prompt: Prompt, tmp_path: Path) -> None:
+        result = prompt("get", kubeconfig=tmp_path / "none")
+        assert (result.returncode, "no kubeconfig" in result.stderr) == (1, True)
+
+    def test_no_answer(self, prompt: Prompt, tmp_path: Path) -> None:
+        config = yaml.safe_load(prompt.alice.read_text())
+        config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+        (tmp_path / "config").write_text(yaml.dump(config))
+        result = prompt("get", kubeconfig=tmp_path / "config")
+        assert result.returncode == 1
+        assert result.stderr.startswith("error: no answer of https://127.0.0.1:1: ")
+
+    def test_context_and_credential_command(self, prompt: Prompt, name: str, tmp_path: Path) -> None:
+        """Two files, merged; a context of the second, whose user is made by a command; its namespace."""
+        prompt.observed(name)
+        prompt.world.control_plane.kubectl("create", "serviceaccount", name, "--namespace=team-a")
+        user = f"--user=system:serviceaccount:team-a:{name}"
+        prompt.world.control_plane.kubectl(
+            "create", "rolebinding", name, "--clusterrole=execution-viewer", user, "-n", "team-a"
+        )
+        token = prompt.world.control_plane.kubectl("create", "token", name, "--namespace=team-a").stdout.strip()
+        credential = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": token},
+        }
+        (tmp_path / "credential.json").write_text(json.dumps(credential))
+        command = {
+            "apiVersion": credential["apiVersion"],
+            "command": "cat",
+            "args": [str(tmp_path / "credential.json")],
+        }
+        cluster = yaml.safe_load(prompt.alice.read_text())["clusters"][0]["name"]
+        second = {
+            "users": [{"name": "made", "user": {"exec": {**command, "interactiveMode": "Never"}}}],
+            "contexts": [{"name": "other", "context": {"cluster": cluster, "user": "made", "namespace": "team-a"}}],
+        }
+        (tmp_path / "second").write_text(yaml.dump(second))
+        result = prompt("get", name, "--context=other", KUBECONFIG=f"{prompt.alice}:{tmp_path / 'second'}")
+        assert result.stdout.splitlines()[1].split()[:2] == [name, "running"]
+        unknown = prompt("get", "--context=none")
+        assert unknown.stderr == "error: the kubeconfig has no context 'none'\n"
+
+    def test_impersonation(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        admin = prompt.world.control_plane.admin_kubeconfig
+        result = prompt.terminate(name, "--as=alice", "--wait", kubeconfig=admin)
+        assert result.returncode == 0
+        assert prompt.world.get(name)["status"]["termination"]["requestedBy"] == "alice"
+
+
+class TestHelp:
+    def test_shows_examples(self) -> None:
+        command = [str(SCRIPTS / "kubectl-execution"), "--help"]
+        assert "examples:" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def test_imports_little(self) -> None:
+        program = (
+            "import sys; from execution_operator.plugin.cli import run\n"
+            "try: run(['--help'])\n"
+            "except SystemExit: pass\n"
+            "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+        )
+        command = [str(SCRIPTS / "python"), "-c", program]
+        loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
+        assert not loaded & {"asyncio", "aiohttp", "rich", "yaml", "pydantic", "kubernetes", "kopf", "temporalio"}
+
+    def test_completion(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        for words, expected in (
+            (("term",), ["terminate"]),
+            (("terminate", "--rea"), ["--reason"]),
+            (("terminate", "-n", "team-a", name[:-2]), [name]),
+        ):
+            result = subprocess.run(
+                [SCRIPTS / "kubectl_complete-execution", *words],
+                env=environment(prompt.alice),
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert result.stdout.splitlines() == [*expected, ":4"]
+        line = ("__complete", "execution", "terminate", "-n", "team-a", name[:-2])
+        by_kubectl = subprocess.run(
+            [SCRIPTS / "kubectl", *line], env=environment(prompt.alice), capture_output=True, text=True, check=True
+        )
+        assert by_kubectl.stdout.splitlines()[:1] == [name]
+        for shell in ("bash", "zsh", "fish"):
+            assert "kubectl_complete-execution" in prompt("completion", shell).stdout
+
+
+class TestDoctor:
+    """Each misconfiguration is planted, found, and mended again."""
+
+    @pytest.fixture
+    def healthy(self, prompt: Prompt) -> Iterator[Prompt]:
+        yield prompt
+        prompt.world.control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize")
+        prompt.world.organization("acme", "team-a")
+
+    def doctor(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> tuple[int, str]:
+        admin = prompt.world.control_plane.admin_kubeconfig
+        result = prompt("doctor", "-n", namespace, kubeconfig=kubeconfig or admin)
+        assert result.stderr == ""
+        return result.returncode, result.stdout
+
+    def bad(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> str:
+        """Return what is to mend: it must be one thing."""
+        code, told = self.doctor(prompt, namespace, kubeconfig)
+        assert (code, told.count("✗")) == (1, 1), told
+        return told[told.index("✗") :]
+
+    def test_nothing_to_mend(self, healthy: Prompt) -> None:
+        code, told = self.doctor(healthy)
+        assert (code, told.splitlines()[-1]) == (0, "nothing to mend"), told
+
+    def test_namespace_not_mapped(self, healthy: Prompt) -> None:
+        healthy.world.namespace("nobodys")
+        assert "add nobodys to spec.namespaces" in self.bad(healthy, "nobodys")
+
+    def test_namespace_of_two(self, healthy: Prompt) -> None:
+        healthy.world.organization("hooli", "team-a")
+        try:
+            assert "namespace team-a is listed by acme, hooli" in self.bad(healthy)
+        finally:
+            healthy.world.control_plane.kubectl("delete", "organization", "hooli")
+
+    @pytest.mark.parametrize(
+        ("temporal", "words"),
+        [
+            ({"namespace": "there-is-none"}, "TemporalNamespaceNotFound"),
+            ({"namespace": "shared", "address": "127.0.0.1:1"}, "TemporalUnavailable"),
+            ({"namespace": "shared", "apiKeySecretName": "lost"}, "Secret lost does not exist"),
+        ],
+    )
+    def test_temporal(self, healthy: Prompt, temporal: dict[str, str], words: str) -> None:
+        spec = {"namespaces": ["lonely"], "temporal": temporal, "ownership": {"searchAttribute": "OrganizationId"}}
+        healthy.world.namespace("lonely")
+        healthy.world.apply("Organization", "lonely", spec)
+        try:
+            wait_for(lambda: words in self.doctor(healthy, "lonely")[1], "the operator to have looked")
+            assert "Organization lonely is not ready" in self.bad(healthy, "lonely")
+        finally:
+            healthy.world.control_plane.kubectl("delete", "organization", "lonely")
+
+    def test_no_permission(self, healthy: Prompt) -> None:
+        assert "you may not terminate in team-a" in self.bad(healthy, kubeconfig=healthy.editor)
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "words"),
+        [
+            ("validatingadmissionpolicybinding", "execution-terminate-permission", "whoever may edit an Execution"),
+            ("mutatingadmissionpolicy", "execution-terminate-requester", "who asks is not recorded"),
+            ("clusterrolebinding", "execution-operator", "the operator's account may not"),
+        ],
+    )
+    def test_not_installed(self, healthy: Prompt, kind: str, name: str, words: str) -> None:
+        healthy.world.control_plane.kubectl("delete", kind, name)
+        assert words in self.bad(healthy)
+
+    def test_an_old_crd(self, healthy: Prompt) -> None:
+        patch = '[{"op": "remove", "path": "/spec/versions/0/selectableFields"}]'
+        crd = "executions.control-plane.kubiya.ai"
+        healthy.world.control_plane.kubectl("patch", "crd", crd, "--type=json", f"--patch={patch}")
+        assert "lacks the selectable fields .spec.executionId" in self.bad(healthy)
+
+    def test_no_operator(self, healthy: Prompt, name: str) -> None:
+        healthy.world.operator.kill()
+        try:
+            healthy.create(name)
+            wait_for(lambda: "has not looked at 1 execution" in self.doctor(healthy)[1], "the doctor to find it")
+            assert f"({name})" in self.bad(healthy)
+        finally:
+            healthy.world.operator.start()

@@ -1,0 +1,85 @@
+"""Several operators that share the work, on a real API server that cuts shards."""
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.operator import Operator
+from tests.support.workflows import Agent
+from tests.support.world import World
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World(feature_gates={"ShardedListAndWatch": True}) as running:
+        running.operator.end()
+        running.organization("acme", "team-a")
+        running.organization("globex", "team-b")
+        yield running
+
+
+def sharer(world: World, share: str) -> Operator:
+    return Operator(world.control_plane, world.temporal.address, ("run", share))
+
+
+def requests(world: World, count: int, namespace: str = "team-a") -> list[str]:
+    """Start workflows and ask for their end."""
+    names = [f"shared-{uuid.uuid4().hex[:6]}" for _ in range(count)]
+    for name in names:
+        world.samples.begin(Agent, name, organization="acme" if namespace == "team-a" else "globex")
+        world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "share"}}, namespace)
+    return names
+
+
+def done(operator: Operator, names: list[str]) -> set[str]:
+    """Which of the Executions an operator has told of."""
+    log = operator.log.read_text()
+    return {name for name in names if f"/{name} " in log}
+
+
+def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(world: World) -> None:
+    first, second = sharer(world, "--shard=0/2"), sharer(world, "--shard=1/2")
+    with first, second:
+        names = requests(world, 12)
+        for name in names:
+            world.until(name, Terminated="True/Terminated")
+        parts = done(first, names), done(second, names)
+        assert parts[0] | parts[1] == set(names)
+        assert not parts[0] & parts[1]
+        assert all(parts)
+    late = requests(world, 6)
+    with sharer(world, "--shard=0/3"), sharer(world, "--shard=1/3"), sharer(world, "--shard=2/3"):
+        for name in late:
+            world.until(name, Terminated="True/Terminated")
+
+
+def test_each_works_for_its_organizations_only(world: World) -> None:
+    of_acme, of_globex = sharer(world, "--organizations=acme"), sharer(world, "--organizations=globex, others")
+    with of_acme:
+        [mine], [others] = requests(world, 1), requests(world, 1, "team-b")
+        world.until(mine, Terminated="True/Terminated")
+        assert "status" not in world.get(others, "team-b")
+        with of_globex:
+            world.until(others, "team-b", Terminated="True/Terminated")
+            assert not done(of_acme, [others])
+            assert done(of_globex, [mine, others]) == {others}
+
+
+def test_an_api_server_that_cuts_no_shards_is_refused() -> None:
+    with World() as plain:
+        operator = sharer(plain, "--shard=0/2")
+        with pytest.raises(RuntimeError, match=r"code 1:\n.*switch on its feature gate ShardedListAndWatch"):
+            operator.start()
+        operator.stop()
+
+
+@pytest.mark.parametrize("shard", ["2/2", "one", "-1/2", "0"])
+def test_a_shard_that_is_none_is_refused(shard: str) -> None:
+    program = Path(sys.executable).parent / "execution-operator"
+    refused = subprocess.run([program, "run", f"--shard={shard}"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert f"'{shard}' is no INDEX/COUNT, as 0/2 and 1/2 are" in refused.stderr

@@ -1,0 +1,96 @@
+"""The plugin as users run it: by kubectl, in a process of its own, in a terminal or without one."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Self
+
+from tests.support.controlplane import KUBECTL
+
+SCRIPTS = Path(sys.executable).parent
+
+
+def environment(kubeconfig: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a user whose PATH has the plugin."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "TEMPORAL_"))}
+    path = f"{SCRIPTS}{os.pathsep}{kept['PATH']}"
+    return {**kept, "PATH": path, "KUBECONFIG": str(kubeconfig), "TEMPORAL_CONFIG_FILE": os.devnull, **more}
+
+
+def execution(kubeconfig: Path, *words: str, **more: str) -> CompletedProcess[str]:
+    """Run `kubectl execution …`, without a terminal."""
+    return subprocess.run(
+        [str(KUBECTL), "execution", *words],
+        env=environment(kubeconfig, **more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+class Terminal:
+    """The plugin in a terminal of its own, which can be typed into."""
+
+    def __init__(self, kubeconfig: Path, *words: str) -> None:
+        self._master, slave = pty.openpty()
+        self._process = subprocess.Popen(
+            [SCRIPTS / "kubectl-execution", *words],
+            env=environment(kubeconfig, TERM="xterm", COLUMNS="120", LINES="40"),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.screen = ""
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+    def until(self, words: str, seconds: float = 30) -> None:
+        """Read until the words were printed."""
+        end = time.monotonic() + seconds
+        while words not in self.screen:
+            if not self._read(end - time.monotonic()):
+                raise TimeoutError(f"{words!r} was not printed; this was:\n{self.screen}")
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._master, f"{line}\n".encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, seconds: float = 60) -> int:
+        """Read to the end; return the exit code."""
+        end = time.monotonic() + seconds
+        while self._read(end - time.monotonic()):
+            pass
+        return self._process.wait(max(0.1, end - time.monotonic()))
+
+    def _read(self, seconds: float) -> bool:
+        """Read what there is; tell whether there was anything before the end or the time."""
+        ready, _, _ = select.select([self._master], [], [], max(0, seconds))
+        try:
+            content = os.read(self._master, 65536) if ready else b""
+        except OSError:  # the other end is closed
+            return False
+        self.screen += content.decode(errors="replace")
+        return bool(content)

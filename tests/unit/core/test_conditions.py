@@ -1,0 +1,82 @@
+"""The conditions: their order, their times, what they say when nothing is new."""
+
+import pytest
+
+from execution_operator.api import ExecutionStatus, Phase
+from execution_operator.core.authorize import Denied, Failing
+from execution_operator.core.findings import Finding
+from execution_operator.core.patch import merge_patch
+from execution_operator.core.reasons import Reason
+from execution_operator.core.status import render
+from tests.support.builders import execution
+from tests.support.findings import (
+    AWAY,
+    DENIED,
+    DONE,
+    DONE_BY_US,
+    DONE_LATE,
+    GRACE,
+    MISMATCH,
+    MISSING,
+    NOW,
+    NOWHERE,
+    OPEN,
+    OURS,
+    RECORDED,
+    SEEN,
+    THEN,
+    after,
+    shown,
+)
+
+
+def test_conditions_come_in_the_order_of_the_contract() -> None:
+    assert [each.type for each in after((OPEN, "stop")).conditions] == [
+        "Authorized",
+        "Terminated",
+        "Finished",
+        "Reconciling",
+    ]
+
+
+@pytest.mark.parametrize("status", [SEEN, DONE, DONE_BY_US, DONE_LATE])
+def test_in_the_normal_state_nothing_is_reconciling_or_stalled(status: ExecutionStatus) -> None:
+    assert (status.condition("Reconciling"), status.condition("Stalled")) == (None, None)
+
+
+@pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING, OPEN, GRACE, OURS])
+def test_never_reconciling_and_stalled_at_once(finding: Finding) -> None:
+    status = after((finding, "stop"))
+    assert None in (status.condition("Reconciling"), status.condition("Stalled"))
+
+
+def test_an_error_that_goes_on_keeps_its_first_message() -> None:
+    first = after((AWAY, "stop"))
+    again = after((Failing(Reason.TEMPORAL_UNAVAILABLE, "other words"), "stop"), status=first, now=NOW)
+    assert merge_patch(first.wire(), again.wire()) == {}
+
+
+def test_an_outcome_may_change_its_message() -> None:
+    first = after((DENIED, "stop"))
+    again = after((Denied(Reason.NAMESPACE_NOT_MAPPED, "other words"), "stop"), status=first, now=NOW)
+    assert {each.message for each in again.conditions} >= {"other words"}
+
+
+def test_the_transition_time_moves_with_the_status_only() -> None:
+    denied = after((DENIED, "stop"))
+    other = after((Denied(Reason.NAMESPACE_CONFLICT, "both"), "stop"), status=denied, now=NOW)
+    granted = after((OPEN, "stop"), status=denied, now=NOW)
+    times = [
+        condition.last_transition_time
+        for status in (other, granted)
+        if (condition := status.condition("Authorized")) is not None
+    ]
+    assert times == [THEN, NOW]
+
+
+def test_a_recording_without_a_finished_condition_has_nothing_to_quote() -> None:
+    status = render(execution("stop", status=ExecutionStatus(phase=Phase.COMPLETED)), RECORDED, NOWHERE, NOW)
+    condition = status.condition("Terminated")
+    assert condition is not None
+    assert (condition.reason, condition.message) == ("AlreadyClosed", "")
+    assert shown(status).authorized is None

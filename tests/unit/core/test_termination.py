@@ -1,0 +1,81 @@
+"""The record of a request: who asked for what, and how it was answered."""
+
+import pytest
+
+from execution_operator.core.findings import Closed, Finding
+from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.runs import Closing, RunStatus
+from execution_operator.core.status import render
+from execution_operator.core.termination import describe
+from tests.support.builders import execution
+from tests.support.findings import (
+    AWAY,
+    CLOSE,
+    COMPLETED,
+    DEADLINE,
+    DENIED,
+    HERE,
+    MISSING,
+    NOW,
+    OPEN,
+    OURS,
+    RECORDED,
+    RUN,
+    TERMINATED,
+    TERMINATING,
+    THEN,
+    after,
+)
+
+
+def test_a_request_is_recorded_with_who_and_when() -> None:
+    asked = execution(
+        "stop",
+        annotations={REQUESTER_ANNOTATION: "jane"},
+        managed_fields=[{"time": THEN, "fieldsV1": {"f:spec": {"f:terminate": {}}}}],
+    )
+    termination = render(asked, OPEN, HERE, NOW).termination
+    assert termination is not None
+    assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "requestedAt": THEN}
+
+
+def test_an_act_of_ours_is_recorded_as_temporals_history_has_it() -> None:
+    termination = after((OPEN, "stop"), (OURS, "changed meanwhile")).termination
+    assert termination is not None
+    assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "outcome": "Terminated"}
+
+
+def test_the_time_of_the_request_outlives_its_withdrawal_after_the_act() -> None:
+    asked = execution("stop", managed_fields=[{"time": THEN, "fieldsV1": {"f:spec": {"f:terminate": {}}}}])
+    status = render(asked, OPEN, HERE, THEN)
+    termination = after((OURS, None), status=status).termination
+    assert termination is not None
+    assert termination.requested_at == THEN
+
+
+def test_an_unstamped_requester_stays_absent() -> None:
+    ours = Closed(RUN, Closing(RunStatus.TERMINATED, CLOSE, "stop", "us", "uid-1"))
+    termination = after((ours, "stop")).termination
+    assert termination is not None
+    assert termination.requested_by is None
+
+
+def test_a_withdrawn_request_leaves_no_trace() -> None:
+    status = after((OPEN, None), status=TERMINATING)
+    assert (status.termination, status.condition("Terminated")) == (None, None)
+
+
+@pytest.mark.parametrize("finding", [DENIED, AWAY, MISSING])
+def test_the_deadline_outlives_what_goes_wrong_in_the_grace_period(finding: Finding) -> None:
+    termination = after((finding, "stop"), status=TERMINATING).termination
+    assert termination is not None
+    assert termination.deadline == DEADLINE
+
+
+def test_already_closed_says_how_and_when() -> None:
+    assert describe(COMPLETED.closing) == f"the workflow closed as Completed at {CLOSE}"
+    assert describe(TERMINATED.closing) == f"terminated at {CLOSE} by jane@ui: by hand"
+    for status in (after((COMPLETED, "stop")), after((COMPLETED, None), (RECORDED, "stop"))):
+        condition = status.condition("Terminated")
+        assert condition is not None
+        assert condition.message == describe(COMPLETED.closing)
