@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.faults.matrix import TERMINATE
-from tests.faults.rig import Rig, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import untrue
 from tests.support.faults import Call
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent

@@ -4,10 +4,11 @@ from collections import Counter
 from functools import partial
 
 from tests.faults.lives import NAMESPACE, Promise, Users, persist
-from tests.faults.rig import Rig, outcome_of, uncancelled, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import not_ours, outcome_of, uncancelled, untrue
 from tests.support.kube import Json, KubeError
 
-TRUE = {"Terminated": untrue, "Cancelled": uncancelled}
+TRUE = {"Terminated": untrue, "Cancelled": uncancelled, "AlreadyClosed": not_ours}
 """How an answer is held against the history of its run."""
 
 
