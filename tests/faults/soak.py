@@ -6,12 +6,15 @@
 import argparse
 import logging
 import random
+import shutil
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
@@ -84,6 +87,8 @@ def soak(minutes: float, seed: int) -> Report:
         for (_, fault), count in rig.faults.done.items():
             requests[fault] += count
         violations = [*broken, *judge.violations, *chaos.violations, *harm]
+        if violations:
+            violations.append(f"what the operators said is in {_kept(rig)}")
     return Report(
         seed,
         calm - start,
@@ -94,6 +99,14 @@ def soak(minutes: float, seed: int) -> Report:
         chaos.actions,
         violations,
     )
+
+
+def _kept(rig: Rig) -> Path:
+    """Keep the operators' logs, which would end with the servers."""
+    folder = Path(tempfile.mkdtemp(prefix="execution-operator-soak-"))
+    for log in rig.forge.folder.glob("*.log"):
+        shutil.copy(log, folder)
+    return folder
 
 
 @contextmanager
