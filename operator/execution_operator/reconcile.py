@@ -32,6 +32,9 @@ QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
 UNDECIDED_LOOK = 0.2
 """Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
 
+ROUNDING = timedelta(seconds=1)
+"""What a deadline is later than the end of its grace period: it is recorded without fractions."""
+
 FINALIZER = "control-plane.kubiya.ai/terminate"
 """Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
 
@@ -184,6 +187,8 @@ class _Act:
 
         now = self.world.now()
         deadline = self._deadline(now)
+        if deadline is not None and deadline <= now and await self._unasked(run, runs, deadline - self._grace):
+            deadline = now + self._grace + ROUNDING
         if deadline is None or deadline <= now:
             return await terminate(runs, run, order(self.execution), still_granted)
         graceful = Open(run, deadline=_rfc3339(deadline))
@@ -195,13 +200,28 @@ class _Act:
 
     def _deadline(self, now: datetime) -> datetime | None:
         """Return when the grace period ends: as recorded, anew if the spec has changed since."""
-        terminate, status = self.execution.spec.terminate, self.execution.status
-        if terminate is None or terminate.grace_period_seconds == 0:
+        status = self.execution.status
+        if self.execution.spec.terminate is None or self.execution.spec.terminate.grace_period_seconds == 0:
             return None
         recorded = status.termination.deadline if status.termination else None
         if recorded and status.observed_generation == self.execution.metadata.generation:
             return datetime.fromisoformat(recorded)
-        return now.replace(microsecond=0) + timedelta(seconds=terminate.grace_period_seconds + 1)
+        return now + self._grace + ROUNDING
+
+    @property
+    def _grace(self) -> timedelta:
+        terminate = self.execution.spec.terminate
+        return timedelta(seconds=terminate.grace_period_seconds if terminate else 0)
+
+    async def _unasked(self, run: Run, runs: Runs, since: datetime) -> bool:
+        """Tell whether a run that was there when its grace period began was never asked to cancel itself.
+
+        An outage or a crash can take that long. A later run of a chain had its chance in the earlier one.
+        """
+        seen = await runs.describe(run.workflow_id, run.run_id)
+        if seen is None or not seen.status.open or seen.cancel_requested or run.started_at is None:
+            return False
+        return datetime.fromisoformat(run.started_at) <= since
 
     async def _record(self, finding: Finding, place: Place | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""

@@ -67,6 +67,8 @@ class _Entry:
         execution: Its newest known state.
         seen: The version that the last pass ended with; less than the state's means that there is work.
         left: The version at which it left a selection: more than `seen` means that its state is unknown.
+        hearsay: Whether the state is the one that it left a selection with: the state before, under the version of now.
+            A patch made from it would pass for one of now, so it is never worked on unless the object is gone.
         forced: Whether it must be read again and passed over again, whatever came in meanwhile.
         gone: Whether reading it showed that it is no longer there.
         broken_off: Whether the last pass did not come to its end.
@@ -77,6 +79,7 @@ class _Entry:
     execution: Execution
     seen: int = -1
     left: int = -1
+    hearsay: bool = False
     forced: bool = False
     gone: bool = False
     broken_off: bool = False
@@ -89,22 +92,32 @@ class _Entry:
     @property
     def unknown(self) -> bool:
         """Whether the state must be read again."""
-        return self.forced or self.left > self.seen
+        return self.forced or self.hearsay or self.left > self.seen
 
     @property
     def due(self) -> bool:
         """Whether there is something that no pass has seen."""
         return self.unknown or version(self.execution) > self.seen
 
-    def renew(self, execution: Execution) -> None:
+    def renew(self, execution: Execution, *, hearsay: bool = False) -> None:
         """Take in a state, and forget that earlier ones failed."""
         self.execution, self.seen, self.failures = execution, min(self.seen, version(execution) - 1), 0
+        self.hearsay = hearsay
+
+    def take(self, read: Execution | None) -> None:
+        """Take in what a read has found: nothing, if the object is gone. Its last state is what counts then."""
+        self.gone = read is None
+        if read is None:
+            self.hearsay = False
+        elif version(read) >= version(self.execution):
+            self.execution, self.hearsay = read, False
+        self.seen = version(self.execution)
 
     def passed(self, settlement: Settlement) -> None:
         """Take in what a pass ended with. What came in meanwhile and is no newer was the echo of its own writes."""
         self.broken_off, self.seen = False, version(settlement.execution)
         if self.seen >= version(self.execution):
-            self.execution = settlement.execution
+            self.execution, self.hearsay = settlement.execution, False
 
 
 class WorkQueue:
@@ -142,7 +155,10 @@ class WorkQueue:
             if not self._closed:
                 self._start(self._entries.setdefault(execution.metadata.uid, _Entry(execution)))
         elif version(execution) > version(entry.execution) or (entry.task is None and entry.timer is None):
-            entry.renew(execution if version(execution) >= version(entry.execution) else entry.execution)
+            if version(execution) >= version(entry.execution):
+                entry.renew(execution)
+            else:
+                entry.renew(entry.execution, hearsay=entry.hearsay)
             self._start(entry)
 
     def leave(self, execution: Execution) -> None:
@@ -155,7 +171,7 @@ class WorkQueue:
         """Take in the last state of an object that was deleted or has closed, if it is being worked on or waits."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is not None and version(execution) > version(entry.execution):
-            entry.renew(execution)
+            entry.renew(execution, hearsay=True)
         self.leave(execution)
 
     def wake(self, execution: Execution) -> None:
@@ -217,6 +233,8 @@ class WorkQueue:
         async with self._lanes.turn(entry.execution, urgent=entry.urgent):
             entry.waiting = False
             while entry.due and not self._closed:
+                if (pause := await self._reread(entry)) is not None:
+                    break  # nothing is done on what may not be so any more
                 pause = await self._pass(entry)
         entry.task = None
         if pause is None:
@@ -231,35 +249,38 @@ class WorkQueue:
     async def _pass(self, entry: _Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            await self._reread(entry)
             work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
             with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
-        except RecordError as error:
-            meta = entry.execution.metadata
-            logger.warning("%s/%s: %s; trying again", meta.namespace, meta.name, error)
-            return self._backoff(entry)
-        except Exception:
-            meta = entry.execution.metadata
-            logger.exception("a pass over %s/%s failed", meta.namespace, meta.name)
-            return self._backoff(entry)
+        except Exception as error:  # noqa: BLE001 - one object must not stop the others
+            return self._failed(entry, error)
         entry.passed(settlement)
         if settlement.failing:
             return self._backoff(entry)
         entry.failures = 0
         return settlement.after
 
-    async def _reread(self, entry: _Entry) -> None:
-        """Read the object again, where what is known of it may not be so any more."""
-        if not entry.unknown:
-            entry.seen = version(entry.execution)
-            return
-        entry.forced, entry.left = False, -1
-        now = await self._read(entry.execution)
-        entry.gone = now is None
-        if now is not None and version(now) >= version(entry.execution):
-            entry.execution = now
+    async def _reread(self, entry: _Entry) -> float | None:
+        """Read the object again, as long as what is known of it may not be so any more.
+
+        Returns the seconds until the next try, where it could not be read.
+        """
+        while entry.unknown:
+            entry.forced, entry.left = False, -1
+            try:
+                entry.take(await self._read(entry.execution))
+            except Exception as error:  # noqa: BLE001 - likewise
+                return self._failed(entry, error)
         entry.seen = version(entry.execution)
+        return None
+
+    def _failed(self, entry: _Entry, error: Exception) -> float:
+        name = f"{entry.execution.metadata.namespace}/{entry.execution.metadata.name}"
+        if isinstance(error, RecordError):
+            logger.warning("%s: %s; trying again", name, error)
+        else:
+            logger.error("a pass over %s failed", name, exc_info=error)
+        return self._backoff(entry)
 
     def _backoff(self, entry: _Entry) -> float:
         pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)

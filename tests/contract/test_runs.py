@@ -356,8 +356,10 @@ def test_a_cancellation_that_is_honoured_closes_the_run(world: World, wid: str) 
 
 def test_a_cancellation_that_is_swallowed_leaves_it_open_for_the_termination(world: World, wid: str) -> None:
     run = world.start(wid, swallows=True)
+    assert not described(world, wid).cancel_requested
     for _ in range(2):
         world.do(world.runs.request_cancel(run, ORDER))
+    assert described(world, wid).cancel_requested
     assert status(world, run) is RunStatus.RUNNING
     terminate(world, run)
     assert closing(world, run).execution_uid == "uid-1"

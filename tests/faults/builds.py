@@ -47,4 +47,4 @@ RECORD_BEFORE_OBSERVE = Build(
     "    sent = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=uid)\n"
     "    found = Closed(run, sent)\n    if isinstance(found, Open) and failure",
 )
-INDEX_NOT_AWAITED = Build("main.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")
+INDEX_NOT_AWAITED = Build("wiring.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")

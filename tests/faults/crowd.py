@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.faults.matrix import TERMINATE
-from tests.faults.rig import Rig, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import untrue
 from tests.support.faults import Call
+from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
 
 
@@ -36,21 +38,22 @@ class Crowd:
         """Return how often their termination was asked of Temporal."""
         return sum(self._rig.faults.passed[Call(TERMINATE, name)] for name in self.names)
 
-    def violations(self, seconds: float = 60, *, told: bool = True) -> list[str]:
-        """Wait until all are settled; return what is not as promised.
-
-        Args:
-            seconds: How long to wait.
-            told: Whether each must have its Event: it can be lost where an operator is killed.
-        """
+    def violations(self, seconds: float = 60) -> list[str]:
+        """Wait until all are settled and told of; return what is not as promised."""
         executions = self._rig.settled(self.names, seconds=seconds)
-        events = Counter(
-            event["involvedObject"]["name"] for event in self._rig.kube.events() if event["reason"] == "Terminated"
-        )
         wrong = [
             f"{name}: {fault}"
             for name in self.names
             for fault in untrue(executions[name], self._rig.history(name, executions[name]["status"]["runId"]))
         ]
-        least = 1 if told else 0
-        return wrong + [f"{name}: {events[name]} Events" for name in self.names if not least <= events[name] <= 1]
+        wait_for(self._all_told, "an Event of each", seconds)
+        events = self._events()
+        return wrong + [f"{name}: {events[name]} Events" for name in self.names if events[name] > 1]
+
+    def _all_told(self) -> bool:
+        events = self._events()
+        return all(events[name] for name in self.names)
+
+    def _events(self) -> Counter[str]:
+        events = self._rig.kube.events()
+        return Counter(event["involvedObject"]["name"] for event in events if event["reason"] == "Terminated")

@@ -1,13 +1,15 @@
 """Holds what came of the requests against what was promised."""
 
+import json
 from collections import Counter
 from functools import partial
 
 from tests.faults.lives import NAMESPACE, Promise, Users, persist
-from tests.faults.rig import Rig, outcome_of, uncancelled, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import not_ours, outcome_of, uncancelled, untrue
 from tests.support.kube import Json, KubeError
 
-TRUE = {"Terminated": untrue, "Cancelled": uncancelled}
+TRUE = {"Terminated": untrue, "Cancelled": uncancelled, "AlreadyClosed": not_ours}
 """How an answer is held against the history of its run."""
 
 
@@ -43,7 +45,9 @@ class Judge:
 
     def sum_up(self) -> None:
         """Judge what can only be judged in the end, when nothing happens any more."""
-        self.violations += [f"{name}: not settled" for name in self.waiting]
+        for name in self.waiting:
+            now = self._rig.kube.get(name, NAMESPACE)
+            self.violations.append(f"{name}: not settled: {json.dumps(now)}")
         for promise in self._users.promises.values():
             if not promise.answers:
                 self._denied(promise.name)
@@ -65,7 +69,8 @@ class Judge:
             self.violations.append(f"{promise.name}: answered {answer}, promised {' or '.join(promise.answers)}")
         if check := TRUE.get(answer):
             history = persist(partial(self._rig.history, promise.name, run))
-            self.violations += [f"{promise.name}: {fault}" for fault in check(execution, history)]
+            if wrong := check(execution, history):
+                self.violations.append(f"{promise.name}: {'; '.join(wrong)}: {json.dumps(execution)}")
         if answer == "Terminated":
             self._ended.add(run)
 

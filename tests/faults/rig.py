@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from tests.faults.operators import Forge, ForkedOperator
+from tests.faults.truth import conditions_of, outcome_of
 from tests.support.api_proxy import ApiProxy
 from tests.support.certificates import Authority
 from tests.support.controlplane import ControlPlane
@@ -25,9 +25,6 @@ from tests.support.temporal import TemporalServer
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
-CANCEL_REQUESTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-CANCELED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED
-TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 TENANTS = {"acme": ("team-a", "team-c"), "globex": ("team-b",)}
 LEFT_OUT = ("TEMPORAL_", "KUBE")
 
@@ -193,63 +190,3 @@ class Bystander:
     def _state(self) -> tuple[int, str, Json]:
         execution = self._rig.kube.get(self.NAME, "team-b")
         return len(self._rig.history(self.NAME)), execution["metadata"]["resourceVersion"], execution["status"]
-
-
-def conditions_of(execution: Json) -> dict[str, str]:
-    """Return the conditions as `type: status/reason`."""
-    conditions = execution.get("status", {}).get("conditions", [])
-    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
-
-
-def outcome_of(execution: Json) -> str:
-    """Return the answer to the request; empty while there is none."""
-    outcome: str = execution.get("status", {}).get("termination", {}).get("outcome", "")
-    return outcome
-
-
-def untrue(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
-    """Hold a status that says `Terminated` against the history of its run; return what is not so."""
-    status, uid = execution["status"], execution["metadata"]["uid"]
-    ends = [event for event in history if event.event_type == TERMINATED]
-    if len(ends) != 1:
-        return [f"{len(ends)} terminated events"]
-    attributes, at = ends[0].workflow_execution_terminated_event_attributes, ends[0].event_time.ToJsonString()
-    payloads = attributes.details.payloads
-    return _ended(execution, "Terminated", at) + _differences(
-        {
-            "terminatedAt": (status.get("terminatedAt"), at),
-            "reason": (status["termination"].get("reason"), attributes.reason),
-            "UID in the details": (json.loads(payloads[0].data).get("executionUid") if payloads else None, uid),
-        }
-    )
-
-
-def uncancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
-    """Hold a status that says `Cancelled` against the history of its run; return what is not so."""
-    if history[-1].event_type != CANCELED:
-        return ["the workflow did not close as cancelled"]
-    terminated = {"terminatedAt": (execution["status"].get("terminatedAt"), None)}
-    return _ended(execution, "Cancelled", history[-1].event_time.ToJsonString()) + _differences(terminated)
-
-
-FINISHED = {"Terminated": "Terminated", "Cancelled": "Canceled"}
-"""The answer to a request, and Temporal's word for it."""
-
-
-def _ended(execution: Json, reason: str, at: str) -> list[str]:
-    conditions = conditions_of(execution)
-    return _differences(
-        {
-            "phase": (execution["status"].get("phase"), "cancelled"),
-            "outcome": (outcome_of(execution), reason),
-            "closedAt": (execution["status"].get("closedAt"), at),
-            "Terminated": (conditions.get("Terminated"), f"True/{reason}"),
-            "Finished": (conditions.get("Finished"), f"True/{FINISHED[reason]}"),
-            "Reconciling": (conditions.get("Reconciling"), None),
-        }
-    )
-
-
-def _differences(checks: Mapping[str, tuple[object, object]]) -> list[str]:
-    wrong = ((what, found, expected) for what, (found, expected) in checks.items() if found != expected)
-    return [f"{what}: {found!r} instead of {expected!r}" for what, found, expected in wrong]

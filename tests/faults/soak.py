@@ -6,13 +6,18 @@
 import argparse
 import logging
 import random
+import shutil
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
+
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from tests.faults.chaos import Chaos
 from tests.faults.judge import Judge
@@ -82,6 +87,8 @@ def soak(minutes: float, seed: int) -> Report:
         for (_, fault), count in rig.faults.done.items():
             requests[fault] += count
         violations = [*broken, *judge.violations, *chaos.violations, *harm]
+        if violations:
+            violations.append(f"what the operators said is in {_kept(rig)}")
     return Report(
         seed,
         calm - start,
@@ -92,6 +99,14 @@ def soak(minutes: float, seed: int) -> Report:
         chaos.actions,
         violations,
     )
+
+
+def _kept(rig: Rig) -> Path:
+    """Keep the operators' logs, which would end with the servers."""
+    folder = Path(tempfile.mkdtemp(prefix="execution-operator-soak-"))
+    for log in rig.forge.folder.glob("*.log"):
+        shutil.copy(log, folder)
+    return folder
 
 
 @contextmanager
@@ -126,13 +141,20 @@ def _flow(users: Users, judge: Judge, end: float) -> list[str]:
     return [f"a user gave up: {error!r}" for story in stories if (error := story.exception())]
 
 
+def _hush() -> None:
+    """Keep the workflows' worker from telling of each time that Temporal is away."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # the worker tells of each time that Temporal is away
+    _hush()
     print(f"seed {arguments.seed}", flush=True)
     report = soak(arguments.minutes, arguments.seed)
     print(report, flush=True)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from tests.faults.matrix import CANCEL, TERMINATE, Case, Scenario
-from tests.faults.rig import CANCEL_REQUESTED, Rig, uncancelled, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import CANCEL_REQUESTED, uncancelled, untrue
 from tests.support.faults import Call, Fault, Rule
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn

@@ -12,7 +12,8 @@ from temporalio.service import RPCStatusCode
 from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON, Build
 from tests.faults.matrix import OWNER, TERMINATE
 from tests.faults.operators import Forge
-from tests.faults.rig import Rig, conditions_of, outcome_of, untrue
+from tests.faults.rig import Rig
+from tests.faults.truth import conditions_of, outcome_of, untrue
 from tests.support.faults import Fault, Rule
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent

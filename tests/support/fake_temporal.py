@@ -391,7 +391,7 @@ class FakeRuns:
         if run is None:
             return None
         abandoned = (child.workflow_id for child in run.children if child.policy is ParentClosePolicy.ABANDON)
-        return Described(run.pin, run.status, tuple(abandoned))
+        return Described(run.pin, run.status, tuple(abandoned), run.cancel is not None)
 
     def _get(self, run: Run) -> FakeRun | None:
         return self.temporal.get(run.workflow_id, run.run_id, self.namespace)

@@ -1,5 +1,6 @@
 """The act, step by step: what it asks, what it does, what it writes; on fakes that `tests/contract` keeps honest."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -393,6 +394,32 @@ def test_what_does_not_end_by_itself_is_terminated_when_the_time_has_passed_and_
     stage.clock.advance(10)
     stage.play()
     assert stage.shown == TERMINATED
+
+
+@pytest.mark.parametrize("lost", ["the record's reply", "the request to cancel"])
+def test_an_outage_that_outlasts_the_grace_period_does_not_cost_the_workflow_its_chance(lost: str) -> None:
+    stage, run = asked(grace=60)
+    if lost == "the record's reply":
+        stage.server.faults["write_status"].append(Fault.AFTER)
+    else:
+        stage.fault("request_cancel", Fault.BEFORE)
+    with suppress(RecordError):
+        stage.play()
+    stage.clock.advance(600)
+    stage.play()
+    assert (run.open, run.cancel is not None, stage.shown[0]) == (True, True, "terminating")
+    stage.clock.advance(62)
+    stage.play()
+    assert stage.shown == TERMINATED
+
+
+def test_the_next_run_of_a_chain_has_no_grace_period_of_its_own() -> None:
+    stage, run = asked(grace=60)
+    stage.play()
+    stage.clock.advance(62)
+    second = stage.temporal.continue_as_new(run)
+    stage.play()
+    assert (second.open, stage.shown) == (False, TERMINATED)
 
 
 def deadline(stage: Stage) -> str | None:

@@ -40,6 +40,7 @@ class Desk:
         gate: Passes wait here; open unless a test closes it.
         passes: The version, name and time of each pass.
         stored: What a read returns.
+        meanwhile: What happens during a read.
         now: Passes under way, by UID; `most` is their highest sum.
     """
 
@@ -48,6 +49,7 @@ class Desk:
     passes: list[tuple[int, float]] = field(default_factory=list)
     reads: int = 0
     stored: Execution | Exception | None = None
+    meanwhile: Callable[[], None] = lambda: None
     now: list[str] = field(default_factory=list)
     most: int = 0
     slots: int = 100
@@ -78,9 +80,11 @@ class Desk:
 
     async def _read(self, one: Execution) -> Execution:
         self.reads += 1
-        if isinstance(self.stored, Exception):
-            raise self.stored
-        return self.stored or one
+        found = self.stored
+        self.meanwhile()
+        if isinstance(found, Exception):
+            raise found
+        return found or one
 
 
 async def idle(turns: int = 20) -> None:
@@ -387,6 +391,39 @@ def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
         at.queue.delete(builders.execution(version=2))
         await idle()
         assert (at.versions, at.reads) == ([1, 2], 1)
+
+    desk(test, answer=failing)
+
+
+def test_the_state_of_what_has_left_is_never_worked_on_unread() -> None:
+    """It is the state before under the version of now: a patch from there would pass for one of now."""
+
+    async def test(at: Desk) -> None:
+        at.queue.add(execution(version=1))
+        await idle()
+        at.stored = RecordError("away")
+        at.queue.delete(execution(version=2))
+        await idle()
+        at.stored = execution(version=3)
+        await asyncio.sleep(FIRST_BACKOFF)
+        assert at.versions == [1, 3]
+
+    desk(test, answer=failing)
+
+
+def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> None:
+    async def test(at: Desk) -> None:
+        at.queue.add(execution(version=1))
+        await idle()
+
+        def left() -> None:
+            at.stored, at.meanwhile = execution(version=4), lambda: None
+            at.queue.delete(execution(version=3))
+
+        at.stored, at.meanwhile = execution(version=2), left
+        at.queue.leave(execution(version=2))
+        await idle()
+        assert (at.versions, at.reads) == ([1, 4], 2)
 
     desk(test, answer=failing)
 

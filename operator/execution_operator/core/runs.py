@@ -38,11 +38,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Described:
-    """A run and its present status. `abandoned` names the pending children that outlive it (policy ABANDON)."""
+    """A run and its present status.
+
+    Attributes:
+        abandoned: The pending children that outlive it (policy ABANDON).
+        cancel_requested: Whether somebody has asked it to cancel itself.
+    """
 
     run: Run
     status: RunStatus
     abandoned: tuple[str, ...] = ()
+    cancel_requested: bool = False
 
     @property
     def paused(self) -> bool:

@@ -172,7 +172,7 @@ def _described(response: DescribeWorkflowExecutionResponse) -> Described:
         raise TemporalError(
             f"run {run.run_id} has status {info.status}, which this operator does not know", refused=True
         )
-    return Described(run, STATUSES[info.status], tuple(abandoned))
+    return Described(run, STATUSES[info.status], tuple(abandoned), response.workflow_extended_info.cancel_requested)
 
 
 def _keyword(event: HistoryEvent, search_attribute: str) -> str:
