@@ -71,7 +71,7 @@ class Feed:
             TemporalError: Temporal's visibility gave no answer.
             RecordError: A hint could not be handed on.
         """
-        if not any(True for _ in self._runs.of_organizations(organizations)):
+        if not any(map(self._runs.has, organizations)):
             return
         if self._newest is None:
             self._newest = await closings.newest() or EPOCH
@@ -99,7 +99,7 @@ class Feed:
 
     async def _call_the_roll(self, organization: str, closings: Closings) -> None:
         """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""
-        references = list(self._runs.of_organizations({organization}))
+        references = self._runs.of_organization(organization)
         for start in range(0, len(references), NAMES):
             page = references[start : start + NAMES]
             closed = await closings.among([reference.run_id for reference in page])
@@ -129,16 +129,17 @@ class Feeds:
         self._runs = runs
         self._tell = tell
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._there: dict[str, list[Organization]] = {}
         self._pacers: defaultdict[str, Pacer] = defaultdict(lambda: Pacer(VISIBILITY_RATE))
 
     async def run(self) -> None:
         """Keep a feed going for each Temporal namespace, until cancelled."""
         try:
             while True:
-                there = self._places()
-                for place in self._tasks.keys() - there.keys():
+                self._there = self._places()
+                for place in self._tasks.keys() - self._there.keys():
                     self._tasks.pop(place).cancel()
-                for place in there.keys() - self._tasks.keys():
+                for place in self._there.keys() - self._tasks.keys():
                     self._tasks[place] = asyncio.create_task(self._follow(place))
                 await asyncio.sleep(LOOK)
         finally:
@@ -159,7 +160,7 @@ class Feeds:
         feed, failures = Feed(self._runs, self._tell, asyncio.get_running_loop().time), 0
         while True:
             try:
-                await self._look(feed, self._places()[place])
+                await self._look(feed, self._there[place])
                 failures = 0
             except (TemporalError, RecordError) as error:
                 failures += 1

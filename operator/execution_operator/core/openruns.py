@@ -1,6 +1,6 @@
 """The index of open Executions by the run that they pin: what a hint from Temporal is looked up in."""
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 
 
@@ -21,6 +21,7 @@ class OpenRuns:
     def __init__(self) -> None:
         self._by_uid: dict[str, Reference] = {}
         self._by_run: dict[str, tuple[Reference, ...]] = {}
+        self._counts: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_uid)
@@ -30,11 +31,13 @@ class OpenRuns:
         if self._by_uid.get(reference.uid) != reference:
             self.drop(reference.uid)
             self._by_uid[reference.uid] = reference
+            self._counts[reference.organization] += 1
             self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
 
     def drop(self, uid: str) -> None:
         """Forget an Execution that has closed or is gone; one that is not known is no error."""
         if reference := self._by_uid.pop(uid, None):
+            self._counts[reference.organization] -= 1
             rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
             if rest:
                 self._by_run[reference.run_id] = rest
@@ -50,6 +53,10 @@ class OpenRuns:
         """Return the Executions that pin the run."""
         return self._by_run.get(run_id, ())
 
-    def of_organizations(self, names: set[str]) -> Iterator[Reference]:
-        """Yield the Executions of these Organizations, as they are now."""
-        return (reference for reference in tuple(self._by_uid.values()) if reference.organization in names)
+    def has(self, organization: str) -> bool:
+        """Tell at once whether an Organization has open Executions."""
+        return self._counts[organization] > 0
+
+    def of_organization(self, name: str) -> list[Reference]:
+        """Return the Executions of an Organization. This looks at all there are."""
+        return [reference for reference in self._by_uid.values() if reference.organization == name]

@@ -44,4 +44,9 @@ def test_what_a_list_does_not_hold_is_forgotten() -> None:
 
 def test_by_organization() -> None:
     runs = index(reference("uid-1"), reference("uid-2", organization="globex"))
-    assert [each.uid for each in runs.of_organizations({"globex"})] == ["uid-2"]
+    assert [each.uid for each in runs.of_organization("globex")] == ["uid-2"]
+    assert (runs.has("acme"), runs.has("globex"), runs.has("initech")) == (True, True, False)
+    runs.put(reference("uid-2", organization="acme"))
+    assert (runs.has("acme"), runs.has("globex")) == (True, False)
+    runs.keep(set())
+    assert not runs.has("acme")
