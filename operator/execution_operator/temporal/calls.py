@@ -72,6 +72,16 @@ async def call(rpc: Callable[..., Awaitable[Response]], request: Message) -> Res
         TEMPORAL_CALLS.labels(method, status).observe(time.monotonic() - start)
 
 
+async def cleaned(
+    rpc: Callable[..., Awaitable[Response]], request: Message, clean: Callable[[str], str]
+) -> Response | None:
+    """Make one call, and have `clean` take out of the server's words what must not be shown."""
+    try:
+        return await call(rpc, request)
+    except TemporalError as error:
+        raise TemporalError(clean(error.message), refused=error.refused) from None
+
+
 def _namespace_missing(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 

@@ -9,9 +9,8 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse
 from temporalio.service import WorkflowService
 
-from execution_operator.core.errors import TemporalError
 from execution_operator.core.runs import Ended
-from execution_operator.temporal.calls import call
+from execution_operator.temporal.calls import cleaned
 
 PAGE = 1000
 """Rows in one answer: the most that every server gives."""
@@ -62,10 +61,7 @@ class TemporalClosings:
         request = ListWorkflowExecutionsRequest(
             namespace=self.namespace, page_size=size, next_page_token=token, query=query
         )
-        try:
-            response = await call(self.service.list_workflow_executions, request)
-        except TemporalError as error:
-            raise TemporalError(self.clean(error.message), refused=error.refused) from None
+        response = await cleaned(self.service.list_workflow_executions, request, self.clean)
         return response or ListWorkflowExecutionsResponse()
 
 

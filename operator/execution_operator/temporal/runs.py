@@ -20,7 +20,7 @@ from temporalio.service import WorkflowService
 
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.runs import Closing, Described, Order, Run, RunStatus, Unclosed
-from execution_operator.temporal.calls import Response, call
+from execution_operator.temporal.calls import Response, cleaned
 
 STATUSES = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING: RunStatus.RUNNING,
@@ -94,10 +94,7 @@ class TemporalRuns:
         self._owners[key] = owner
 
     async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
-        try:
-            return await call(rpc, request)
-        except TemporalError as error:
-            raise TemporalError(self.clean(error.message), refused=error.refused) from None
+        return await cleaned(rpc, request, self.clean)
 
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
