@@ -90,7 +90,7 @@ class Operator:
         self.http = http
         self.lease = lease
         self.api = api
-        self.records = ExecutionRecords(api, instance=socket.gethostname(), **share.selectors)
+        self.records = ExecutionRecords(api, instance=socket.gethostname())
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
@@ -175,8 +175,9 @@ class Operator:
 
     def _concerned(self, namespace: str) -> bool:
         """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
-        claimants = self.mapping.claimants(namespace)
-        return not self.share.organizations or any(self.share.has(each.metadata.name) for each in claimants)
+        if not self.share.organizations:
+            return True
+        return any(self.share.has(each.metadata.name) for each in self.mapping.claimants(namespace))
 
     def _secrets_changed(self) -> None:
         self.organizations.probe_all()
@@ -228,7 +229,7 @@ class Operator:
 
     async def _waiting(self) -> AsyncIterator[Execution]:
         for selector in (UNANSWERED, *NEVER_SEEN):
-            async for execution in self.records.select(selector):
+            async for execution in self.records.select(self._executions(selector)):
                 yield execution
 
     async def _hinted(self, references: Sequence[Reference]) -> None:

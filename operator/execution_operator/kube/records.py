@@ -12,7 +12,7 @@ from execution_operator.core.patch import merge_patch
 from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
-from execution_operator.kube.watch import listing
+from execution_operator.kube.watch import Selection, listing
 from execution_operator.metrics import OUTCOMES
 
 logger = logging.getLogger("execution_operator.decisions")
@@ -41,10 +41,9 @@ HOPELESS = (403, 404, 422)
 class ExecutionRecords:
     """The port `Records` on a real API server."""
 
-    def __init__(self, api: Api, instance: str, **share: str) -> None:
+    def __init__(self, api: Api, instance: str) -> None:
         self._api = api
         self._instance = instance
-        self._share = share
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
@@ -137,11 +136,9 @@ class ExecutionRecords:
             "count": 1,
         }
 
-    async def select(self, selector: str, namespace: str = "") -> AsyncIterator[Execution]:
-        """Yield the Executions that a field selector selects."""
-        async for item in listing(
-            self._api, collection("executions", namespace), fieldSelector=selector, **self._share
-        ):
+    async def select(self, selection: Selection) -> AsyncIterator[Execution]:
+        """Yield the Executions of a selection."""
+        async for item in listing(self._api, selection):
             if execution := parse(Execution, item):
                 yield execution
 

@@ -48,17 +48,18 @@ class Change:
     deleted: bool = False
 
 
-async def listing(api: Api, path: str, **selectors: str) -> AsyncIterator[Json]:
-    """Yield the objects of a collection, page by page."""
-    async for page in _pages(api, path, selectors):
+async def listing(api: Api, selection: Selection) -> AsyncIterator[Json]:
+    """Yield the objects of a selection, page by page."""
+    async for page in _pages(api, selection):
         for item in page["items"]:
             yield item
 
 
-async def _pages(api: Api, path: str, selectors: dict[str, str], pause: float = 0) -> AsyncIterator[Json]:
+async def _pages(api: Api, selection: Selection, pause: float = 0) -> AsyncIterator[Json]:
     more = ""
     while True:
-        page = await api.get(path, limit=PAGE, **({"continue": more} if more else {}), **selectors)
+        position = {"limit": PAGE, **({"continue": more} if more else {})}
+        page = await api.get(selection.path, **position, **selection.selectors)
         yield page
         if not (more := page["metadata"].get("continue", "")):
             return
@@ -86,7 +87,7 @@ class Watch:
         pause: float = 0,
     ) -> None:
         self._api = api
-        self._path, self._selectors = selection.path, dict(selection.selectors)
+        self._selection = selection
         self._changed = changed
         self._listed = listed
         self._pause = pause
@@ -111,13 +112,13 @@ class Watch:
                 self._failures += 1
                 if error.status == EXPIRED or self._failures >= PATIENCE:
                     self._version = ""
-                logger.warning("watch of %s: %s; again in %.1f s", self._path, error, pause)
+                logger.warning("watch of %s: %s; again in %.1f s", self._selection.path, error, pause)
                 await asyncio.sleep(pause)
 
     async def _list(self) -> str:
         uids: set[str] = set()
         version = ""
-        async for page in _pages(self._api, self._path, self._selectors, self._pause):
+        async for page in _pages(self._api, self._selection, self._pause):
             self._heard = time.monotonic()
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
@@ -129,8 +130,13 @@ class Watch:
     async def _follow(self) -> None:
         """Watch until the server ends it."""
         start = time.monotonic()
-        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": self._version, **self._selectors}
-        async for event in self._api.lines(self._path, SILENCE, **query):
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            **self._selection.selectors,
+        }
+        async for event in self._api.lines(self._selection.path, SILENCE, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
             self._failures, self._heard = 0, time.monotonic()
