@@ -109,15 +109,19 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="execution-operator", description="Terminates Temporal workflows on request.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    logs = argparse.ArgumentParser(add_help=False)
+    logs.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
+    logs.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"
+    )
     run = commands.add_parser(
         "run",
+        parents=[logs],
         help="run the operator",
         description="Runs the operator. The API server is found as kubectl finds it (KUBECONFIG) or as a pod does; "
         "Temporal by its own environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ..., TOML profiles). "
         "OPERATOR_NAMESPACE names the operator's own namespace outside of a pod.",
     )
-    run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
-    run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info")
     run.add_argument(
         "--organizations",
         type=_names,
@@ -151,7 +155,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="after which a leader that does not renew is replaced; default: %(default)s",
     )
-    gateway.add(commands)
+    gateway.add(commands, logs)
     return parser
 
 

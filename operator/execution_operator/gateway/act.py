@@ -74,7 +74,7 @@ class Act:
         if not found:
             return answers.unknown(identifier)
         candidates = _sample(found)
-        readable = await asyncio.gather(*(caller.may_read(seen.namespace, seen.name) for seen in candidates))
+        readable = await asyncio.gather(*(caller.may_read(seen) for seen in candidates))
         mine = [seen for seen, may in zip(candidates, readable, strict=True) if may]
         if not mine:
             hidden = answers.unknown(identifier)
@@ -100,7 +100,7 @@ class Act:
         """Say what the API server's no means."""
         match error.status:
             case answers.FORBIDDEN:
-                hide = self._manner.hide and not await caller.may_read(before.namespace, before.name)
+                hide = self._manner.hide and not await caller.may_read(before)
                 denied = Answer(answers.FORBIDDEN, f"Access denied: {error.message}")
                 return answers.unknown(identifier) if hide else denied
             case answers.NOT_FOUND | answers.CONFLICT:  # gone, or another of the same name by now

@@ -44,24 +44,20 @@ class Caller:
                 raise
         self._known = True
 
-    async def may_read(self, namespace: str, name: str) -> bool:
+    async def may_read(self, seen: Seen) -> bool:
         """Tell whether the caller may read an Execution: by reading it."""
-        try:
-            await self._get(namespace, name)
-        except ApiError as error:
-            if error.status in (FORBIDDEN, NOT_FOUND):
-                return False
-            raise
-        return True
+        return await self.read(seen) is not None
 
     async def read(self, seen: Seen) -> Seen | None:
         """Return an Execution as it is now; None if the caller may not read it, or it is gone."""
         try:
-            return Seen.of(Execution.model_validate(await self._get(seen.namespace, seen.name)))
+            async with self._turn:
+                now = await self._api.get(_path(seen))
         except ApiError as error:
             if error.status in (FORBIDDEN, NOT_FOUND):
                 return None
             raise
+        return Seen.of(Execution.model_validate(now))
 
     async def request(self, seen: Seen, reason: str) -> Execution:
         """Set spec.terminate, at once and not after a grace period that an earlier request may have asked for."""
@@ -79,10 +75,10 @@ class Caller:
             return False
         return True
 
-    async def _get(self, namespace: str, name: str) -> Json:
-        async with self._turn:
-            return await self._api.get(f"{collection('executions', namespace)}/{name}")
-
     async def _patch(self, seen: Seen, patch: Json) -> Json:
         async with self._turn:
-            return await self._api.merge(f"{collection('executions', seen.namespace)}/{seen.name}", patch)
+            return await self._api.merge(_path(seen), patch)
+
+
+def _path(seen: Seen) -> str:
+    return f"{collection('executions', seen.namespace)}/{seen.name}"

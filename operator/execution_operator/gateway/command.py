@@ -13,9 +13,9 @@ gateway's own account (KUBECONFIG, or the pod's) only finds Executions. Also: /d
 """
 
 
-def add(commands: Any) -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser("gateway", help="serve the REST call", description=DESCRIPTION)
+def add(commands: Any, logs: argparse.ArgumentParser) -> None:
+    """Add the subcommand, with the options that say how to log."""
+    parser = commands.add_parser("gateway", parents=[logs], help="serve the REST call", description=DESCRIPTION)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")
     parser.add_argument(
@@ -34,10 +34,6 @@ def add(commands: Any) -> None:
     parser.add_argument("--burst", type=int, default=1000, help="and as many at once (default: %(default)s)")
     parser.add_argument(
         "--max-body", type=int, default=1 << 20, metavar="BYTES", help="largest request (default: %(default)s)"
-    )
-    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"
     )
 
 

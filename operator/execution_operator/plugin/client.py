@@ -16,8 +16,10 @@ from execution_operator.plugin.kubeconfig import Config, load
 
 Json = dict[str, Any]
 
-GROUP, VERSION = "control-plane.kubiya.ai", "v1alpha1"
-ROOT = f"/apis/{GROUP}/{VERSION}"
+GROUP = "control-plane.kubiya.ai"
+API_VERSION, KIND = f"{GROUP}/v1alpha1", "Execution"
+ROOT = f"/apis/{API_VERSION}"
+FIELD_MANAGER = "kubectl-execution"
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}

@@ -6,7 +6,17 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
+from execution_operator.plugin.client import (
+    API_VERSION,
+    FIELD_MANAGER,
+    GROUP,
+    KIND,
+    ROOT,
+    ApiError,
+    Client,
+    Json,
+    executions,
+)
 from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.follow import Scope, listed
 from execution_operator.plugin.values import object_name, plural
@@ -84,14 +94,14 @@ async def _create(client: Client, identifier: str, arguments: Namespace, tally: 
         tally.failed.append(f"{identifier[:60]}…: longer than {LONGEST} characters")
         return
     manifest: Json = {
-        "apiVersion": "control-plane.kubiya.ai/v1alpha1",
-        "kind": "Execution",
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "metadata": {"name": name},
         "spec": {"executionId": identifier},
     }
     try:
         if not arguments.dry_run:
-            await client.create(executions(client.namespace), manifest, fieldManager="kubectl-execution")
+            await client.create(executions(client.namespace), manifest, fieldManager=FIELD_MANAGER)
     except ApiError as error:
         if error.status == CONFLICT:
             tally.present += 1
@@ -99,7 +109,7 @@ async def _create(client: Client, identifier: str, arguments: Namespace, tally: 
             tally.failed.append(f"{identifier}: {error}")
         return
     tally.created += 1
-    print(f"execution.control-plane.kubiya.ai/{name} created{' (dry run)' if arguments.dry_run else ''}")  # noqa: T201
+    print(f"execution.{GROUP}/{name} created{' (dry run)' if arguments.dry_run else ''}")  # noqa: T201
 
 
 async def _templates(client: Client) -> list[str]:

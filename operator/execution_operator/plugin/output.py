@@ -2,9 +2,8 @@
 
 import json
 import sys
-from typing import Any
 
-Json = dict[str, Any]
+from execution_operator.plugin.client import GROUP, Json
 
 
 def objects(form: str | None, items: list[Json]) -> None:
@@ -12,7 +11,7 @@ def objects(form: str | None, items: list[Json]) -> None:
     if form is None:
         return
     if form == "name":
-        text = "".join(f"execution.control-plane.kubiya.ai/{item['metadata']['name']}\n" for item in items)
+        text = "".join(f"execution.{GROUP}/{item['metadata']['name']}\n" for item in items)
     else:
         for item in items:
             item["metadata"].pop("managedFields", None)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from execution_operator.plugin import output
-from execution_operator.plugin.client import ApiError, Client, Json, executions
+from execution_operator.plugin.client import API_VERSION, FIELD_MANAGER, KIND, ApiError, Client, Json, executions
 from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.follow import changes, key
 from execution_operator.plugin.judge import State, Verdict, judge, progress
@@ -20,8 +20,6 @@ from execution_operator.plugin.values import plural
 
 LAST = 10.0
 """Seconds that requests on their way may take to arrive after Ctrl-C."""
-
-API_VERSION, KIND = "control-plane.kubiya.ai/v1alpha1", "Execution"
 
 
 async def run(arguments: Namespace) -> int:
@@ -93,7 +91,7 @@ class Run:
 
     async def _send(self, target: Target) -> None:
         dry = {"dryRun": "All"} if self._arguments.dry_run == "server" else {}
-        query = {**dry, "fieldManager": "kubectl-execution"}
+        query = {**dry, "fieldManager": FIELD_MANAGER}
         path = executions(target.namespace)
         if target.create:
             answer = await self._client.create(path, self._wish(target), **query)
