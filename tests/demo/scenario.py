@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.demo.latency import patch_to_cancelled
 from tests.demo.screen import Screen
+from tests.support.kube import conditions_of
 from tests.support.workflows import Agent, Done, Stubborn
-from tests.support.world import Object, World, conditions_of
+from tests.support.world import Object, World
 
 RESOURCES = Path(__file__).with_name("resources.yaml")
 SAMPLES = 20

@@ -10,14 +10,14 @@ from pathlib import Path
 from temporalio.api.history.v1 import HistoryEvent
 
 from tests.faults.operators import Forge, ForkedOperator
-from tests.faults.truth import conditions_of, outcome_of
+from tests.faults.truth import outcome_of
 from tests.support.api_proxy import ApiProxy
 from tests.support.certificates import Authority
 from tests.support.controlplane import ControlPlane
 from tests.support.faults import Faults
 from tests.support.grpc_proxy import GrpcProxy
 from tests.support.installed import install
-from tests.support.kube import GROUP, Json, Kube
+from tests.support.kube import GROUP, Json, Kube, conditions_of
 from tests.support.kubeconfig import write_kubeconfig
 from tests.support.operator import ACCOUNT, NAMESPACE
 from tests.support.server import Server, start_all

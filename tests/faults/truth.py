@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.support.kube import Json
+from tests.support.kube import Json, conditions_of
 
 CANCEL_REQUESTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
 CANCELED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
-
-
-def conditions_of(execution: Json) -> dict[str, str]:
-    """Return the conditions as `type: status/reason`."""
-    conditions = execution.get("status", {}).get("conditions", [])
-    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
 
 
 def outcome_of(execution: Json) -> str:

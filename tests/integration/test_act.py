@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 
+from tests.support.kube import conditions_of
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Chain, Done, Parent, Stubborn
-from tests.support.world import Object, World, conditions_of
+from tests.support.world import Object, World
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,14 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from tests.support.certificates import Authority
 from tests.support.installed import install
+from tests.support.kube import conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE, Operator
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
 from tests.support.tls_front import PERMISSION_DENIED, RESOURCE_EXHAUSTED, LapsedAuthority, Request, TlsFront, pem
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent, Samples
-from tests.support.world import API_VERSION, World, conditions_of
+from tests.support.world import API_VERSION, World
 
 LOAD, BATCH = 200, 25
 OWN_KEY = "operators-own-key-7f3a"

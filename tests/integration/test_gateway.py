@@ -19,9 +19,10 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from tests.support.gateway import Account, Gateway
 from tests.support.installed import CHECKOUT
+from tests.support.kube import conditions_of
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Done, Stubborn
-from tests.support.world import World, conditions_of
+from tests.support.world import World
 
 MAY = ("execution-editor", "execution-terminator")
 

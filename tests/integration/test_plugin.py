@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from tests.support.installed import CHECKOUT
+from tests.support.kube import conditions_of
 from tests.support.plugin import SCRIPTS, Terminal, environment, execution
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Done, Parent, Stubborn
-from tests.support.world import API_VERSION, World, conditions_of
+from tests.support.world import API_VERSION, World
 
 
 class Prompt:

@@ -15,14 +15,14 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePa
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.support.certificates import Authority
-from tests.support.kube import GROUP
+from tests.support.kube import GROUP, conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
 from tests.support.tls_front import TlsFront
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
-from tests.support.world import World, conditions_of
+from tests.support.world import World
 
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 BY_NAME = {"searchAttribute": "OrganizationId"}

@@ -13,6 +13,12 @@ List = list[Json]
 GROUP = "/apis/control-plane.kubiya.ai/v1alpha1"
 
 
+def conditions_of(execution: Json) -> dict[str, str]:
+    """Return the conditions as `type: status/reason`."""
+    conditions = execution.get("status", {}).get("conditions", [])
+    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
+
+
 class KubeError(Exception):
     """The API server refused."""
 

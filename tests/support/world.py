@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.controlplane import ControlPlane
 from tests.support.installed import install
-from tests.support.kube import GROUP
+from tests.support.kube import GROUP, conditions_of
 from tests.support.operator import Operator
 from tests.support.server import Server, start_all
 from tests.support.temporal import TemporalServer
@@ -110,12 +110,6 @@ class World(Server):
         """Wait for so many Events, which come after the status; return all."""
         wait_for(lambda: len(self.events(name, namespace)) >= events, f"{events} Events of {namespace}/{name}", 10)
         return self.events(name, namespace)
-
-
-def conditions_of(execution: Object) -> dict[str, str]:
-    """Return the conditions as `type: status/reason`."""
-    conditions = execution.get("status", {}).get("conditions", [])
-    return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
 
 
 def matches(execution: Object, conditions: Mapping[str, str]) -> bool:
