@@ -44,7 +44,7 @@ lock: | $(BIN)/uv  ## Pin the dependencies that pyproject.toml asks for; UPGRADE
 
 $(READY): pyproject.toml tests/requirements.txt | $(BIN)/python
 	@echo "installing Python packages into .venv (about a minute; again only when they change)"
-	@$(PIP) --require-hashes --requirement tests/requirements.txt
+	@$(PIP) --require-hashes --no-deps --requirement tests/requirements.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
