@@ -5,19 +5,31 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test coverage faults soak bench fuzz check manifests image lock
+# Tests wait more than they work: with so many processes, two cores are busy. Byte code is kept, for all of them.
+WORKERS ?= 5
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test programs in-turn coverage faults soak bench fuzz check manifests image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
-test: check coverage  ## All that must hold before a change is merged.
-	@$(BIN)/python -m pytest --ignore=tests/unit
+test: $(READY)  ## All that must hold before a change is merged.
+	@$(MAKE) --no-print-directory -j2 programs in-turn
+
+programs: $(READY)  # On a new machine they are built while what needs none of them runs.
+	@TERM=dumb nice $(BIN)/python -m tests.support.binaries
+
+in-turn: $(READY)
+	@$(MAKE) check
+	@$(MAKE) coverage
+	@$(BIN)/python -m pytest --ignore=tests/unit -n $(WORKERS)
 
 coverage: $(READY)  ## The unit tests, which take every branch of the core.
 	@$(BIN)/python -m pytest tests/unit --cov
 
 faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
-	@$(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m pytest tests/faults -n $(WORKERS)
 
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)

@@ -2,7 +2,7 @@
 
 The servers, in this order: the folder that KUBEBUILDER_ASSETS names; the cache, outside any checkout; the official
 envtest archive; a build from Go modules. Helm: the cache, or a build; the user's own is not taken, since its version
-decides on what is rendered. `python -m tests.support.binaries` prints the servers' folder.
+decides on what is rendered. `python -m tests.support.binaries` gets all of them.
 """
 
 import contextlib
@@ -116,4 +116,5 @@ def _put_in_place(unfinished: Path, programs: Collection[str], folder: Path) -> 
 
 
 if __name__ == "__main__":
-    print(server_binaries())
+    server_binaries()
+    helm()

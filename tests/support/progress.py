@@ -1,5 +1,6 @@
 """One line of progress for each long step, so that nobody wonders what takes so long."""
 
+import os
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ def run_step(
 
 
 def _report_until_done(step: GuardedProcess, title: str, started: float) -> None:
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     start, end, interval = ("\r\033[K", "", 1.0) if terminal else ("", "\n", 30.0)
     print(f"{title} …", end=end, file=sys.stderr, flush=True)
     while _is_running(step, interval):
