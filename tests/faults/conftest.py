@@ -1,4 +1,7 @@
-"""What the fault tests share: one set of servers behind fault proxies, and a bystander whom nothing may touch."""
+"""What the fault tests share: one set of servers behind fault proxies, and a bystander whom nothing may touch.
+
+They end with the last fault test of a process: idle servers would slow down what comes after.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,7 @@ import pytest
 from tests.faults.rig import Bystander, Rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_rig() -> Iterator[Rig]:
     with Rig() as running:
         yield running
@@ -21,7 +24,7 @@ def rig(shared_rig: Rig) -> Iterator[Rig]:
     shared_rig.ensure_operator()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bystander(shared_rig: Rig) -> Bystander:
     return Bystander(shared_rig)
 
@@ -33,7 +36,7 @@ def unharmed(bystander: Bystander) -> Iterator[None]:
     assert not bystander.harm()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def no_token_in_a_log(shared_rig: Rig) -> Iterator[None]:
     yield
     assert b"Bearer ey" not in b"".join(log.read_bytes() for log in shared_rig.forge.folder.glob("*.log"))
