@@ -5,8 +5,8 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
-# Tests wait more than they work: with so many processes, two cores are busy. Byte code is kept, for all of them.
-WORKERS ?= 5
+# Tests wait more than they work: this many processes keep two cores busy; 0 is one after the other. They share byte code.
+WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test programs in-turn coverage faults soak bench fuzz check manifests image lock
