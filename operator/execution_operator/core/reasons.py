@@ -86,9 +86,22 @@ class Type(StrEnum):
     """The types of conditions."""
 
     AUTHORIZED = "Authorized"
+    """Execution: the namespace is one ready Organization's, and the workflow is that organization's."""
+
     TERMINATED = "Terminated"
+    """Execution: how the request to terminate stands. Absent where there is none, or it was withdrawn."""
+
     FINISHED = "Finished"
+    """Execution: the workflow is closed, in whatever way. The one thing to wait for."""
+
     RECONCILING = "Reconciling"
+    """Execution: the operator is at work on it, or tries again. Absent when it is not."""
+
     STALLED = "Stalled"
+    """Execution: a human must act. Absent when none must."""
+
     READY = "Ready"
+    """Organization: its Executions can be acted on."""
+
     NAMESPACE_CONFLICT = "NamespaceConflict"
+    """Organization: another one lists one of its namespaces. Absent when none does."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from execution_operator.manifests import argocd, chart, gateway, kustomize
 from execution_operator.manifests.crds import KINDS, definition
+from execution_operator.manifests.reference import reference
 from execution_operator.manifests.text import HEADER, render
 
 FOLDERS = ("crds", "deploy")
@@ -27,6 +28,7 @@ def generate() -> dict[str, str]:
     return {
         **{path: render(of) for path, of in documents.items()},
         **{f"{CHART}/{path}": text for path, text in chart.files().items()},
+        "docs/api.md": reference(),
     }
 
 
