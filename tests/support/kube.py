@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -11,12 +12,33 @@ from urllib.parse import urlencode, urlsplit
 Json = dict[str, Any]
 List = list[Json]
 GROUP = "/apis/control-plane.kubiya.ai/v1alpha1"
+JSON, MERGE = "application/json", "application/merge-patch+json"
+JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
 
 
 def conditions_of(execution: Json) -> dict[str, str]:
     """Return the conditions as `type: status/reason`."""
     conditions = execution.get("status", {}).get("conditions", [])
     return {condition["type"]: f"{condition['status']}/{condition['reason']}" for condition in conditions}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server says: its HTTP status, the object or the metav1.Status, and its headers `Warning`."""
+
+    status: int
+    content: Json
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it did what was asked."""
+        return self.status < 300
+
+    @property
+    def message(self) -> str:
+        """The words of a refusal; none where there is no refusal."""
+        return "" if self.accepted else str(self.content.get("message", self.content))
 
 
 class KubeError(Exception):
@@ -39,24 +61,31 @@ class Kube:
 
     def call(self, method: str, path: str, body: Json | None = None, *, kind: str = "", **query: str) -> Json:
         """Make one call, again on a new connection where the old one was closed."""
-        kind = kind or ("application/merge-patch+json" if method == "PATCH" else "application/json")
+        kind = kind or (MERGE if method == "PATCH" else JSON)
+        answer = self.ask(method, path, body, kind=kind, **query)
+        if not answer.accepted:
+            raise KubeError(answer.status, answer.message)
+        return answer.content
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, kind: str = JSON, user: str = "", **query: str
+    ) -> Answer:
+        """Make one call, as the administrator or in another's name; return the answer, a refusal too."""
+        headers = {"Content-Type": kind, **({"Impersonate-User": user} if user else {})}
         target = f"{path}?{urlencode(query)}" if query else path
         content = json.dumps(body) if body is not None else None
         for attempt in (1, 2):
             connection = self._connection()
             try:
-                connection.request(method, target, content, {"Content-Type": kind})
+                connection.request(method, target, content, headers)
                 response = connection.getresponse()
-                answer = response.read()
+                read = response.read()
                 break
             except (OSError, http.client.HTTPException):
                 connection.close()  # it opens again by itself
                 if attempt == 2 or method == "POST":
                     raise
-        if response.status >= 300:
-            raise KubeError(response.status, answer.decode())
-        found: Json = json.loads(answer)
-        return found
+        return Answer(response.status, _json(read), tuple(response.headers.get_all("Warning", [])))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -65,8 +94,8 @@ class Kube:
 
     def apply(self, path: str, manifest: Json) -> Json:
         """Create or change an object, as `kubectl apply --server-side` does; the path is that of its kind."""
-        target, kind = f"{path}/{manifest['metadata']['name']}", "application/apply-patch+yaml"
-        return self.call("PATCH", target, manifest, kind=kind, fieldManager="kubectl", force="true")
+        target = f"{path}/{manifest['metadata']['name']}"
+        return self.call("PATCH", target, manifest, kind=APPLY, fieldManager="kubectl", force="true")
 
     def create(self, name: str, namespace: str = "team-a", execution_id: str | None = None, **spec: Any) -> Json:
         """Create an Execution."""
@@ -111,6 +140,15 @@ class Kube:
             self._connections.append(self._local.connection)
         connection: http.client.HTTPSConnection = self._local.connection
         return connection
+
+
+def _json(read: bytes) -> Json:
+    """Return the object; text that is none, as of an API server that is just starting, becomes a message."""
+    try:
+        content: Json = json.loads(read)
+    except ValueError:
+        return {"message": read.decode(errors="replace")}
+    return content
 
 
 def _path(namespace: str, name: str = "") -> str:

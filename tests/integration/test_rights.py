@@ -1,0 +1,32 @@
+"""Who may do what, on a real API server: each cell of the table in `docs/security.md`."""
+
+import os
+
+import pytest
+
+from tests.support.installed import Tenant
+from tests.support.rights import EXPECTED, TRIES, USERS, Result, documented, table, write
+
+WRITE = os.environ.get("EXECUTION_OPERATOR_WRITE_DOCS") == "1"
+Seen = dict[tuple[str, str], Result]
+
+
+@pytest.fixture(scope="module")
+def seen(tenant: Tenant) -> Seen:
+    """What comes of everything that is tried, by everybody."""
+    return {
+        (action, column): Result.of(tried.by(tenant, user))
+        for action, tried in TRIES.items()
+        for column, (user, *_) in USERS.items()
+    }
+
+
+@pytest.mark.parametrize("action", TRIES)
+def test_who_may_do_what(seen: Seen, action: str) -> None:
+    assert {of: seen[action, of] for of in USERS} == {of: EXPECTED[action, of] for of in USERS}
+
+
+def test_the_document_shows_it(seen: Seen) -> None:
+    if WRITE:
+        write(seen)
+    assert documented() == table(seen)
