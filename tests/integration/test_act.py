@@ -36,6 +36,38 @@ def observed(world: World, name: str, namespace: str = "team-a", **spec: object)
     world.until(name, namespace, Finished="False/Open")
 
 
+class TestPermission:
+    """Two who may edit Executions; one of them may terminate."""
+
+    def test_the_one_is_refused_and_the_others_name_stands_in_temporal(self, world: World, name: str) -> None:
+        control_plane = world.control_plane
+        for user, *roles in (("eve", "editor"), ("alice", "editor", "terminator")):
+            for role in roles:
+                bind = ("create", "rolebinding", f"{user}-{role}", f"--clusterrole=execution-{role}", f"--user={user}")
+                control_plane.kubectl(*bind, "--namespace=team-a")
+        world.samples.begin(Stubborn, name)
+        observed(world, name)
+        patch = json.dumps({"spec": {"terminate": {"reason": "runaway cost"}}})
+        command = ("patch", "execution", name, "--namespace=team-a", "--type=merge", f"--patch={patch}")
+        eve, alice = (control_plane.kubeconfig_for_user(user) for user in ("eve", "alice"))
+
+        refused = control_plane.kubectl(*command, kubeconfig=eve, check=False)
+        assert refused.returncode == 1
+        assert (
+            f'user "eve" may not terminate Execution team-a/{name}: this needs the verb "create" on '
+            '"executions/terminate" in API group "control-plane.kubiya.ai"'
+        ) in refused.stderr
+        assert world.samples.status(name) == "RUNNING"
+
+        control_plane.kubectl(*command, kubeconfig=alice)
+        execution = world.until(name, Terminated="True/Terminated")
+        attributes = world.samples.last_event(name).workflow_execution_terminated_event_attributes
+        assert json.loads(attributes.details.payloads[0].data)["requestedBy"] == "alice"
+        assert execution["status"]["termination"]["requestedBy"] == "alice"
+        ((_, _, message),) = world.told(name)
+        assert "alice" in message
+
+
 class TestTable:
     """One test for each row of the contract's table."""
 
