@@ -131,6 +131,12 @@ def test_who_impersonates_acts_with_the_rights_and_the_name_of_the_other(tenant:
     assert 'User "support" cannot impersonate resource "users"' in as_bob.stderr
 
 
+def test_who_has_edit_may_act_as_any_service_account_of_the_namespace(tenant: Tenant) -> None:
+    editor = tenant.control_plane.kubeconfig_for_user("aggregated-edit")
+    written = tenant.kubectl(*REQUEST, "--output=json", user=PIPELINE, kubeconfig=editor)
+    assert requester(json.loads(written.stdout)) == PIPELINE
+
+
 def test_the_status_subresource_cannot_carry_a_stamp_or_a_request(tenant: Tenant) -> None:
     write = applying_status("quiet", {REQUESTER_ANNOTATION: "eve"}, phase="running")
     request = Try(
