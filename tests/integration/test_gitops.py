@@ -10,7 +10,7 @@ import yaml
 from execution_operator.core.patch import merge_patch
 from execution_operator.manifests.examples import executions, organizations
 from tests.support.controlplane import ControlPlane
-from tests.support.gitops import DEPLOY, argocd_act, argocd_actions, argocd_health, flux, kstatus
+from tests.support.gitops import DEPLOY, FLUX, argocd_act, argocd_actions, argocd_health, flux, flux_adopts, kstatus
 from tests.support.installed import Tenant
 
 Json = dict[str, Any]
@@ -122,6 +122,41 @@ def test_a_request_by_hand_outlives_a_sync_that_knows_nothing_of_it(tenant: Tena
     patch = '--patch={"spec":{"terminate":{"reason":"runaway cost"}}}'
     tenant.kubectl("patch", "execution", "by-hand", "--type=merge", patch)
     assert "terminate" in apply(tenant, "by-hand", "argocd-controller")["spec"]
+
+
+@pytest.mark.parametrize(
+    ("manager", "stays"),
+    [
+        pytest.param(None, False, id="kubectl patch as it is"),
+        pytest.param("kubectl-anything", False, id="a name that begins like it"),
+        pytest.param("on-call", True, id="a name of one's own"),
+        pytest.param("execution-terminator", True, id="the plugin"),
+    ],
+)
+def test_flux_undoes_what_kubectl_wrote(
+    tenant: Tenant, request: pytest.FixtureRequest, manager: str | None, *, stays: bool
+) -> None:
+    name = request.node.callspec.id.replace(" ", "-").replace("'", "")
+    apply(tenant, name, FLUX)
+    tenant.patch(name, {"spec": {"terminate": {"reason": "x"}}}, *([f"--field-manager={manager}"] if manager else []))
+    adopted = flux_adopts(json.loads(tenant.kubectl(*SHOWN, name).stdout)["metadata"]["managedFields"])
+    tenant.patch(name, {"metadata": {"managedFields": adopted}})
+    assert ("terminate" in apply(tenant, name, FLUX)["spec"]) is stays
+
+
+SHOWN = ("get", "execution", "--show-managed-fields", "--output=json")
+
+
+@pytest.mark.parametrize("manager", ["argocd-controller", FLUX])
+def test_what_the_api_server_and_the_operator_add_is_no_drift(tenant: Tenant, manager: str) -> None:
+    name = f"added-to-{manager}"
+    apply(tenant, name, manager, terminate={"reason": "runaway cost"}, deletionPolicy="Terminate")
+    by_operator = {"metadata": {"finalizers": ["control-plane.kubiya.ai/terminate"]}}
+    stored = json.loads(tenant.patch(name, by_operator, "--field-manager=operator", "--output=json").stdout)
+    again = apply(tenant, name, manager, terminate={"reason": "runaway cost"}, deletionPolicy="Terminate")
+    assert again["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
+    assert again["metadata"]["finalizers"]
+    assert again["spec"]["terminate"]["gracePeriodSeconds"] == 0
 
 
 def test_a_revert_in_git_withdraws_the_request(tenant: Tenant) -> None:

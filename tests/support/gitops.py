@@ -7,6 +7,8 @@ import yaml
 from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs, but no py.typed
 from lupa import lua51
 
+from execution_operator.core.patch import merge_patch
+
 Object = dict[str, Any]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -70,6 +72,23 @@ def flux(content: Object) -> str:
         if holds:
             return verdict[0].upper() + verdict[1:]
     return "InProgress"
+
+
+FLUX = "kustomize-controller"
+
+
+def flux_adopts(managed_fields: list[Object]) -> list[Object]:
+    """Return who owns which fields after Flux took over what kubectl wrote, as it does before each apply.
+
+    What it then applies no longer has those fields, unless Git has, so the API server removes them.
+    Source: fluxcd/pkg, ssa/patch.go; the prefix is kustomize-controller's.
+    """
+    taken = [of for of in managed_fields if of["manager"].startswith(("kubectl", FLUX)) and not of.get("subresource")]
+    fields: Object = {}
+    for each in taken:
+        fields = merge_patch(fields, each["fieldsV1"])
+    ours = {**taken[0], "manager": FLUX, "operation": "Apply", "fieldsV1": fields}
+    return [ours, *(of for of in managed_fields if of not in taken)]
 
 
 def _evaluate(expression: str, content: Object) -> bool | None:

@@ -42,7 +42,8 @@ def test_a_broken_link_is_seen(link: str) -> None:
 def test_links_and_anchors_are_read_as_github_does(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "# One, `two` & three\n## Again\n## Again\n[a\nb](x.md) [`c`](#d) `[r](r.md)` ![i](i.png)\n```\n# no\n[n](n.md)\n```\n"
+        "# One, `two` & three\n## Again\n## Again\n[a\nb](x.md) [`c`](#d) `[r](r.md)` ![i](i.png)\n"
+        "```\n# no\n[n](n.md)\n```\n"
     )
     assert anchors(page) == {"one-two--three", "again", "again-1"}
     assert links(page) == ["x.md", "#d"]
