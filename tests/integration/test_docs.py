@@ -12,6 +12,7 @@ import pytest
 from tests.support.binaries import helm
 from tests.support.controlplane import KUBECTL, ControlPlane
 from tests.support.pages import CHECKOUT, Block, sections
+from tests.support.waiting import wait_for
 
 DOCS = CHECKOUT / "docs"
 INSTALL, UPGRADE = DOCS / "install.md", DOCS / "upgrade.md"
@@ -24,6 +25,7 @@ HELM = [
     (INSTALL, "Uninstall"),
 ]
 KUSTOMIZE = [(INSTALL, "kustomize")]
+DELAY = "There can be a delay between when CustomResourceDefinitions are created and when they are available"
 
 
 class Reader:
@@ -53,6 +55,12 @@ class Reader:
         return printed
 
     def _run(self, command: str) -> str:
+        """Run a command; again where the API server does not have our resources quite yet, as the page says."""
+        result = wait_for(lambda: self._once(command), f"resources that {command!r} needs", seconds=60, interval=0.5)
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    def _once(self, command: str) -> "subprocess.CompletedProcess[str] | None":
         result = subprocess.run(
             ["bash", "-ceu", command],
             cwd=self._folder,
@@ -62,8 +70,7 @@ class Reader:
             check=False,
             timeout=120,
         )
-        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
-        return result.stdout
+        return None if result.returncode and DELAY in result.stderr else result
 
 
 @pytest.fixture(scope="module")
