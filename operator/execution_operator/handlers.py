@@ -25,13 +25,17 @@ LOGIN_VALID = timedelta(minutes=5)
 PAUSE = 1.0
 """Seconds before kopf is started again."""
 
+LOOK_AROUND = 10.0
+"""Seconds between two looks at which namespaces can be read, where not all are. The sweeps serve a new one so long."""
+
 
 class Requests:
     """The unanswered requests.
 
     Args:
         selectors: fieldSelector makes them up; shardSelector where several operators share them.
-        served: Tells whether the API server serves Executions; kopf would miss for ever what comes later.
+        readable: Tells where Executions can be read now: in these namespaces, or in the whole cluster (""). kopf would
+            miss for ever what is served later, and ends with the first place that it may not read.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
         left: Called in this thread for one that has left the selection: answered, withdrawn or deleted.
@@ -40,13 +44,14 @@ class Requests:
     def __init__(
         self,
         selectors: Mapping[str, str],
-        served: Callable[[], Awaitable[bool]],
+        readable: Callable[[], Awaitable[list[str]]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
         left: Callable[[Execution], None],
     ) -> None:
         self._selectors = selectors
-        self._served = served
+        self._readable = readable
+        self._places: list[str] = []
         self._login = login
         self._changed = changed
         self._left = left
@@ -58,19 +63,31 @@ class Requests:
         """Run kopf, again whenever it ends, until stopped."""
         while not self._stopped:
             try:
-                if await self._served():
+                self._places = await self._readable()
+                if self._places:
                     await asyncio.to_thread(asyncio.run, self._serve())
                     logger.warning("the stream of requests ended; it begins again")
                 else:
-                    logger.warning("the API server does not serve Executions: are the CRDs installed?")
+                    logger.warning("no Executions can be read: are the CRDs and this account's roles installed?")
             except Exception:
                 logger.exception("the stream of requests broke; it begins again")
             if not self._stopped:
                 await asyncio.sleep(PAUSE)
 
+    async def look_around(self) -> None:
+        """Begin again whenever other places can be read, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_AROUND)
+            now = await self._readable()
+            if now and self._places and now != self._places:
+                self._interrupt()
+
     def stop(self) -> None:
         """Have kopf end."""
         self._stopped = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
         with suppress(RuntimeError):  # its loop has just ended by itself
             self._end()
 
@@ -85,7 +102,8 @@ class Requests:
         try:
             if self._stopped:
                 return
-            await kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=stop)
+            where: Any = {"clusterwide": True} if self._places == [""] else {"namespaces": self._places}
+            await kopf.operator(registry=registry, settings=settings, standalone=True, stop_flag=stop, **where)
         finally:
             self._end = lambda: None
 

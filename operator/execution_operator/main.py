@@ -17,7 +17,8 @@ from execution_operator.gateway import command as gateway
 from execution_operator.kube.client import Api, load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
 from execution_operator.kube.shard import Shard
-from execution_operator.wiring import Operator, Share, UnshardedError
+from execution_operator.kube.share import Share
+from execution_operator.wiring import Operator, UnshardedError
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ async def _run(arguments: argparse.Namespace) -> NoReturn:
         loop.add_signal_handler(number, stop.set)
     try:
         api = Api(await load_configuration())
-        share = Share(arguments.shard, arguments.organizations)
+        share = Share(arguments.shard, arguments.organizations, arguments.namespaces)
         await Operator(api, share, _lease(api, arguments), arguments.http_address).run(stop)
     except (LeaseLostError, UnshardedError) as error:
         logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
@@ -128,6 +129,13 @@ def _arguments() -> argparse.ArgumentParser:
         default=frozenset(),
         metavar="A,B",
         help="work for these Organizations only; another operator must work for the others; default: for all",
+    )
+    run.add_argument(
+        "--namespaces",
+        type=_names,
+        default=frozenset(),
+        metavar="A,B",
+        help="work in these namespaces only, and read Executions in no others; default: in all",
     )
     run.add_argument(
         "--shard",

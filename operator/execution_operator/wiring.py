@@ -1,11 +1,12 @@
 """All parts of the operator, wired."""
 
 import asyncio
+import itertools
 import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from execution_operator import __version__
@@ -17,12 +18,12 @@ from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
 from execution_operator.kube import records
-from execution_operator.kube.client import Api, collection, own_namespace
+from execution_operator.kube.client import Api, ApiError, collection, own_namespace
 from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.shard import Shard
+from execution_operator.kube.share import FORBIDDEN, Share
 from execution_operator.kube.watch import SILENCE, Change, Selection, Watch
 from execution_operator.metrics import BUILD, LEADER, OPEN, WAITING
 from execution_operator.organizations import Organizations
@@ -46,28 +47,6 @@ READS = 10
 
 SDK_REST = 0.3
 """Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """What this operator works on, of all that there is.
-
-    Attributes:
-        shard: A share of the Executions by their UIDs; None: of all.
-        organizations: Those of these Organizations only; none: of all.
-    """
-
-    shard: Shard | None = None
-    organizations: frozenset[str] = frozenset()
-
-    @property
-    def selectors(self) -> dict[str, str]:
-        """What lists and watches of Executions are narrowed by."""
-        return {"shardSelector": self.shard.selector} if self.shard else {}
-
-    def has(self, organization: str) -> bool:
-        """Whether an Organization is this operator's to work for."""
-        return not self.organizations or organization in self.organizations
 
 
 class UnshardedError(Exception):
@@ -105,8 +84,8 @@ class Operator:
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
         self.expiries = Expiries(self.records)
         self.requests = Requests(
-            self._executions(UNANSWERED).selectors,
-            lambda: api.serves("executions"),
+            share.selectors(UNANSWERED),
+            partial(share.readable, api),
             api.login,
             self.streams.requested,
             self.streams.left,
@@ -120,7 +99,7 @@ class Operator:
         if ready:
             parts.append(self._start(self.organization_watch.run()))
             ready = await self._until(self.organizations.synced(), stop, *parts)
-        if ready and self.share.shard and not await self.share.shard.served(self.api):
+        if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
         if ready and self.lease:
             parts.append(self._start(self.lease.run()))
@@ -128,10 +107,11 @@ class Operator:
         if ready:
             logger.info("organizations are known; taking up requests")
             LEADER.set(1)
-            watches = self._open_watch(), self._closed_watch()
-            parts += [
-                self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries, *watches)
-            ]
+            if self.share.namespaces:
+                parts.append(self._start(self.requests.look_around()))
+            streams = (self.streams, self.requests, self.feeds, self.expiries)
+            parts += [self._start(stream.run()) for stream in streams]
+            parts += [self._start(watch.run()) for watch in (*self._open_watches(), *self._closed_watches())]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
@@ -169,10 +149,6 @@ class Operator:
             return f"the API server has been silent for {self.organization_watch.silence:.0f} s"
         return None
 
-    def _executions(self, selector: str) -> Selection:
-        """Return this operator's share of the Executions that a field selector selects."""
-        return Selection(collection("executions"), {"fieldSelector": selector, **self.share.selectors})
-
     def _concerned(self, namespace: str) -> bool:
         """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
         if not self.share.organizations:
@@ -199,7 +175,7 @@ class Operator:
 
         return Watch(self.api, Selection(collection("organizations")), changed, self.organizations.listed)
 
-    def _open_watch(self) -> Watch:
+    def _open_watches(self) -> list[Watch]:
         def changed(change: Change) -> None:
             uid = change.object["metadata"]["uid"]
             pinned = None if change.deleted else reference(change.object)
@@ -213,9 +189,12 @@ class Operator:
                 take = self.streams.deleted if change.deleted else self.streams.changed
                 take(execution)
 
-        return Watch(self.api, self._executions(records.OPEN), changed, self.open_runs.keep)
+        return [
+            Watch(self.api, selection, changed, partial(self.open_runs.keep, namespace=place))
+            for place, selection in self.share.executions(records.OPEN).items()
+        ]
 
-    def _closed_watch(self) -> Watch:
+    def _closed_watches(self) -> list[Watch]:
         def changed(change: Change) -> None:
             if change.deleted:
                 self.expiries.drop(change.object["metadata"]["uid"])
@@ -225,12 +204,18 @@ class Operator:
                 self.expiries.put(execution)
                 self.streams.changed(execution)
 
-        return Watch(self.api, self._executions(records.CLOSED), changed, pause=TRICKLE)
+        selections = self.share.executions(records.CLOSED).values()
+        return [Watch(self.api, selection, changed, pause=TRICKLE) for selection in selections]
 
     async def _waiting(self) -> AsyncIterator[Execution]:
-        for selector in (UNANSWERED, *NEVER_SEEN):
-            async for execution in self.records.select(self._executions(selector)):
-                yield execution
+        for selector, place in itertools.product((UNANSWERED, *NEVER_SEEN), self.share.places):
+            try:
+                async for execution in self.records.select(self.share.executions(selector)[place]):
+                    yield execution
+            except ApiError as error:
+                if not place or error.status != FORBIDDEN:
+                    raise
+                logger.warning("namespace %s can't be read: %s", place, error)
 
     async def _hinted(self, references: Sequence[Reference]) -> None:
         """Read the Executions that a feed tells of, and have them looked at."""

@@ -225,7 +225,8 @@ class TestReleases:
         second.install(bare)
         assert {"--organizations=acme,globex", "--lease-name=second"} <= {*second.container(bare)["args"]}
         executions = "executions.control-plane.kubiya.ai"
-        assert may(bare, second, "list", executions, "team-c")
+        assert may(bare, second, "list", executions, "team-b")
+        assert not may(bare, second, "list", executions, "team-c")
         assert may(bare, second, "patch", f"{executions}/status", "team-b")
         assert not may(bare, second, "patch", f"{executions}/status", "team-c")
         assert may(bare, Chart(), "patch", f"{executions}/status", "team-c")

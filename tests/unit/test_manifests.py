@@ -159,7 +159,7 @@ def test_kubernetes_own_roles_include_ours(role: Json, aggregates_to: set[str]) 
 
 def test_no_role_has_a_wildcard() -> None:
     rules = [rule for role in [*roles.operator_access(), *roles.user_roles()] for rule in role.get("rules", [])]
-    assert len(rules) == 11
+    assert len(rules) == 10
     assert not [rule for rule in rules for values in rule.values() if "*" in values]
 
 

@@ -44,10 +44,11 @@ class OpenRuns:
             else:
                 del self._by_run[reference.run_id]
 
-    def keep(self, uids: set[str]) -> None:
-        """Forget all that a complete list does not hold."""
+    def keep(self, uids: set[str], namespace: str = "") -> None:
+        """Forget all that a complete list does not hold, be it one of a namespace or of all."""
         for uid in self._by_uid.keys() - uids:
-            self.drop(uid)
+            if not namespace or self._by_uid[uid].namespace == namespace:
+                self.drop(uid)
 
     def of_run(self, run_id: str) -> tuple[Reference, ...]:
         """Return the Executions that pin the run."""

@@ -41,13 +41,13 @@ class Shard:
         return f"shardRange(object.metadata.uid, '{start:#018x}', '{end:#018x}')"
 
     @staticmethod
-    async def served(api: Api) -> bool:
+    async def served(api: Api, namespace: str = "") -> bool:
         """Tell whether the API server cuts shards; one that does not gives all to each.
 
         It reads shard selectors then, and refuses one that is none. Lists of custom resources carry no `shardInfo`.
         """
         try:
-            await api.get(collection("executions"), limit="1", shardSelector="none")
+            await api.get(collection("executions", namespace), limit="1", shardSelector="none")
         except ApiError as error:
             if "shard selector" not in error.message:  # it comes with status 500 in 1.37
                 raise

@@ -177,11 +177,13 @@ def _pods(metadata: Object, selector: Any, replicas: Expression, arguments: Any)
 
 def _arguments() -> list[str | When]:
     organizations = '--organizations={{ join "," $.Values.organizations }}'
+    namespaces = '--namespaces={{ join "," $.Values.namespaces }}'
     return [
         *workload.ARGUMENTS,
         "--lease-name=" + NAME,  # each release has a leader of its own
         Expression('printf "--log-level=%s" $.Values.log.level'),
         When("$.Values.organizations", organizations),
+        When("$.Values.namespaces", namespaces),
     ]
 
 

@@ -22,14 +22,13 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
 
 
 CLUSTER_RULES = (
-    rule(GROUP, "executions", *READ),
     rule(GROUP, "organizations", *READ),
     rule(GROUP, "organizations/status", "patch"),
 )
 """What the operator does in the whole cluster, always."""
 
 EXECUTION_RULES = (
-    rule(GROUP, "executions", "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
+    rule(GROUP, "executions", *READ, "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
     rule(GROUP, "executions/status", "patch"),
     rule("", "events", "create"),
 )

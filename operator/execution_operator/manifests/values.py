@@ -128,8 +128,8 @@ class Values(Section):
     organizations: list[Name] = Field([], description="Only these Organizations; empty: all.")
     namespaces: list[Name] = Field(
         [],
-        description="Write in these namespaces only, by Roles there: all those of `organizations`, which must be set "
-        "too. Executions are read in the whole cluster. Empty: write everywhere.",
+        description="Read and write Executions in these namespaces only, by RoleBindings there: all those of "
+        "`organizations`, which must be set too. Empty: in the whole cluster.",
     )
     image: Image = Image()
     temporal: Temporal = Temporal()

@@ -42,6 +42,12 @@ def test_what_a_list_does_not_hold_is_forgotten() -> None:
     assert [each.uid for each in runs.of_run("run-1")] == ["uid-2"]
 
 
+def test_a_list_of_a_namespace_says_nothing_of_others() -> None:
+    runs = index(reference("uid-1"), Reference("uid-2", "team-b", "name-uid-2", "acme", "run-2"))
+    runs.keep(set(), namespace="team-b")
+    assert (len(runs), len(runs.of_run("run-1"))) == (1, 1)
+
+
 def test_by_organization() -> None:
     runs = index(reference("uid-1"), reference("uid-2", organization="globex"))
     assert [each.uid for each in runs.of_organization("globex")] == ["uid-2"]
