@@ -129,7 +129,7 @@ GRANT = {"give `execution-terminator` to another": _grant("execution-terminator"
 GOVERN = {
     "create an Organization": Try("POST", f"{GROUP}/organizations", _organization("new", "mine")),
     "claim a namespace for an Organization": Try(
-        "PATCH", f"{GROUP}/organizations/acme", {"spec": {"namespaces": ["mine"]}}, "application/merge-patch+json"
+        "PATCH", f"{GROUP}/organizations/somebodys", {"spec": {"namespaces": ["mine"]}}, "application/merge-patch+json"
     ),
     "give `cluster-admin` to another": _grant("cluster-admin"),
     "take a policy out of force": Try(
@@ -190,7 +190,7 @@ def prepare(control_plane: ControlPlane) -> Tenant:
     for role in ("view", "edit", "admin"):
         tenant.bind(f"aggregated-{role}", *sorted(aggregated(control_plane, role)))
     control_plane.kubectl("create", "clusterrolebinding", "root", "--clusterrole=cluster-admin", "--user=root")
-    control_plane.kube.call("POST", f"{GROUP}/organizations", _organization("acme", "team-x"))
+    control_plane.kube.call("POST", f"{GROUP}/organizations", _organization("somebodys", "team-x"))
     tenant.create("quiet")
     manifest = execution("asked", {"example.com/x": "y"}, **REASON)
     tenant.kubectl("create", "-f", "-", user="alice", manifest=manifest)
