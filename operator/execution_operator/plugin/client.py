@@ -19,7 +19,8 @@ Json = dict[str, Any]
 GROUP = "control-plane.kubiya.ai"
 API_VERSION, KIND = f"{GROUP}/v1alpha1", "Execution"
 ROOT = f"/apis/{API_VERSION}"
-FIELD_MANAGER = "kubectl-execution"
+FIELD_MANAGER = "execution-terminator"
+"""Names the plugin in managedFields. Flux undoes what managers wrote whose names begin with `kubectl`."""
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
