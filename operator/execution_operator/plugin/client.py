@@ -13,10 +13,10 @@ import aiohttp
 from execution_operator.plugin.credentials import current
 from execution_operator.plugin.exits import Failure
 from execution_operator.plugin.kubeconfig import Config, load
+from execution_operator.plugin.values import GROUP
 
 Json = dict[str, Any]
 
-GROUP = "control-plane.kubiya.ai"
 API_VERSION, KIND = f"{GROUP}/v1alpha1", "Execution"
 ROOT = f"/apis/{API_VERSION}"
 FIELD_MANAGER = "execution-terminator"
@@ -27,7 +27,7 @@ MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 PAGE = "500"
 TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 SILENCE = aiohttp.ClientTimeout(sock_connect=10, sock_read=120)
-UNAUTHORIZED = 401
+UNAUTHORIZED, NOT_FOUND = 401, 404
 
 LONGEST_LINE = 1 << 20
 """Bytes of one event of a watch: aiohttp takes twice as many."""
@@ -174,6 +174,8 @@ async def _error(response: aiohttp.ClientResponse) -> ApiError:
         reason, message = str(status.get("reason") or response.reason), str(status["message"])
     except (ValueError, KeyError, TypeError, AttributeError):
         reason, message = str(response.reason), text.strip()[:300] or str(response.reason)
+        if response.status == NOT_FOUND and response.url.path.startswith(ROOT):
+            message = f"the API server does not know {GROUP}: kubectl execution doctor says what to do"
     if response.status == UNAUTHORIZED:
         message = "the API server does not accept your credentials (Unauthorized)"
     return ApiError(response.status, reason, message)

@@ -1,7 +1,7 @@
 """Completion: scripts for shells, and the program that kubectl itself asks (`kubectl_complete-execution`)."""
 
 import sys
-from argparse import Namespace, _SubParsersAction
+from argparse import ArgumentParser, Namespace, _SubParsersAction
 from itertools import pairwise
 
 from execution_operator.plugin.exits import Exit
@@ -18,9 +18,9 @@ NAMED = ("terminate", "get", "describe", "watch")
 SCRIPTS = {
     "bash": """\
 _kubectl_execution() {
-    local words
-    mapfile -t words < <(kubectl_complete-execution "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | grep -v '^:')
-    mapfile -t COMPREPLY < <(compgen -W "${words[*]}" -- "${COMP_WORDS[COMP_CWORD]}")
+    local candidates
+    candidates=$(kubectl_complete-execution "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | grep -v '^:')
+    COMPREPLY=($(compgen -W "$candidates" -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -F _kubectl_execution kubectl-execution
 """,
@@ -59,16 +59,22 @@ def candidates(words: list[str]) -> list[str]:
     *before, last = words or [""]
     subparsers = next(action for action in build()._actions if isinstance(action, _SubParsersAction))  # noqa: SLF001 - argparse has no other way
     command = next((word for word in before if word in subparsers.choices), None)
-    if command is None:
-        found = list(subparsers.choices)
-    elif last.startswith("-"):
-        parser = subparsers.choices[command]
-        found = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]  # noqa: SLF001
-    elif command in NAMED and not (before and before[-1].startswith("-")):
-        found = _names(before)
-    else:
-        found = []
+    found = list(subparsers.choices) if command is None else _within(command, subparsers.choices[command], before, last)
     return sorted(word for word in found if word.startswith(last))
+
+
+def _within(command: str, parser: ArgumentParser, before: list[str], last: str) -> list[str]:
+    """Return what may follow within a command: options, their values, or names."""
+    options = {option: action for action in parser._actions for option in action.option_strings}  # noqa: SLF001
+    asking = options.get(before[-1])
+    if asking is not None and asking.nargs != 0 and before[-1] != "--wait":  # a bare --wait is complete
+        return [str(choice) for choice in asking.choices or []]
+    if last.startswith("-"):
+        return [option for option in options if option.startswith("--")]
+    if command in NAMED:
+        return _names(before)
+    positional = (action.choices for action in parser._actions if not action.option_strings and action.choices)  # noqa: SLF001
+    return [str(choice) for choices in positional for choice in choices]
 
 
 def _names(words: list[str]) -> list[str]:
@@ -86,7 +92,8 @@ async def _listed(words: list[str]) -> list[str]:
     from execution_operator.plugin.kubeconfig import load  # noqa: PLC0415
 
     options: dict[str, str | None] = {"-n": None, "--namespace": None, "--context": None, "--kubeconfig": None}
-    for option, value in pairwise(words):
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("-") else [word])]
+    for option, value in pairwise(parts):
         if option in options:
             options[option] = value
     config = load(options["--kubeconfig"], options["--context"], options["-n"] or options["--namespace"])

@@ -6,9 +6,9 @@ from datetime import datetime
 from urllib.parse import quote
 
 from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
-from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.judge import condition
-from execution_operator.plugin.targets import bare
+from execution_operator.plugin.targets import present
 from execution_operator.plugin.values import parsed
 
 WIDTH = 15
@@ -25,11 +25,14 @@ class Moment:
 async def run(arguments: Namespace) -> int:
     """Describe, and return the exit code."""
     async with Client.of(arguments) as client:
-        for number, word in enumerate(arguments.names):
-            item = await client.get(f"{executions(client.namespace)}/{bare(word)}")
+        paths = [f"{executions(client.namespace)}/{name}" for name in arguments.names]
+        items, missing = await present(client, paths)
+        for number, item in enumerate(items):
             organization = await _organization(client, item)
             events = await _events(client, item)
             print("\n" * bool(number) + "\n".join(describe(item, organization, events)))  # noqa: T201
+    if missing:
+        raise Failure("\nerror: ".join(map(str, missing)))
     return Exit.OK
 
 

@@ -5,8 +5,8 @@ from argparse import Namespace
 
 from execution_operator.plugin import output
 from execution_operator.plugin.client import TABLE, Client, Json, executions
-from execution_operator.plugin.exits import Exit
-from execution_operator.plugin.targets import bare, scope_of
+from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.targets import present, scope_of
 
 
 async def run(arguments: Namespace) -> int:
@@ -16,17 +16,25 @@ async def run(arguments: Namespace) -> int:
         scope = scope_of(arguments, client)
         path = executions(scope.namespace)
         if arguments.names:
-            pages = [await client.get(f"{path}/{bare(name)}", accept) for name in arguments.names]
+            paths = [f"{path}/{name}" for name in arguments.names]
+            pages, missing = await present(client, paths, accept)
         else:
-            pages = [page async for page in client.pages(path, accept, **scope.query)]
+            pages, missing = [page async for page in client.pages(path, accept, **scope.query)], []
     if accept != TABLE:
         output.objects(arguments.output, [item for page in pages for item in page.get("items", [page])])
-        return Exit.OK
+    else:
+        _print(arguments, pages, f" in {scope.namespace} namespace" if scope.namespace else "")
+    if missing:
+        raise Failure("\nerror: ".join(map(str, missing)))
+    return Exit.OK
+
+
+def _print(arguments: Namespace, pages: list[Json], where: str) -> None:
     rows = [row for page in pages for row in page["rows"]]
     if not rows:
-        where = f" in {scope.namespace} namespace" if scope.namespace else ""
-        print(f"No resources found{where}.", file=sys.stderr)  # noqa: T201
-        return Exit.OK
+        if not arguments.names:
+            print(f"No resources found{where}.", file=sys.stderr)  # noqa: T201
+        return
     columns = pages[0]["columnDefinitions"]
     shown = [number for number, column in enumerate(columns) if arguments.output == "wide" or not column["priority"]]
     table = [[columns[number]["name"].upper() for number in shown]]
@@ -34,11 +42,10 @@ async def run(arguments: Namespace) -> int:
     if arguments.all_namespaces:
         spaces = ["NAMESPACE", *(_namespace(row) for row in rows)]
         table = [[space, *line] for space, line in zip(spaces, table, strict=True)]
-    print_table(table)
-    return Exit.OK
+    _print_table(table)
 
 
-def print_table(table: list[list[str]]) -> None:
+def _print_table(table: list[list[str]]) -> None:
     """Print rows in columns, as kubectl does."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:

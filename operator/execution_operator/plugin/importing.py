@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from execution_operator.plugin.client import (
     API_VERSION,
     FIELD_MANAGER,
-    GROUP,
     KIND,
     ROOT,
     ApiError,
@@ -19,10 +18,14 @@ from execution_operator.plugin.client import (
 )
 from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.follow import Scope, listed
-from execution_operator.plugin.values import object_name, plural
+from execution_operator.plugin.values import GROUP, object_name, plural
 
 RUNNING = "ExecutionStatus = 'Running'"
+PAGE = 1000
 CONFLICT = 409
+HOPELESS = (401, 403, 404)
+"""Answers that the next workflow would get too."""
+
 LONGEST = 255
 """Characters of spec.executionId."""
 
@@ -43,83 +46,129 @@ async def run(arguments: Namespace) -> int:
         items, _ = await listed(client, Scope(client.namespace))
         known = {item["spec"]["executionId"] for item in items}
         known |= {item["status"]["workflowId"] for item in items if item.get("status", {}).get("workflowId")}
-        templates = await _templates(client)
-        tally = Tally()
+        current = Import(arguments, client, await _organization(client), known)
+        code: int = Exit.OK
+        try:
+            await current.all()
+        except asyncio.CancelledError:
+            code = Exit.INTERRUPTED
+        except Failure:
+            if current.tally.created:
+                current.tell()
+            raise
+    current.tell()
+    return Exit.FAILED if current.tally.failed else code
+
+
+class Import:
+    """One run of the command. `organization`: the namespace's own, if the user may see it."""
+
+    def __init__(self, arguments: Namespace, client: Client, organization: Json | None, known: set[str]) -> None:
+        self._arguments = arguments
+        self._client = client
+        self._organization = organization
+        self._known = known
+        self.tally = Tally()
+
+    async def all(self) -> None:
+        """Create an Execution for each workflow that has none."""
         pending: set[asyncio.Task[None]] = set()
         try:
-            async for workflow in _running(arguments, tally):
-                identifier = _identifier(workflow, templates)
-                if workflow in known or identifier in known:
-                    tally.present += 1
-                    continue
-                known.add(workflow)
-                if len(pending) == arguments.concurrency:
-                    _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                pending.add(asyncio.create_task(_create(client, identifier, arguments, tally)))
+            async for workflow in self._new():
+                if len(pending) == self._arguments.concurrency:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                pending.add(asyncio.create_task(self._create(workflow)))
             await asyncio.gather(*pending)
-        except asyncio.CancelledError:
+        finally:
             await asyncio.gather(*pending, return_exceptions=True)
-            _tell(client, arguments, tally)
-            return Exit.INTERRUPTED
-    _tell(client, arguments, tally)
-    return Exit.FAILED if tally.failed else Exit.OK
+
+    async def _new(self) -> AsyncIterator[str]:
+        """Yield the execution IDs of what has no Execution, as many as may be created."""
+        spec = (self._organization or {}).get("spec", {})
+        count = 0
+        async for workflow in running(self._arguments.profile, self._query(spec)):
+            identifier = _identifier(workflow, spec.get("workflowIdTemplates", []))
+            if self._known & {workflow, identifier}:
+                self.tally.present += 1
+                continue
+            if count == self._arguments.limit:
+                self.tally.more = True
+                return
+            count += 1
+            self._known.add(workflow)
+            yield identifier
+
+    def _query(self, spec: Json) -> str:
+        """Return the visibility query: others' workflows would be denied."""
+        parts = [RUNNING]
+        if self._organization and (ownership := spec.get("ownership")):
+            value = (ownership.get("value") or self._organization["metadata"]["name"]).replace("'", "''")
+            parts.append(f"`{ownership['searchAttribute']}` = '{value}'")
+        if self._arguments.query:
+            parts.append(f"({self._arguments.query})")
+        return " AND ".join(parts)
+
+    async def _create(self, identifier: str) -> None:
+        name = object_name(identifier)
+        if len(identifier) > LONGEST:
+            self.tally.failed.append(f"{identifier[:60]}…: longer than {LONGEST} characters")
+            return
+        manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}}
+        try:
+            if not self._arguments.dry_run:
+                wish = {**manifest, "spec": {"executionId": identifier}}
+                await self._client.create(executions(self._client.namespace), wish, fieldManager=FIELD_MANAGER)
+        except ApiError as error:
+            if error.status in HOPELESS:
+                raise
+            if error.status == CONFLICT:
+                self.tally.present += 1
+            else:
+                self.tally.failed.append(f"{identifier}: {error}")
+            return
+        self.tally.created += 1
+        print(f"execution.{GROUP}/{name} created{' (dry run)' if self._arguments.dry_run else ''}")  # noqa: T201
+
+    def tell(self) -> None:
+        """Print what became of them."""
+        tally, limit = self.tally, self._arguments.limit
+        for failure in tally.failed:
+            print(failure, file=sys.stderr)  # noqa: T201
+        done = "would be created" if self._arguments.dry_run else "created"
+        more = f"; there are more: --limit is {limit:,}" if tally.more else ""
+        others = f"{tally.present:,} there before, {len(tally.failed):,} failed"
+        print(f"{plural(tally.created)} {done} in {self._client.namespace}, {others}{more}", file=sys.stderr)  # noqa: T201
 
 
-async def _running(arguments: Namespace, tally: Tally) -> AsyncIterator[str]:
-    """Yield the IDs of the workflows that run, as many as are asked for."""
-    from temporalio.client import Client as Temporal  # noqa: PLC0415 - heavy, and this command's alone
-    from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415
-    from temporalio.service import RPCError  # noqa: PLC0415
-
-    query = f"{RUNNING} AND ({arguments.query})" if arguments.query else RUNNING
+async def running(profile_name: str | None, query: str) -> AsyncIterator[str]:
+    """Yield the IDs of the workflows that a visibility query finds."""
     try:
-        profile = ClientConfigProfile.load(profile=arguments.profile)
+        from temporalio.client import Client as Temporal  # noqa: PLC0415 - heavy, and this command's alone
+        from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415
+        from temporalio.service import RPCError  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise Failure("import needs temporalio: pip install 'execution-operator[import]'") from None
+    try:
+        profile = ClientConfigProfile.load(profile=profile_name)
         config = profile.to_client_connect_config()
         config.setdefault("target_host", "localhost:7233")
         temporal = await Temporal.connect(**config)
-        count = 0
-        async for workflow in temporal.list_workflows(query, page_size=min(arguments.limit + 1, 1000)):
-            if count == arguments.limit:
-                tally.more = True
-                return
-            count += 1
+        async for workflow in temporal.list_workflows(query, page_size=PAGE):
             yield workflow.id
     except (RPCError, RuntimeError, ValueError, OSError) as error:
         raise Failure(f"Temporal: {(str(error).splitlines() or [''])[0][:300]}") from None
 
 
-async def _create(client: Client, identifier: str, arguments: Namespace, tally: Tally) -> None:
-    name = object_name(identifier)
-    if len(identifier) > LONGEST:
-        tally.failed.append(f"{identifier[:60]}…: longer than {LONGEST} characters")
-        return
-    manifest: Json = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": name},
-        "spec": {"executionId": identifier},
-    }
-    try:
-        if not arguments.dry_run:
-            await client.create(executions(client.namespace), manifest, fieldManager=FIELD_MANAGER)
-    except ApiError as error:
-        if error.status == CONFLICT:
-            tally.present += 1
-        else:
-            tally.failed.append(f"{identifier}: {error}")
-        return
-    tally.created += 1
-    print(f"execution.{GROUP}/{name} created{' (dry run)' if arguments.dry_run else ''}")  # noqa: T201
-
-
-async def _templates(client: Client) -> list[str]:
-    """Return the namespace's workflowIdTemplates, if the user may see Organizations."""
+async def _organization(client: Client) -> Json | None:
+    """Return the namespace's Organization, if there is one and the user may see it."""
     try:
         found = (await client.get(f"{ROOT}/organizations"))["items"]
     except ApiError:
-        return []
-    owners = [each["spec"] for each in found if client.namespace in each["spec"]["namespaces"]]
-    return owners[0].get("workflowIdTemplates", []) if len(owners) == 1 else []
+        return None
+    owners = [each for each in found if client.namespace in each["spec"]["namespaces"]]
+    return owners[0] if len(owners) == 1 else None
 
 
 def _identifier(workflow: str, templates: list[str]) -> str:
@@ -131,12 +180,3 @@ def _identifier(workflow: str, templates: list[str]) -> str:
         if workflow.startswith(before) and workflow.endswith(after) and len(workflow) > len(before) + len(after):
             return workflow[len(before) : len(workflow) - len(after)]
     return workflow
-
-
-def _tell(client: Client, arguments: Namespace, tally: Tally) -> None:
-    for failure in tally.failed:
-        print(failure, file=sys.stderr)  # noqa: T201
-    done = "would be created" if arguments.dry_run else "created"
-    more = f"; there are more: --limit is {arguments.limit:,}" if tally.more else ""
-    others = f"{tally.present:,} there before, {len(tally.failed):,} failed"
-    print(f"{plural(tally.created)} {done} in {client.namespace}, {others}{more}", file=sys.stderr)  # noqa: T201

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from typing import Any
 
 import yaml
 
-from execution_operator.plugin.exits import Failure
+from execution_operator.plugin.exits import Exit, Failure
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 KINDS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 Json = dict[str, Any]
 
@@ -50,6 +52,8 @@ class Config:
 
 def load(kubeconfig: str | None, context: str | None, namespace: str | None) -> Config:
     """Return the context that the options and the environment mean."""
+    if namespace and not NAMESPACE.fullmatch(namespace):
+        raise Failure(f"{namespace!r} is no name of a namespace", Exit.USAGE)
     listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     files = [Path(name) for name in listed.split(os.pathsep) if name]
     if kubeconfig and not Path(kubeconfig).exists():
@@ -67,8 +71,11 @@ def load(kubeconfig: str | None, context: str | None, namespace: str | None) -> 
     cluster = merged["clusters"].get(chosen.get("cluster"))
     if not cluster or not cluster.get("server"):
         raise Failure(f"context {name!r} names cluster {chosen.get('cluster')!r}, which the kubeconfig does not have")
+    server = str(cluster["server"]).rstrip("/")
+    if not server.startswith(("https://", "http://")):
+        raise Failure(f"the server of cluster {chosen['cluster']!r} is no URL: {server}")
     user = merged["users"].get(chosen.get("user")) or {}
-    return Config(cluster["server"].rstrip("/"), namespace or chosen.get("namespace") or "default", cluster, user, name)
+    return Config(server, namespace or chosen.get("namespace") or "default", cluster, user, name)
 
 
 def _in_pod(namespace: str | None) -> Config:
@@ -89,13 +96,18 @@ def _merged(files: list[Path]) -> Json:
             content = yaml.safe_load(file.read_text()) or {}
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise Failure(f"kubeconfig {file} can't be read: {error}") from None
-        if not isinstance(content, dict):
-            raise Failure(f"{file} is no kubeconfig")
-        merged["current-context"] = merged["current-context"] or content.get("current-context") or ""
-        for kind, key in KINDS.items():
-            for entry in content.get(kind) or []:
-                merged[kind].setdefault(entry["name"], _absolute(entry.get(key) or {}, file.parent))
+        try:
+            _merge(merged, content, file.parent)
+        except (AttributeError, KeyError, TypeError):  # whatever it is: not what it must be
+            raise Failure(f"{file} is no kubeconfig") from None
     return merged
+
+
+def _merge(merged: Json, content: Json, folder: Path) -> None:
+    merged["current-context"] = merged["current-context"] or content.get("current-context") or ""
+    for kind, key in KINDS.items():
+        for entry in content.get(kind) or []:
+            merged[kind].setdefault(entry["name"], _absolute(entry.get(key) or {}, folder))
 
 
 def _absolute(entry: Json, folder: Path) -> Json:

@@ -3,7 +3,8 @@
 import json
 import sys
 
-from execution_operator.plugin.client import GROUP, Json
+from execution_operator.plugin.client import Json
+from execution_operator.plugin.values import GROUP
 
 
 def objects(form: str | None, items: list[Json]) -> None:

@@ -1,17 +1,21 @@
 """The command line: commands, options and their help."""
 
 import argparse
-from typing import Any, NoReturn
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NoReturn, TypeVar
 
 from execution_operator import __version__
 from execution_operator.plugin.exits import Exit
-from execution_operator.plugin.values import duration
+from execution_operator.plugin.values import bare, duration, grace
+
+T = TypeVar("T")
 
 WAIT = "5m"
 """What --wait means without a time."""
 
-REASON = 500
-"""Characters of a reason."""
+REASON, IDENTIFIER = 500, 255
+"""Characters of a reason, and of an execution ID."""
 
 DESCRIPTION = "Terminates the Temporal workflows behind Executions, and shows how they stand."
 
@@ -50,9 +54,16 @@ class Parser(argparse.ArgumentParser):
 def parse(words: list[str]) -> argparse.Namespace:
     """Return the command and its options, checked."""
     parser = build()
-    arguments = parser.parse_args([f"--wait={WAIT}" if word == "--wait" else word for word in words])
+    arguments, more = parser.parse_known_args([f"--wait={WAIT}" if word == "--wait" else word for word in words])
+    for word, following in pairwise(words):
+        if word == "--wait" and _is_duration(following):  # which would be taken for a name
+            arguments.fail(f"write --wait={following}")
+    if more:
+        arguments.fail(f"unrecognized arguments: {' '.join(more)}")
     if arguments.command == "terminate":
-        _check_terminate(parser, arguments)
+        _check_terminate(arguments)
+    elif arguments.command in ("get", "watch"):
+        _check_names(arguments)
     return arguments
 
 
@@ -89,7 +100,7 @@ def _connection(parser: argparse.ArgumentParser, default: Any) -> None:
 
 
 def _command(commands: Any, common: argparse.ArgumentParser, name: str, words: str, **more: Any) -> Any:
-    return commands.add_parser(
+    parser = commands.add_parser(
         name,
         parents=[common],
         help=words,
@@ -97,10 +108,12 @@ def _command(commands: Any, common: argparse.ArgumentParser, name: str, words: s
         formatter_class=argparse.RawDescriptionHelpFormatter,
         **more,
     )
+    parser.set_defaults(fail=parser.error)
+    return parser
 
 
 def _which(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="name of an Execution")
+    parser.add_argument("names", nargs="*", type=_read(bare), metavar="NAME", help="name of an Execution")
     parser.add_argument("-l", "--selector", help="label selector")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="in every namespace")
 
@@ -119,12 +132,17 @@ def _terminate(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", required=True, help="why: 1 to 500 characters, verbatim in Temporal's history")
     parser.add_argument(
         "--grace",
-        type=_duration,
-        default=0.0,
+        type=_read(grace),
+        default=0,
         metavar="TIME",
         help="request cancellation, and terminate after this time",
     )
-    parser.add_argument("--wait", type=_duration, metavar="TIME", help=f"wait for the outcomes (--wait alone: {WAIT})")
+    parser.add_argument(
+        "--wait",
+        type=_read(duration),
+        metavar="TIME",
+        help=f"wait for the outcomes (--wait=TIME; --wait alone: {WAIT})",
+    )
     parser.add_argument("--dry-run", choices=("none", "server", "client"), default="none", help="change nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="don't ask")
     parser.add_argument("-o", "--output", choices=("json", "yaml", "name"), help="print the objects")
@@ -141,7 +159,7 @@ def _get(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _describe(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = _command(commands, common, "describe", "tell what happened to an Execution, in order")
-    parser.add_argument("names", nargs="+", metavar="NAME", help="name of an Execution")
+    parser.add_argument("names", nargs="+", type=_read(bare), metavar="NAME", help="name of an Execution")
 
 
 def _watch(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -160,7 +178,7 @@ def _import(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--query", default="", help="visibility query, beside ExecutionStatus='Running'")
     parser.add_argument(
-        "--limit", type=_positive, default=1000, help="most workflows to look at (default: %(default)s)"
+        "--limit", type=_positive, default=1000, help="most Executions to create (default: %(default)s)"
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be created")
     parser.add_argument("--profile", help="Temporal profile of the TOML file")
@@ -178,25 +196,47 @@ def _completion(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
-def _check_terminate(parser: Parser, arguments: argparse.Namespace) -> None:
+def _check_terminate(arguments: argparse.Namespace) -> None:
     ways = [bool(arguments.names), bool(arguments.selector), arguments.all, bool(arguments.execution_id)]
     if sum(ways) != 1:
-        parser.error("say which: NAME…, -l, --all or --execution-id, and only one of them")
+        arguments.fail("say which: NAME…, -l, --all or --execution-id, and only one of them")
     if arguments.all_namespaces and (arguments.names or arguments.execution_id):
-        parser.error("-A goes with -l or --all")
+        arguments.fail("-A goes with -l or --all")
     if arguments.all_namespaces and arguments.namespace:
-        parser.error("-A and -n exclude each other")
+        arguments.fail("-A and -n exclude each other")
     if not 1 <= len(arguments.reason) <= REASON or not arguments.reason.strip():
-        parser.error("--reason must have 1 to 500 characters, and not be blank")
+        arguments.fail(f"--reason must have 1 to {REASON} characters, and not be blank")
+    if any(not each.strip() or len(each) > IDENTIFIER for each in arguments.execution_id):
+        arguments.fail(f"--execution-id must have 1 to {IDENTIFIER} characters, and not be blank")
     if arguments.dry_run != "none" and arguments.wait is not None:
-        parser.error("--wait makes no sense with --dry-run")
+        arguments.fail("--wait makes no sense with --dry-run")
 
 
-def _duration(text: str) -> float:
+def _check_names(arguments: argparse.Namespace) -> None:
+    if arguments.names and arguments.selector:
+        arguments.fail("NAME and -l exclude each other")
+    if arguments.names and arguments.all_namespaces:
+        arguments.fail("-A goes without names: say in which namespace")
+
+
+def _is_duration(text: str) -> bool:
     try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        duration(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return a reader of values as argparse wants it."""
+
+    def reader(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return reader
 
 
 def _positive(text: str) -> int:

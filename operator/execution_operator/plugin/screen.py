@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 ROWS = 10
 """Lines of the live table: those that changed last."""
 
-LISTED = 20
-"""Failures that the summary lists."""
+LISTED, NAMED = 20, 8
+"""Failures that the summary lists, and names of one kind after Ctrl-C."""
 
+PERHAPS = "on their way, perhaps requested"
+
+ORDER = {state: number for number, state in enumerate(State)}
 COLOURS = {State.DONE: "green", State.FAILED: "red", State.TIMED_OUT: "yellow", State.REQUESTED: "cyan"}
 
 
@@ -33,15 +36,15 @@ class Screen(Protocol):
 
 
 @contextmanager
-def screen(targets: list[Target], *, quiet: bool) -> Iterator[Screen]:
-    """Give what fits the terminal, or that there is none."""
+def screen(targets: list[Target], *, quiet: bool, waits: bool) -> Iterator[Screen]:
+    """Give what fits the terminal, or that there is none. `waits`: a request is not the end of it."""
     if quiet or not sys.stderr.isatty():
         yield Lines(quiet=quiet)
         return
     from rich.console import Console  # noqa: PLC0415 - pipes do without
     from rich.live import Live  # noqa: PLC0415
 
-    table = Table(targets)
+    table = Table(targets, waits=waits)
     with Live(get_renderable=table.render, console=Console(stderr=True), refresh_per_second=8):
         yield table
 
@@ -72,8 +75,9 @@ class Lines:
 class Table:
     """A bar, the counts, and what changed last."""
 
-    def __init__(self, targets: list[Target]) -> None:
+    def __init__(self, targets: list[Target], *, waits: bool) -> None:
         self._targets = targets
+        self._ahead = (State.WAITING, State.SENDING, State.REQUESTED) if waits else (State.WAITING, State.SENDING)
         self._recent: deque[Target] = deque(maxlen=ROWS)
 
     def changed(self, target: Target) -> None:
@@ -96,9 +100,8 @@ class Table:
             verdict = target.verdict
             state = Text(verdict.label, style=COLOURS.get(verdict.state, "dim"))
             rows.add_row(Text(target.namespace), Text(target.name), state, Text(verdict.detail))
-        waiting = (State.WAITING, State.SENDING)
-        sent = sum(target.verdict.state not in waiting for target in self._targets)
-        bar = ProgressBar(total=len(self._targets), completed=sent, width=40)
+        behind = sum(target.verdict.state not in self._ahead for target in self._targets)
+        bar = ProgressBar(total=len(self._targets), completed=behind, width=40)
         return Group(rows, Text(counts(self._targets)), bar)
 
     def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
@@ -114,16 +117,17 @@ class Table:
 
 
 def counts(targets: list[Target]) -> str:
-    """Return the summary by outcome."""
-    by_label = Counter(target.verdict.label for target in targets)
-    return f"{plural(len(targets))}: " + ", ".join(f"{count:,} {label}" for label, count in by_label.most_common())
+    """Return the summary by outcome, in the order in which a request gets there."""
+    found = Counter((ORDER[target.verdict.state], target.verdict.label) for target in targets)
+    ordered = sorted(found.items(), key=lambda entry: (entry[0][0], -entry[1]))
+    return f"{plural(len(targets))}: " + ", ".join(f"{count:,} {label}" for (_, label), count in ordered)
 
 
 def _line(target: Target) -> str:
     verdict = target.verdict
-    detail = f": {verdict.detail}" if verdict.state in (State.FAILED, State.TIMED_OUT) and verdict.detail else ""
-    more = f" {verdict.detail}" if verdict.detail and not detail else ""
-    return f"execution.control-plane.kubiya.ai/{target.name} {verdict.label}{detail}{more}"
+    if not verdict.detail:
+        return f"{target.full} {verdict.label}"
+    return f"{target.full} {verdict.label}{' ' if verdict.state is State.DONE else ': '}{verdict.detail}"
 
 
 def _warn(warnings: Counter[str]) -> None:
@@ -133,17 +137,24 @@ def _warn(warnings: Counter[str]) -> None:
 
 def _tell_interruption(targets: list[Target]) -> None:
     """Say what was requested, and goes on, and what was not."""
-    groups: dict[str, list[str]] = {"not requested": [], "on its way, perhaps requested": [], "requested": []}
+    groups: dict[str, list[str]] = {words: [] for words in ("requested", PERHAPS, "refused", "not requested")}
     for target in targets:
-        match target.verdict.state:
-            case State.WAITING:
-                groups["not requested"].append(target.name)
-            case State.SENDING:
-                groups["on its way, perhaps requested"].append(target.name)
-            case _:
-                groups["requested"].append(target.name)
+        groups[_asked(target)].append(target.short)
     print("interrupted; what was requested goes on:", file=sys.stderr)  # noqa: T201
     for words, names in groups.items():
         if names:
-            shown = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+            shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
             print(f"  {len(names):,} {words}: {shown}", file=sys.stderr)  # noqa: T201
+    if groups["not requested"]:
+        print("The same command again requests the rest.", file=sys.stderr)  # noqa: T201
+
+
+def _asked(target: Target) -> str:
+    """Say whether the API server has the request."""
+    match target.verdict.state:
+        case State.WAITING:
+            return "not requested"
+        case State.SENDING:
+            return PERHAPS
+        case _:
+            return "requested" if target.generation else "refused"

@@ -3,26 +3,39 @@
 from argparse import Namespace
 from dataclasses import dataclass, field
 
-from execution_operator.plugin.client import GROUP, ApiError, Client, Json, executions
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.client import NOT_FOUND, ApiError, Client, Json, executions
 from execution_operator.plugin.follow import Scope, key, listed
 from execution_operator.plugin.judge import State, Verdict, closed
-from execution_operator.plugin.values import object_name
-
-KINDS = ("execution", "executions", "ex", f"execution.{GROUP}", f"executions.{GROUP}")
-NOT_FOUND = 404
+from execution_operator.plugin.values import GROUP, object_name
 
 
 @dataclass(eq=False)
 class Target:
-    """One Execution that is to be terminated, and how far that is. `create`: what to create where there is none."""
+    """One Execution that is to be terminated, and how far that is.
+
+    Attributes:
+        create: What to create where there is none.
+        spread: Whether it is one of several namespaces, so that its name says little.
+        generation: The generation that the request made; 0 while there is none.
+    """
 
     namespace: str
     name: str
     verdict: Verdict = field(default_factory=lambda: Verdict(State.WAITING, State.WAITING.value))
     create: Json | None = None
     object: Json | None = None
+    spread: bool = False
     generation: int = 0
+
+    @property
+    def short(self) -> str:
+        """The name, and the namespace where that is not clear."""
+        return f"{self.namespace}/{self.name}" if self.spread else self.name
+
+    @property
+    def full(self) -> str:
+        """What kubectl calls it; its names have no namespaces."""
+        return self.short if self.spread else f"execution.{GROUP}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,19 @@ def scope_of(arguments: Namespace, client: Client) -> Scope:
     return Scope(None if arguments.all_namespaces else client.namespace, arguments.selector)
 
 
-def bare(word: str) -> str:
-    """Return the name of `NAME` or `execution/NAME`."""
-    kind, slash, name = word.rpartition("/")
-    if slash and kind not in KINDS:
-        raise Failure(f"{word}: {kind!r} is not a kind that can be terminated", Exit.USAGE)
-    return name
+async def present(
+    client: Client, paths: list[str], accept: str = "application/json"
+) -> tuple[list[Json], list[ApiError]]:
+    """Return the objects that are there, and what was said of those that are not."""
+    found, missing = [], []
+    for path in paths:
+        try:
+            found.append(await client.get(path, accept))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            missing.append(error)
+    return found, missing
 
 
 async def select(arguments: Namespace, client: Client) -> Selection:
@@ -53,10 +73,11 @@ async def select(arguments: Namespace, client: Client) -> Selection:
     if arguments.execution_id:
         return await _by_identifier(client, list(dict.fromkeys(arguments.execution_id)))
     if arguments.names:
-        return await _by_name(client, list(dict.fromkeys(map(bare, arguments.names))))
+        return await _by_name(client, list(dict.fromkeys(arguments.names)))
     scope = scope_of(arguments, client)
     items, version = await listed(client, scope)
-    targets = [Target(*key(item), object=item) for item in items if not closed(item)]
+    spread = scope.namespace is None
+    targets = [Target(*key(item), object=item, spread=spread) for item in items if not closed(item)]
     return Selection(targets, scope, version, len(items) - len(targets))
 
 

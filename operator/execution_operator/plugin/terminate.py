@@ -52,7 +52,8 @@ class Run:
     async def result(self) -> int:
         """Request all, wait if asked to, and tell."""
         interrupted = False
-        with screen(self._targets, quiet=self._arguments.output is not None) as view:
+        quiet, waits = self._arguments.output is not None, self._arguments.wait is not None
+        with screen(self._targets, quiet=quiet, waits=waits) as view:
             self._view = view
             sending = asyncio.ensure_future(self._send_all())
             try:
@@ -62,7 +63,7 @@ class Run:
             except asyncio.CancelledError:
                 interrupted = True
                 self._queue.clear()
-                with suppress(TimeoutError):
+                with suppress(TimeoutError, asyncio.CancelledError):  # a second Ctrl-C does not wait
                     await asyncio.wait_for(sending, LAST)
         sent = [target for target in self._targets if target.generation or self._arguments.dry_run == "client"]
         output.objects(self._arguments.output, [target.object for target in sent if target.object])
@@ -105,7 +106,7 @@ class Run:
         self._look(target, self._early.pop(key(answer), answer))
 
     def _terminate(self) -> Json:
-        return {"terminate": {"reason": self._arguments.reason, "gracePeriodSeconds": int(self._arguments.grace)}}
+        return {"terminate": {"reason": self._arguments.reason, "gracePeriodSeconds": self._arguments.grace}}
 
     def _wish(self, target: Target) -> Json:
         created = target.create or {"metadata": {"name": target.name, "namespace": target.namespace}, "spec": {}}
@@ -141,7 +142,7 @@ class Run:
     async def _wait(self) -> None:
         """Wait until every request has its answer, the time has passed, or nothing can be seen any more."""
         assert self._following is not None  # noqa: S101 - for the type: who waits follows
-        end = Verdict(State.TIMED_OUT, "timed out")
+        end = Verdict(State.TIMED_OUT, "timed out", "the request stays in force")
         try:
             async with asyncio.timeout(self._arguments.wait):
                 while any(map(_open, self._targets)):
@@ -153,7 +154,8 @@ class Run:
         finally:
             self._following.cancel()
         for target in filter(_open, self._targets):
-            self._settle(target, replace(end, detail=end.detail or target.verdict.detail))
+            known = target.verdict.detail
+            self._settle(target, replace(end, detail=f"{known} ({end.detail})" if known else end.detail))
 
     async def _change(self, following: asyncio.Task[None]) -> None:
         """Wait for any change, or for the end of the watch, which raises."""
@@ -183,7 +185,7 @@ def _agreed(arguments: Namespace, selection: Selection) -> bool:
         return True
     namespaces = sorted({target.namespace for target in selection.targets})
     where = namespaces[0] if len(namespaces) == 1 else plural(len(namespaces), "namespace")
-    names = ", ".join(target.name for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
+    names = ", ".join(target.short for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
     sys.stderr.write(f"Terminate {plural(count)} in {where}: {names}? [y/N] ")
     sys.stderr.flush()
     waiting = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer

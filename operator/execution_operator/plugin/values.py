@@ -4,9 +4,17 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
+GROUP = "control-plane.kubiya.ai"
+"""The API group of Executions."""
+
+KINDS = ("execution", "executions", "ex", f"execution.{GROUP}", f"executions.{GROUP}")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LONGEST_NAME = 63
+
+LONGEST_GRACE = 86_400
+"""Seconds."""
 
 
 def duration(text: str) -> float:
@@ -16,6 +24,24 @@ def duration(text: str) -> float:
     if not re.fullmatch(rf"(?:{_PART.pattern})+", text):
         raise ValueError(f"{text!r} is no duration: write 30s, 5m or 1h30m")
     return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def grace(text: str) -> int:
+    """Return the whole seconds of a grace period, a day at most."""
+    seconds = duration(text)
+    if not seconds.is_integer() or seconds > LONGEST_GRACE:
+        raise ValueError(f"{text!r} is no grace period: whole seconds, and 24h at most")
+    return int(seconds)
+
+
+def bare(word: str) -> str:
+    """Return the name of `NAME` or `execution/NAME`."""
+    kind, slash, name = word.rpartition("/")
+    if slash and kind not in KINDS:
+        raise ValueError(f"{word!r}: this command is for Executions")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{word!r} is no name of an Execution")
+    return name
 
 
 def age(timestamp: str | None, now: datetime | None = None) -> str:

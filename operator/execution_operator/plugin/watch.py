@@ -11,7 +11,7 @@ from execution_operator.plugin.client import Client, Json
 from execution_operator.plugin.exits import Exit
 from execution_operator.plugin.follow import Change, Scope, changes, key
 from execution_operator.plugin.judge import closed, condition
-from execution_operator.plugin.targets import bare, scope_of
+from execution_operator.plugin.targets import scope_of
 from execution_operator.plugin.values import age, plural
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FIELDS = ("NAMESPACE", "NAME", "PHASE", "ANSWER", "REASON", "TERMINATED", "AGE")
 
 async def run(arguments: Namespace) -> int:
     """Follow until Ctrl-C."""
-    names = set(map(bare, arguments.names))
+    names = set(arguments.names)
     async with Client.of(arguments) as client:
         scope = scope_of(arguments, client)
         if len(names) == 1:

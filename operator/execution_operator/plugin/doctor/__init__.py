@@ -4,8 +4,9 @@ import sys
 from argparse import Namespace
 
 from execution_operator.plugin.client import Client
-from execution_operator.plugin.doctor.checks import CHECKS, Finding, Level
+from execution_operator.plugin.doctor.checks import CHECKS
 from execution_operator.plugin.doctor.facts import gather
+from execution_operator.plugin.doctor.findings import Finding, Level
 from execution_operator.plugin.exits import Exit
 
 MARKS = {Level.GOOD: ("✓", "32"), Level.WARNING: ("!", "33"), Level.BAD: ("✗", "31"), Level.UNKNOWN: ("?", "2")}
@@ -19,8 +20,9 @@ async def run(arguments: Namespace) -> int:
     findings = [check(facts) for check in CHECKS]
     for finding in findings:
         print("\n".join(_lines(finding)))  # noqa: T201
-    bad = sum(finding.level is Level.BAD for finding in findings)
-    print(f"{bad} to mend" if bad else "nothing to mend")  # noqa: T201
+    bad, unknown = (sum(finding.level is level for finding in findings) for level in (Level.BAD, Level.UNKNOWN))
+    seen = f", as far as can be seen: {unknown} unknown" if unknown else ""
+    print(f"{bad} to mend" if bad else f"nothing to mend{seen}")  # noqa: T201
     return Exit.FAILED if bad else Exit.OK
 
 

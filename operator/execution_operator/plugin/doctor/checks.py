@@ -1,14 +1,14 @@
 """The checks, in the order in which things must be right. Each says what it found, and what to do about it."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
 from execution_operator import __version__
 from execution_operator.plugin.client import Json
-from execution_operator.plugin.doctor.facts import Facts
+from execution_operator.plugin.doctor.facts import Facts, Operator
+from execution_operator.plugin.doctor.findings import Finding, Level, bad, good, unknown
 from execution_operator.plugin.judge import condition
 from execution_operator.plugin.values import parsed, plural
 
@@ -21,110 +21,79 @@ PERMISSION, GUARD, STAMP = (
     "execution-terminate-requester-guard",
     "execution-terminate-requester",
 )
+TAG = re.compile(r":v?(\d+\.\d+\.\d+[^@:/]*)(?:@|$)")
 SLOW = 5.0
 """Seconds after which a change that the operator has not looked at means that it does not run."""
-
-
-class Level(Enum):
-    """How bad a finding is."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found, and what to do."""
-
-    level: Level
-    title: str
-    mend: str = ""
-
-
-def _good(title: str) -> Finding:
-    return Finding(Level.GOOD, title)
-
-
-def _bad(title: str, mend: str) -> Finding:
-    return Finding(Level.BAD, title, mend)
-
-
-def _unknown(what: str) -> Finding:
-    return Finding(Level.UNKNOWN, f"{what}: you may not see it")
 
 
 def api_server(facts: Facts) -> Finding:
     """Is the API server new enough?"""
     if _version(facts) < OLDEST:
-        return _bad(
-            f"API server {facts.version} is too old", "selectable fields need Kubernetes 1.32 or newer: upgrade"
-        )
-    return _good(f"API server {facts.version}")
+        return bad(f"API server {facts.version} is too old", "selectable fields need Kubernetes 1.32 or newer: upgrade")
+    return good(f"API server {facts.version}")
 
 
 def resources(facts: Facts) -> Finding:
     """Are the CRDs installed?"""
     missing = [kind for kind in KINDS if kind not in facts.served]
     if missing:
-        return _bad(f"the API server does not serve {', '.join(missing)}", f"install the CRDs: {INSTALL}")
-    return _good("the resources are installed")
+        return bad(f"the API server does not serve {', '.join(missing)}", f"install the CRDs: {INSTALL}")
+    return good("the resources are installed")
 
 
 def selectable_fields(facts: Facts) -> Finding:
     """Can Executions be selected by the fields that the operator selects them by?"""
     if facts.crd is None:
-        return _unknown("the CustomResourceDefinition")
+        return unknown("the CustomResourceDefinition")
     found = {
         field["jsonPath"] for version in facts.crd["spec"]["versions"] for field in version.get("selectableFields", [])
     }
     if missing := sorted(SELECTED - found):
-        return _bad(f"the CRD of Executions lacks the selectable fields {', '.join(missing)}", f"update it: {INSTALL}")
-    return _good("the fields that the operator selects by are there")
+        return bad(f"the CRD of Executions lacks the selectable fields {', '.join(missing)}", f"update it: {INSTALL}")
+    return good("the fields that the operator selects by are there")
 
 
 def namespace(facts: Facts) -> Finding:
     """Is there such a namespace?"""
     if facts.exists is None:
-        return _unknown(f"namespace {facts.namespace}")
+        return unknown(f"namespace {facts.namespace}")
     if not facts.exists:
-        return _bad(f"namespace {facts.namespace} does not exist", "name another with -n, or create it")
-    return _good(f"namespace {facts.namespace} exists")
+        return bad(f"namespace {facts.namespace} does not exist", "name another with -n, or create it")
+    return good(f"namespace {facts.namespace} exists")
 
 
 def permissions(facts: Facts) -> Finding:
     """May the user do it?"""
     lacking = [words for words, may in facts.rights.items() if not may]
     if not lacking:
-        return _good("you may read, change and terminate Executions")
+        return good("you may read, change and terminate Executions")
     roles = ["execution-terminator"] if lacking == ["terminate"] else ["execution-editor", "execution-terminator"]
     bindings = "; ".join(f"kubectl create rolebinding … --clusterrole={role} -n {facts.namespace}" for role in roles)
-    return _bad(f"you may not {', '.join(lacking)} in {facts.namespace}", f"ask for it: {bindings}")
+    return bad(f"you may not {', '.join(lacking)} in {facts.namespace}", f"ask for it: {bindings}")
 
 
 def permission_policy(facts: Facts) -> Finding:
     """Does the API server ask for the permission to terminate?"""
     if facts.policies is None or facts.bindings is None:
-        return _unknown("the admission policies")
+        return unknown("the admission policies")
     lacking = [f"ValidatingAdmissionPolicy {name}" for name in (PERMISSION, GUARD) if name not in facts.policies]
     lacking += [f"its binding {name}" for name in (PERMISSION, GUARD) if name not in facts.bindings]
     if lacking:
-        return _bad(
+        return bad(
             f"{', '.join(lacking)} is missing: whoever may edit an Execution may terminate it", f"install it: {INSTALL}"
         )
-    return _good("terminating needs a permission of its own")
+    return good("terminating needs a permission of its own")
 
 
 def requester_stamp(facts: Facts) -> Finding:
     """Does the API server record who asks?"""
     if facts.stamps is None or facts.stamp_bindings is None:
-        return _unknown("the requester's stamp")
+        return unknown("the requester's stamp")
     if STAMP in facts.stamps and STAMP in facts.stamp_bindings:
-        return _good("the API server records who asks")
+        return good("the API server records who asks")
     if _version(facts) < OLDEST_WITH_STAMP:
         return Finding(Level.WARNING, "who asks is not recorded: that needs Kubernetes 1.36")
-    return _bad(
+    return bad(
         "who asks is not recorded: the MutatingAdmissionPolicy or its binding is missing", f"install it: {INSTALL}"
     )
 
@@ -132,16 +101,16 @@ def requester_stamp(facts: Facts) -> Finding:
 def mapping(facts: Facts) -> Finding:
     """Does the namespace belong to exactly one Organization?"""
     if facts.organizations is None:
-        return _unknown("the Organizations")
+        return unknown("the Organizations")
     owners = _owners(facts)
     if not owners:
         mend = f"add {facts.namespace} to spec.namespaces of the Organization that it belongs to"
-        return _bad(f"no Organization lists namespace {facts.namespace}", mend)
+        return bad(f"no Organization lists namespace {facts.namespace}", mend)
     names = ", ".join(sorted(owner["metadata"]["name"] for owner in owners))
     if len(owners) > 1:
         mend = "remove it from spec.namespaces of all but one: listed by two, it belongs to neither"
-        return _bad(f"namespace {facts.namespace} is listed by {names}", mend)
-    return _good(f"namespace {facts.namespace} belongs to {names}")
+        return bad(f"namespace {facts.namespace} is listed by {names}", mend)
+    return good(f"namespace {facts.namespace} belongs to {names}")
 
 
 def organization(facts: Facts) -> Finding:
@@ -152,59 +121,66 @@ def organization(facts: Facts) -> Finding:
     owner = owners[0]
     name, ready = owner["metadata"]["name"], condition(owner, "Ready")
     if ready is None or owner["status"].get("observedGeneration") != owner["metadata"]["generation"]:
-        return _bad(
+        return bad(
             f"Organization {name} has not been looked at", "see that the operator runs, and may write its status"
         )
     if ready["status"] != "True":
-        return _bad(f"Organization {name} is not ready: {ready['reason']}", ready["message"])
-    return _good(f"Organization {name} is ready: {ready['message']}")
+        return bad(f"Organization {name} is not ready: {ready['reason']}", ready["message"])
+    return good(f"Organization {name} is ready: {ready['message']}")
 
 
 def operators_rights(facts: Facts) -> Finding:
     """May the operator do its work?"""
-    if facts.operators_rights is None:
-        return _unknown("the operator's permissions")
-    lacking = [words for words, may in facts.operators_rights.items() if not may]
-    if lacking:
-        return _bad(f"the operator's account may not {', '.join(lacking)}", f"bind its ClusterRole: {INSTALL}")
-    return _good("the operator's account may do its work")
+    if facts.operators is None:
+        return unknown("the operator's permissions")
+    if not facts.operators:
+        return Finding(Level.UNKNOWN, "the operator's permissions: no Deployment of it is here")
+    lacking = [_lacking(each) for each in facts.operators]
+    if None in lacking:
+        return unknown("the operator's permissions")
+    if all(lacking):  # one of several is enough: each may work for namespaces of its own
+        return bad(f"the operator's account may not {lacking[0]}", f"bind its ClusterRole: {INSTALL}")
+    return good("the operator's account may do its work")
 
 
 def operator(facts: Facts) -> Finding:
     """Does the operator answer?"""
     if facts.executions is None:
-        return _unknown("whether the operator runs")
+        return unknown("whether the operator runs")
     late = [item for item in facts.executions if _unobserved(item)]
     if late:
         names = ", ".join(item["metadata"]["name"] for item in late[:3])
-        return _bad(
+        return bad(
             f"the operator has not looked at {plural(len(late))} of {facts.namespace} ({names})",
             "see that it runs, and what its log says: execution-operator run",
         )
-    return _good("the operator has looked at everything" if facts.executions else "no Executions yet")
+    return good("the operator has looked at everything" if facts.executions else "no Executions yet")
 
 
 def version(facts: Facts) -> Finding:
     """Is the operator of this plugin's version?"""
-    found = {label for each in facts.deployments or [] if (label := each["metadata"].get("labels", {}).get(VERSION))}
+    if facts.operators is None:
+        return unknown("the operator's version")
+    found = {each.path: shown for each in facts.operators if (shown := _shown(each))}
     if not found:
         return Finding(Level.UNKNOWN, f"the operator's version: no Deployment shows it (this plugin is {__version__})")
-    if found != {__version__}:
-        words = f"the operator is {', '.join(sorted(found))}, this plugin {__version__}"
-        return Finding(Level.WARNING, words, "the same version for both is what is tested")
-    return _good(f"operator and plugin are {__version__}")
+    if others := {path: shown for path, shown in found.items() if shown != __version__}:
+        words = ", ".join(f"the operator {path} is {shown}" for path, shown in sorted(others.items()))
+        return Finding(Level.WARNING, f"{words}, this plugin {__version__}", "only the same version of both is tested")
+    return good(f"operator and plugin are {__version__}")
 
 
 def stalled(facts: Facts) -> Finding:
     """Does anything wait for a human?"""
-    reasons = Counter(found["reason"] for item in facts.executions or [] if (found := condition(item, "Stalled")))
-    if not reasons:
-        return _good("no Execution waits for a human")
-    words = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    return Finding(Level.WARNING, f"Executions wait for a human: {words}", "kubectl execution describe NAME says why")
+    if facts.executions is None:
+        return unknown("whether Executions wait for a human")
+    waiting = {item["metadata"]["name"]: found["reason"] for item in facts.executions if (found := _stall(item))}
+    if not waiting:
+        return good("no Execution waits for a human")
+    words = ", ".join(f"{count} {reason}" for reason, count in Counter(waiting.values()).most_common())
+    example = f"kubectl execution describe {next(iter(waiting))} -n {facts.namespace} says why"
+    return Finding(Level.WARNING, f"Executions wait for a human: {words}", example)
 
-
-VERSION = "app.kubernetes.io/version"
 
 CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     api_server,
@@ -230,6 +206,24 @@ def _version(facts: Facts) -> tuple[int, int]:
 
 def _owners(facts: Facts) -> list[Json]:
     return [each for each in facts.organizations or [] if facts.namespace in each["spec"]["namespaces"]]
+
+
+def _lacking(operator: Operator) -> str | None:
+    """Return what an operator's account may not do; None if that can't be seen."""
+    if operator.rights is None:
+        return None
+    return ", ".join(words for words, may in operator.rights.items() if not may)
+
+
+def _shown(operator: Operator) -> str:
+    """Return the version that an installation shows: by its image's tag, else by its label."""
+    tag = TAG.search(operator.image)
+    return tag[1] if tag else operator.label
+
+
+def _stall(item: Json) -> Json | None:
+    found = condition(item, "Stalled")
+    return found if found and found["status"] == "True" else None
 
 
 def _unobserved(item: Json) -> bool:

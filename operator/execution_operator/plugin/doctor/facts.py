@@ -4,14 +4,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from execution_operator.plugin.client import GROUP, ROOT, ApiError, Client, Json, executions
+from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
+from execution_operator.plugin.values import GROUP
 
 FORBIDDEN, NOT_FOUND = 403, 404
-OPERATOR = "system:serviceaccount:execution-operator:execution-operator"
+OPERATOR = "app.kubernetes.io/name=execution-operator"
+"""The label of the operator's Deployment, whoever installed it, and where."""
+
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1"
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/executions.{GROUP}"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/execution-operator/deployments"
+DEPLOYMENTS = "/apis/apps/v1/deployments"
 
 OWN_RIGHTS = {
     "read Executions": ("get", "executions"),
@@ -24,9 +27,19 @@ OPERATORS_RIGHTS = {
     "watch Executions": ("watch", "executions"),
     "write their status": ("patch", "executions/status"),
     "watch Organizations": ("watch", "organizations"),
-    "write their status too": ("patch", "organizations/status"),
+    "write the status of Organizations": ("patch", "organizations/status"),
 }
-"""What the operator's account needs in every namespace."""
+"""What the operator's account needs."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An installation. `image`: of its container; `rights`: what its account may do, None where that can't be seen."""
+
+    path: str
+    image: str
+    label: str
+    rights: dict[str, bool] | None
 
 
 @dataclass(frozen=True)
@@ -39,14 +52,13 @@ class Facts:
     crd: Json | None
     exists: bool | None
     rights: dict[str, bool]
-    operators_rights: dict[str, bool] | None
     policies: set[str] | None
     bindings: set[str] | None
     stamps: set[str] | None
     stamp_bindings: set[str] | None
     organizations: list[Json] | None
     executions: list[Json] | None
-    deployments: list[Json] | None
+    operators: list[Operator] | None
 
 
 async def gather(client: Client) -> Facts:
@@ -57,14 +69,13 @@ async def gather(client: Client) -> Facts:
         "crd": _get(client, CRD),
         "exists": _exists(client),
         "rights": _rights(client),
-        "operators_rights": _operators_rights(client),
         "policies": _names(client, f"{ADMISSION}/validatingadmissionpolicies"),
         "bindings": _names(client, f"{ADMISSION}/validatingadmissionpolicybindings"),
         "stamps": _names(client, f"{ADMISSION}/mutatingadmissionpolicies"),
         "stamp_bindings": _names(client, f"{ADMISSION}/mutatingadmissionpolicybindings"),
         "organizations": _items(client, f"{ROOT}/organizations"),
         "executions": _items(client, executions(client.namespace), limit="500"),
-        "deployments": _items(client, DEPLOYMENTS),
+        "operators": _operators(client),
     }
     found: dict[str, Any] = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
     return Facts(namespace=client.namespace, version=version["gitVersion"], **found)
@@ -112,28 +123,43 @@ async def _exists(client: Client) -> bool | None:
 
 
 async def _rights(client: Client) -> dict[str, bool]:
-    return {
-        words: await _may(client, "SelfSubjectAccessReview", "selfsubjectaccessreviews", *right, client.namespace)
-        for words, right in OWN_RIGHTS.items()
-    }
+    answers = [_may(client, right, client.namespace) for right in OWN_RIGHTS.values()]
+    return dict(zip(OWN_RIGHTS, await asyncio.gather(*answers), strict=True))
 
 
-async def _operators_rights(client: Client) -> dict[str, bool] | None:
+async def _operators(client: Client) -> list[Operator] | None:
+    found = await _items(client, DEPLOYMENTS, labelSelector=OPERATOR)
+    return None if found is None else [await _operator(client, each) for each in found]
+
+
+async def _operator(client: Client, deployment: Json) -> Operator:
+    meta, pod = deployment["metadata"], deployment["spec"]["template"]["spec"]
+    account = f"system:serviceaccount:{meta['namespace']}:{pod.get('serviceAccountName', 'default')}"
+    return Operator(
+        f"{meta['namespace']}/{meta['name']}",
+        pod["containers"][0]["image"],
+        meta["labels"].get("app.kubernetes.io/version", ""),
+        await _operators_rights(client, account),
+    )
+
+
+async def _operators_rights(client: Client, account: str) -> dict[str, bool] | None:
+    answers = [_may(client, right, client.namespace, account) for right in OPERATORS_RIGHTS.values()]
     try:
-        return {
-            words: await _may(client, "SubjectAccessReview", "subjectaccessreviews", *right, "")
-            for words, right in OPERATORS_RIGHTS.items()
-        }
+        return dict(zip(OPERATORS_RIGHTS, await asyncio.gather(*answers), strict=True))
     except ApiError as error:
         if error.status == FORBIDDEN:
             return None
         raise
 
 
-async def _may(client: Client, kind: str, path: str, verb: str, resource: str, namespace: str) -> bool:  # noqa: PLR0913, PLR0917 - a review has as many fields
-    name, _, subresource = resource.partition("/")
-    attributes = {"group": GROUP, "verb": verb, "resource": name, "subresource": subresource, "namespace": namespace}
-    spec = {"resourceAttributes": attributes, **({} if kind.startswith("Self") else {"user": OPERATOR})}
+async def _may(client: Client, right: tuple[str, str], namespace: str, user: str = "") -> bool:
+    """Ask whether a user, or the one who asks, has a right in a namespace."""
+    verb, (name, _, subresource) = right[0], right[1].partition("/")
+    where = {} if name == "organizations" else {"namespace": namespace}
+    attributes = {"group": GROUP, "verb": verb, "resource": name, "subresource": subresource, **where}
+    kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
+    spec = {"resourceAttributes": attributes, **({"user": user} if user else {})}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
-    answer = await client.create(f"{REVIEWS}/{path}", review)
+    answer = await client.create(f"{REVIEWS}/{kind.lower()}s", review)
     return bool(answer["status"]["allowed"])
