@@ -35,7 +35,7 @@ bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minutes).
-	@FUZZ_CASES=2000 $(BIN)/python -m pytest tests/integration/test_gateway.py -k fuzz
+	@FUZZ_CASES=2000 $(BIN)/python -m pytest tests/integration/test_gateway.py -k fuzz -rP
 
 soak: $(READY)  ## Random faults on real servers for MINUTES (10), then a report; SEED repeats its dice.
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

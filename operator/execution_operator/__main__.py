@@ -10,7 +10,8 @@ NEEDED = ("kopf", "kubernetes", "prometheus_client", "pydantic", "temporalio")
 def main() -> None:
     """Run the command line, or say what to install."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        sys.exit(f"{', '.join(missing)} is missing: pip install 'execution-operator[operator]'")
+        extra = "gateway" if sys.argv[1:2] == ["gateway"] else "operator"
+        sys.exit(f"not installed: {', '.join(missing)} (pip install 'execution-operator[{extra}]')")
     from execution_operator.main import main as run  # noqa: PLC0415 - needs what was looked for
 
     run()

@@ -1,6 +1,6 @@
 """The three ways beside each other: patch and watch by hand, the REST call, `kubectl patch` in a loop, the plugin.
 
-python -m tests.bench.hands [--calls 500] [--rounds 1] [--prompt 1000]
+python -m tests.bench.hands [--calls 500] [--rounds 1] [--bulk 1000] [--prompt 1000]
 """
 
 import argparse
@@ -97,6 +97,15 @@ class Hands:
             answers = await asyncio.gather(*map(one, names))
         return [seconds for seconds, _ in answers], [answer.status_code for _, answer in answers]
 
+    async def by_bulk(self, gateway: Gateway, token: str, names: list[str]) -> tuple[float, list[int]]:
+        """Make one call for all; return its seconds, and the status of each."""
+        async with gateway.client(token) as client:
+            started = time.perf_counter()
+            body = {"execution_ids": names, "reason": REASON}
+            answer = await client.post("/api/v1/executions/terminate", json=body)
+            seconds = time.perf_counter() - started
+        return seconds, [result["status"] for result in answer.json()["results"]]
+
     def by_loop(self, names: list[str]) -> float:
         """Run kubectl patch in a loop, 8 at once; return the seconds of all."""
         patch = shlex.quote(f'{{"spec":{{"terminate":{{"reason":"{REASON}"}}}}}}')
@@ -135,6 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.hands", description=__doc__)
     parser.add_argument("--calls", type=int, default=500, help="concurrent REST calls (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="of those (default: %(default)s)")
+    parser.add_argument("--bulk", type=int, default=1000, help="in one REST call (default: %(default)s)")
     parser.add_argument("--prompt", type=int, default=1000, help="terminations at the prompt (default: %(default)s)")
     arguments = parser.parse_args()
     with World() as world:
@@ -144,7 +154,10 @@ def main() -> int:
         with Gateway(world.control_plane) as gateway:
             caller = Account(world.control_plane, "callers", "bench")
             caller.bind(NAMESPACE, "execution-editor", "execution-terminator")
-            _rest(hands, gateway, caller.token, [arguments.calls] * arguments.rounds)
+            if arguments.calls:
+                _rest(hands, gateway, caller.token, [arguments.calls] * arguments.rounds)
+            if arguments.bulk:
+                _bulk(hands, gateway, caller.token, arguments.bulk)
         if arguments.prompt:
             _prompt(hands, arguments.prompt)
     return 0
@@ -161,6 +174,11 @@ def _rest(hands: Hands, gateway: Gateway, token: str, rounds: list[int]) -> None
     hand, rest = statistics.median(by_hand), statistics.median(by_rest)
     print(f"{rounds} at once: patch and watch p50 {hand:.2f} s, REST p50 {rest:.2f} s: {rest / hand:.2f} times")
     print(f"  answers of 200: {statuses.count(200)} of {len(statuses)}")
+
+
+def _bulk(hands: Hands, gateway: Gateway, token: str, count: int) -> None:
+    seconds, statuses = asyncio.run(hands.by_bulk(gateway, token, hands.batch("bulk", count)))
+    print(f"{count} in one REST call: {seconds:.1f} s, results of 200: {statuses.count(200)} of {len(statuses)}")
 
 
 def _prompt(hands: Hands, count: int) -> None:

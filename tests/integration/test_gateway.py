@@ -17,12 +17,16 @@ import yaml
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.support.gateway import Account, Gateway
+from tests.support.api_proxy import ApiProxy
+from tests.support.faults import Faults
+from tests.support.gateway import ACCOUNT, NAMESPACE, Account, Gateway
 from tests.support.installed import CHECKOUT
-from tests.support.kube import conditions_of
+from tests.support.kube import GROUP, conditions_of
+from tests.support.kubeconfig import write_kubeconfig
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Done, Stubborn
-from tests.support.world import World
+from tests.support.world import API_VERSION, World
 
 MAY = ("execution-editor", "execution-terminator")
 
@@ -30,6 +34,7 @@ SCRIPTS = Path(sys.executable).parent
 FUZZ_CASES = int(os.environ.get("FUZZ_CASES", "80"))
 """Cases that schemathesis makes, for both calls and both kinds of identifier together; `make fuzz` asks for 2,000."""
 
+EXECUTIONS = f"{GROUP}/namespaces/team-a/executions"
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 
 
@@ -50,6 +55,12 @@ class Rest:
     ) -> httpx.Response:
         async with (gateway or self.gateway).client(self.alice if token is None else token) as client:
             return await client.post(f"/api/v1/executions/{identifier}/terminate", json={"reason": reason})
+
+    def kubeconfig(self, folder: Path, server: str) -> Path:
+        """Write the gateway's kubeconfig with another server."""
+        own = self.world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        user = yaml.safe_load(own.read_text())["users"][0]["user"]
+        return write_kubeconfig(folder / "config", server, self.world.control_plane.folder / "ca.crt", user)
 
     def observed(self, name: str, namespace: str = "team-a", kind: type = Agent, organization: str = "acme") -> None:
         """Start a workflow and its Execution, and wait until the operator has seen it."""
@@ -251,6 +262,31 @@ class TestTable:
         assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
         assert answer.headers["www-authenticate"] == "Bearer"
 
+    async def test_503_while_the_api_server_is_away(self, rest: Rest, name: str, tmp_path: Path) -> None:
+        rest.observed(name)
+        folder = rest.world.control_plane.folder
+        certificate = (folder / "kube-apiserver.crt", folder / "kube-apiserver.key")
+        proxy = ApiProxy(rest.world.control_plane.url, folder / "ca.crt", certificate, Faults())
+        kubeconfig = rest.kubeconfig(tmp_path, proxy.url)
+        with proxy, Gateway(rest.world.control_plane, kubeconfig=kubeconfig) as far:
+            proxy.stop()
+            answers = [await rest.terminate(each, gateway=far) for each in (name, "unknown")]
+            async with far.client(rest.alice) as client:
+                body = {"execution_ids": [name], "reason": "x"}
+                answers.append(await client.post("/api/v1/executions/terminate", json=body))
+        assert [answer.status_code for answer in answers] == [503, 503, 503]
+        assert answers[0].json()["detail"].endswith("the request may or may not be in force")
+        assert "terminate" not in rest.world.get(name)["spec"]
+
+    async def test_503_before_the_index_is_complete(self, rest: Rest, tmp_path: Path) -> None:
+        nowhere = rest.kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")
+        with Gateway(rest.world.control_plane, kubeconfig=nowhere, probe="/healthz") as young:
+            answer = await rest.terminate("any", gateway=young)
+            async with young.client(None) as client:
+                ready = await client.get("/readyz")
+        assert (answer.status_code, answer.headers["retry-after"], ready.status_code) == (503, "1", 503)
+        assert answer.json() == {"detail": "The gateway has just started"}
+
     @pytest.mark.parametrize("known", [True, False])
     async def test_401_with_a_bad_token(self, rest: Rest, name: str, known: bool) -> None:  # noqa: FBT001
         if known:
@@ -414,6 +450,16 @@ class TestLimits:
             answer = await client.post("/api/v1/executions/any/terminate", content=b"x" * (1 << 20) + b"x")
         assert answer.status_code == 413
 
+    async def test_the_time_that_a_request_takes_to_arrive(self, rest: Rest) -> None:
+        with Gateway(rest.world.control_plane, "--arrival=0.5") as strict:
+            reader, writer = await asyncio.open_connection("127.0.0.1", strict.port)
+            head = f"POST /api/v1/executions/x/terminate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {rest.alice}"
+            writer.write(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
+            answer = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert answer.endswith(b'{"detail": "The request took too long to arrive"}')
+
     async def test_the_rate_of_a_caller(self, rest: Rest) -> None:
         with Gateway(rest.world.control_plane, "--rate=0.5", "--burst=3") as strict:
             first = [(await rest.terminate("x", gateway=strict)).status_code for _ in range(3)]
@@ -507,17 +553,14 @@ async def many(rest: Rest, name: str, count: int) -> list[str]:
     """Start workflows and their Executions; return their names once the operator has seen them all."""
     names = [f"{name}-{number:03}" for number in range(count)]
     await asyncio.gather(*(asyncio.to_thread(rest.world.samples.begin, Agent, each) for each in names))
-    items = [
-        {
-            "apiVersion": "control-plane.kubiya.ai/v1alpha1",
+    for each in names:
+        manifest = {
+            "apiVersion": API_VERSION,
             "kind": "Execution",
             "metadata": {"name": each, "namespace": "team-a", "labels": {"batch": name}},
             "spec": {"executionId": each},
         }
-        for each in names
-    ]
-    manifest = yaml.dump_all(items)
-    await asyncio.to_thread(rest.world.control_plane.kubectl, "create", "-f", "-", input=manifest)
+        rest.world.control_plane.kube.apply(EXECUTIONS, manifest)
     await asyncio.to_thread(wait_for, lambda: _count(rest, name, "False/Open") == count, "the operator to see them", 60)
     return names
 
@@ -533,8 +576,7 @@ async def closing(rest: Rest, names: Iterable[str]) -> list[HistoryEvent]:
 
 def executions(rest: Rest, batch: str) -> dict[str, Any]:
     """Return the Executions of a batch by name."""
-    query = ("get", "executions", "--namespace=team-a", f"--selector=batch={batch}", "--output=yaml")
-    items = yaml.safe_load(rest.world.control_plane.kubectl(*query).stdout)["items"]
+    items = rest.world.control_plane.kube.call("GET", EXECUTIONS, labelSelector=f"batch={batch}")["items"]
     return {item["metadata"]["name"]: item for item in items}
 
 

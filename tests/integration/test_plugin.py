@@ -1,9 +1,10 @@
 """`kubectl execution` on real servers, run by the real kubectl."""
 
 import json
+import signal
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.installed import CHECKOUT
-from tests.support.kube import conditions_of
+from execution_operator.plugin.cli import run
+from tests.support.kube import GROUP, conditions_of
+from tests.support.lean import link_dependencies, run_lean
 from tests.support.plugin import SCRIPTS, Terminal, environment, execution
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Done, Parent, Stubborn
 from tests.support.world import API_VERSION, World
+
+CONNECTED = "{current-context: a, contexts: [{name: a, context: {cluster: c}}], clusters: [{name: c, cluster: {%s}}]}"
 
 
 class Prompt:
@@ -47,16 +51,14 @@ class Prompt:
         return name
 
     def create(self, *names: str, **labels: str) -> None:
-        items = [
-            {
+        for name in names:
+            manifest = {
                 "apiVersion": API_VERSION,
                 "kind": "Execution",
                 "metadata": {"name": name, "namespace": "team-a", "labels": labels},
                 "spec": {"executionId": name},
             }
-            for name in names
-        ]
-        self.world.control_plane.kubectl("create", "-f", "-", input=yaml.dump_all(items))
+            self.world.control_plane.kube.apply(f"{GROUP}/namespaces/team-a/executions", manifest)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,15 @@ def prompt(world: World) -> Prompt:
 def name(request: pytest.FixtureRequest) -> str:
     """A name for the test's own workflow and Execution."""
     return f"{request.node.originalname.removeprefix('test_').replace('_', '-')[:40]}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture(scope="module")
+def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lean")
+    linked = link_dependencies(folder)
+    assert linked >= {"aiohttp", "pyyaml", "rich"}
+    assert not linked & {"kopf", "kubernetes", "temporalio", "pydantic", "prometheus-client", "fastapi", "uvicorn"}
+    return folder
 
 
 class TestTerminate:
@@ -129,7 +140,9 @@ class TestTerminate:
         prompt.observed(name, batch=name)
         admin = prompt.world.control_plane.admin_kubeconfig
         words = ("terminate", "-l", f"batch={name}", "-A", "--reason=everywhere", "--wait")
-        assert prompt(*words, kubeconfig=admin).returncode == 0
+        result = prompt(*words, kubeconfig=admin)
+        assert (result.returncode, result.stdout.splitlines()[0]) == (0, f"team-a/{name} requested")
+        assert prompt(*words, "-o", "name", kubeconfig=admin).stdout == ""
         denied = prompt(*words)
         assert (denied.returncode, "cannot list resource" in denied.stderr) == (1, True)
 
@@ -187,26 +200,22 @@ class TestTerminate:
         assert result.stdout == f"execution.control-plane.kubiya.ai/{name}\n"
         assert prompt.world.get(name)["status"]["phase"] == "cancelled"
 
-    @pytest.mark.parametrize(
-        "words",
-        [
-            ("terminate", "x"),
-            ("terminate", "--reason=x"),
-            ("terminate", "x", "--reason", " "),
-            ("terminate", "x", "--reason", "x" * 501),
-            ("terminate", "x", "--all", "--reason=x"),
-            ("terminate", "x", "-A", "--reason=x"),
-            ("terminate", "x", "--reason=x", "--grace=soon"),
-            ("terminate", "pod/x", "--reason=x"),
-            ("terminate", "x", "--reason=x", "--concurrency=0"),
-            ("destroy",),
-            (),
-        ],
-    )
-    def test_usage(self, prompt: Prompt, words: tuple[str, ...]) -> None:
-        result = prompt(*words)
+    def test_flux_leaves_it_alone(self, prompt: Prompt, name: str) -> None:
+        """It undoes what managers wrote whose names begin with `kubectl`."""
+        prompt.observed(name)
+        prompt.world.samples.begin(Agent, f"{name}-new")
+        prompt.terminate(name)
+        prompt.terminate("--execution-id", f"{name}-new")
+        for each in (name, f"{name}-new"):
+            entries = prompt.world.get(each)["metadata"]["managedFields"]
+            managers = [entry["manager"] for entry in entries if "f:terminate" in entry["fieldsV1"].get("f:spec", {})]
+            assert managers == ["execution-terminator"]
+
+    def test_usage(self, prompt: Prompt) -> None:
+        """All kinds of it are in the unit tests: here the code and the words come through kubectl."""
+        result = prompt("terminate", "x")
         assert result.returncode == 2
-        assert result.stderr.startswith("error: ")
+        assert result.stderr.startswith("error: the following arguments are required: --reason\n")
 
 
 class TestTerminal:
@@ -244,6 +253,27 @@ class TestTerminal:
         assert f"  {requested:,} requested: " in told
         assert f"  {200 - requested:,} not requested: " in told
 
+    def test_ctrl_c_twice_does_not_wait_and_tells_all_the_same(self, prompt: Prompt, name: str) -> None:
+        names = [f"{name}-{number:03}" for number in range(200)]
+        prompt.create(*names, batch=name)
+        selection = ("-n", "team-a", "-l", f"batch={name}", "--yes", "--concurrency=2")
+        server = prompt.world.control_plane.apiserver
+        assert server is not None
+        with Terminal(prompt.alice, "terminate", *selection, "--reason=x") as terminal:
+            terminal.until(" requested")
+            server.signal(signal.SIGSTOP)
+            try:
+                terminal.interrupt()
+                terminal.until("Ctrl-C again leaves at once")
+                terminal.interrupt()
+                assert terminal.end(8) == 130
+            finally:
+                server.signal(signal.SIGCONT)
+        assert " 2 on their way, perhaps requested: " in terminal.screen
+        assert "interrupted; what was requested goes on:" in terminal.screen
+        assert "The same command again requests the rest." in terminal.screen
+        assert "Traceback" not in terminal.screen
+
     def test_watch(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
         with Terminal(prompt.alice, "watch", "-n", "team-a", name) as terminal:
@@ -266,8 +296,14 @@ class TestShow:
             ]
         assert prompt("get", "-n", "team-a", name, "-o", "name").stdout == f"execution.control-plane.kubiya.ai/{name}\n"
         assert prompt("get", "-n", "team-a", "-l", "batch=none").stderr == "No resources found in team-a namespace.\n"
-        missing = prompt("get", "missing", "-n", "team-a")
-        assert (missing.returncode, '"missing" not found' in missing.stderr) == (1, True)
+
+    def test_what_is_missing_hides_nothing(self, prompt: Prompt, name: str) -> None:
+        prompt.observed(name)
+        for command in ("get", "describe"):
+            result = prompt(command, "missing", name, "gone", "-n", "team-a")
+            assert result.returncode == 1
+            assert name in result.stdout
+            assert [line.split()[2] for line in result.stderr.splitlines()] == ['"missing"', '"gone"']
 
     def test_describe_tells_it_in_order(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name, Parent)
@@ -309,12 +345,25 @@ class TestImport:
         assert (
             first.stderr == "2 executions created in team-a, 0 there before, 0 failed; there are more: --limit is 2\n"
         )
-        second = prompt(*words, **temporal)
+        second = prompt(*words, "--limit=2", **temporal)
         assert second.stderr == "1 execution created in team-a, 2 there before, 0 failed\n"
         (created,) = second.stdout.split()[:1]
         prompt.world.until(created.partition("/")[2], Finished="False/Open")
 
+    def test_passes_over_others_workflows(self, prompt: Prompt, name: str) -> None:
+        prompt.world.samples.begin(Agent, f"{name}-ours")
+        prompt.world.samples.begin(Agent, f"{name}-theirs", organization="hooli")
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        admin = prompt.world.control_plane.admin_kubeconfig
+        words = ("import", "-n", "team-a", "--query", f"WorkflowId STARTS_WITH '{name}-'", "--dry-run")
+        wait_for(lambda: prompt(*words, **temporal).stderr.startswith("2 "), "both, for one who sees no Organizations")
+        result = prompt(*words, kubeconfig=admin, **temporal)
+        assert result.stdout == f"execution.control-plane.kubiya.ai/{name}-ours created (dry run)\n"
+
     def test_says_what_is_wrong(self, prompt: Prompt) -> None:
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        nowhere = prompt("import", "-n", "nowhere", kubeconfig=prompt.world.control_plane.admin_kubeconfig, **temporal)
+        assert (nowhere.returncode, nowhere.stderr) == (1, 'error: namespaces "nowhere" not found\n')
         away = prompt("import", "-n", "team-a", TEMPORAL_ADDRESS="127.0.0.1:1")
         assert (away.returncode, away.stderr.startswith("error: Temporal: ")) == (1, True)
 
@@ -323,6 +372,29 @@ class TestConnection:
     def test_no_kubeconfig(self, prompt: Prompt, tmp_path: Path) -> None:
         result = prompt("get", kubeconfig=tmp_path / "none")
         assert (result.returncode, "no kubeconfig" in result.stderr) == (1, True)
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("clusters: 5", "is no kubeconfig"),
+            ("[1]", "is no kubeconfig"),
+            ("{clusters: [{}]}", "is no kubeconfig"),
+            ("{", "can't be read"),
+            ("{}", "has no current context"),
+            ("{current-context: a, contexts: [{name: a, context: {cluster: c}}]}", "does not have"),
+            (CONNECTED % "server: here", "is no URL: here"),
+            (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority-data: '#'", "is not base64"),
+            (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority-data: eA==", "can't be used"),
+            (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority: none", "can't be used"),
+        ],
+    )
+    def test_a_kubeconfig_that_is_wrong(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, told: str
+    ) -> None:
+        (tmp_path / "config").write_text(content)
+        assert run(["get", "--kubeconfig", str(tmp_path / "config")]) == 1
+        error = capsys.readouterr().err
+        assert (error[:7], error.count("\n"), told in error) == ("error: ", 1, True), error
 
     def test_no_answer(self, prompt: Prompt, tmp_path: Path) -> None:
         config = yaml.safe_load(prompt.alice.read_text())
@@ -411,14 +483,50 @@ class TestHelp:
             assert "kubectl_complete-execution" in prompt("completion", shell).stdout
 
 
+class TestLean:
+    """The plugin where nothing is installed but what the distribution asks for without its extras."""
+
+    def test_every_command_that_needs_no_temporal(self, prompt: Prompt, name: str, lean: Path) -> None:
+        prompt.observed(name)
+        words = ("terminate", name, "-n", "team-a", "--reason=lean", "--wait", "-o", "yaml")
+        for line in (words, ("get", name, "-n", "team-a"), ("describe", name, "-n", "team-a"), ("--help",)):
+            result = run_lean(lean, "execution_operator.plugin.cli", *line, kubeconfig=prompt.alice)
+            assert (result.returncode, result.stderr) == (0, "")
+        assert prompt.world.get(name)["status"]["termination"]["reason"] == "lean"
+        doctor = run_lean(lean, "execution_operator.plugin.cli", "doctor", "-n", "team-a", kubeconfig=prompt.alice)
+        assert (doctor.returncode, doctor.stderr) == (0, "")
+
+    def test_import_says_what_it_needs(self, prompt: Prompt, lean: Path) -> None:
+        result = run_lean(lean, "execution_operator.plugin.cli", "import", "-n", "team-a", kubeconfig=prompt.alice)
+        told = "error: import needs temporalio: pip install 'execution-operator[import]'\n"
+        assert (result.returncode, result.stderr) == (1, told)
+
+    def test_the_operator_says_what_it_needs(self, lean: Path) -> None:
+        for command, extra in (("run", "operator"), ("gateway", "gateway")):
+            result = run_lean(lean, "execution_operator.__main__", command)
+            told = "not installed: kopf, kubernetes, prometheus_client, pydantic, temporalio "
+            assert (result.returncode, result.stderr) == (1, f"{told}(pip install 'execution-operator[{extra}]')\n")
+
+
 class TestDoctor:
     """Each misconfiguration is planted, found, and mended again."""
 
     @pytest.fixture
-    def healthy(self, prompt: Prompt) -> Iterator[Prompt]:
-        yield prompt
-        prompt.world.control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize")
-        prompt.world.organization("acme", "team-a")
+    def removed(self, prompt: Prompt) -> Iterator[Callable[..., Any]]:
+        """Give what removes an object; it is put back in the end."""
+        kubectl, lost = prompt.world.control_plane.kubectl, list[Any]()
+
+        def remove(*which: str) -> Any:
+            found = json.loads(kubectl("get", *which, "--output=json").stdout)
+            kubectl("delete", *which)
+            lost.append(found)
+            for name in ("uid", "resourceVersion", "creationTimestamp"):
+                del found["metadata"][name]
+            return found
+
+        yield remove
+        for item in lost:
+            kubectl("create", "--filename=-", input=json.dumps(item))
 
     def doctor(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> tuple[int, str]:
         admin = prompt.world.control_plane.admin_kubeconfig
@@ -432,20 +540,50 @@ class TestDoctor:
         assert (code, told.count("✗")) == (1, 1), told
         return told[told.index("✗") :]
 
-    def test_nothing_to_mend(self, healthy: Prompt) -> None:
-        code, told = self.doctor(healthy)
-        assert (code, told.splitlines()[-1]) == (0, "nothing to mend"), told
+    def test_nothing_to_mend(self, prompt: Prompt) -> None:
+        code, told = self.doctor(prompt)
+        assert (code, told.splitlines()[-1], told.count("?")) == (0, "nothing to mend", 0), told
 
-    def test_namespace_not_mapped(self, healthy: Prompt) -> None:
-        healthy.world.namespace("nobodys")
-        assert "add nobodys to spec.namespaces" in self.bad(healthy, "nobodys")
+    def test_nothing_to_mend_as_far_as_alice_may_see(self, prompt: Prompt) -> None:
+        code, told = self.doctor(prompt, kubeconfig=prompt.alice)
+        unseen = told.count("? ")
+        last = f"nothing to mend, as far as can be seen: {unseen} unknown"
+        assert (code, told.splitlines()[-1], unseen > 0) == (0, last, True), told
 
-    def test_namespace_of_two(self, healthy: Prompt) -> None:
-        healthy.world.organization("hooli", "team-a")
+    def test_no_such_namespace(self, prompt: Prompt) -> None:
+        _, told = self.doctor(prompt, "nowhere")
+        assert "✗ namespace nowhere does not exist" in told
+
+    def test_an_operator_of_another_version_in_another_place(self, prompt: Prompt, removed: Callable[..., Any]) -> None:
+        kubectl = prompt.world.control_plane.kubectl
+        ours = removed("deployment", "execution-operator", "--namespace=execution-operator")
+        pod = {**ours["spec"]["template"]["spec"], "serviceAccountName": "termination"}
+        pod["containers"] = [{**pod["containers"][0], "image": "registry.example/operator:0.0.9"}]
+        template = {**ours["spec"]["template"], "spec": pod}
+        metadata = {"name": "termination", "labels": ours["metadata"]["labels"]}
+        theirs = {**ours, "metadata": metadata, "spec": {**ours["spec"], "template": template}}
+        prompt.world.namespace("operations")
+        kubectl("create", "--namespace=operations", "--filename=-", input=json.dumps(theirs))
         try:
-            assert "namespace team-a is listed by acme, hooli" in self.bad(healthy)
+            assert "the operator's account may not watch Executions" in self.bad(prompt)
+            role = ("--clusterrole=cluster-admin", "--serviceaccount=operations:termination")
+            kubectl("create", "clusterrolebinding", "termination", *role)
+            code, told = self.doctor(prompt)
+            assert (code, "! the operator operations/termination is 0.0.9, this plugin" in told) == (0, True), told
         finally:
-            healthy.world.control_plane.kubectl("delete", "organization", "hooli")
+            kubectl("delete", "clusterrolebinding", "termination", "--ignore-not-found")
+            kubectl("delete", "deployment", "termination", "--namespace=operations")
+
+    def test_namespace_not_mapped(self, prompt: Prompt) -> None:
+        prompt.world.namespace("nobodys")
+        assert "add nobodys to spec.namespaces" in self.bad(prompt, "nobodys")
+
+    def test_namespace_of_two(self, prompt: Prompt) -> None:
+        prompt.world.organization("hooli", "team-a")
+        try:
+            assert "namespace team-a is listed by acme, hooli" in self.bad(prompt)
+        finally:
+            prompt.world.control_plane.kubectl("delete", "organization", "hooli")
 
     @pytest.mark.parametrize(
         ("temporal", "words"),
@@ -455,18 +593,18 @@ class TestDoctor:
             ({"namespace": "shared", "apiKeySecretName": "lost"}, "Secret lost does not exist"),
         ],
     )
-    def test_temporal(self, healthy: Prompt, temporal: dict[str, str], words: str) -> None:
+    def test_temporal(self, prompt: Prompt, temporal: dict[str, str], words: str) -> None:
         spec = {"namespaces": ["lonely"], "temporal": temporal, "ownership": {"searchAttribute": "OrganizationId"}}
-        healthy.world.namespace("lonely")
-        healthy.world.apply("Organization", "lonely", spec)
+        prompt.world.namespace("lonely")
+        prompt.world.apply("Organization", "lonely", spec)
         try:
-            wait_for(lambda: words in self.doctor(healthy, "lonely")[1], "the operator to have looked")
-            assert "Organization lonely is not ready" in self.bad(healthy, "lonely")
+            wait_for(lambda: words in self.doctor(prompt, "lonely")[1], "the operator to have looked")
+            assert "Organization lonely is not ready" in self.bad(prompt, "lonely")
         finally:
-            healthy.world.control_plane.kubectl("delete", "organization", "lonely")
+            prompt.world.control_plane.kubectl("delete", "organization", "lonely")
 
-    def test_no_permission(self, healthy: Prompt) -> None:
-        assert "you may not terminate in team-a" in self.bad(healthy, kubeconfig=healthy.editor)
+    def test_no_permission(self, prompt: Prompt) -> None:
+        assert "you may not terminate in team-a" in self.bad(prompt, kubeconfig=prompt.editor)
 
     @pytest.mark.parametrize(
         ("kind", "name", "words"),
@@ -476,21 +614,26 @@ class TestDoctor:
             ("clusterrolebinding", "execution-operator", "the operator's account may not"),
         ],
     )
-    def test_not_installed(self, healthy: Prompt, kind: str, name: str, words: str) -> None:
-        healthy.world.control_plane.kubectl("delete", kind, name)
-        assert words in self.bad(healthy)
+    def test_not_installed(self, prompt: Prompt, removed: Callable[..., Any], kind: str, name: str, words: str) -> None:
+        removed(kind, name)
+        assert words in self.bad(prompt)
 
-    def test_an_old_crd(self, healthy: Prompt) -> None:
+    def test_an_old_crd(self, prompt: Prompt) -> None:
         patch = '[{"op": "remove", "path": "/spec/versions/0/selectableFields"}]'
-        crd = "executions.control-plane.kubiya.ai"
-        healthy.world.control_plane.kubectl("patch", "crd", crd, "--type=json", f"--patch={patch}")
-        assert "lacks the selectable fields .spec.executionId" in self.bad(healthy)
-
-    def test_no_operator(self, healthy: Prompt, name: str) -> None:
-        healthy.world.operator.kill()
+        kubectl, crd = prompt.world.control_plane.kubectl, "crd/executions.control-plane.kubiya.ai"
+        fields = kubectl("get", crd, "--output=jsonpath={.spec.versions[0].selectableFields}").stdout
+        kubectl("patch", crd, "--type=json", f"--patch={patch}")
         try:
-            healthy.create(name)
-            wait_for(lambda: "has not looked at 1 execution" in self.doctor(healthy)[1], "the doctor to find it")
-            assert f"({name})" in self.bad(healthy)
+            assert "lacks the selectable fields .spec.executionId" in self.bad(prompt)
         finally:
-            healthy.world.operator.start()
+            back = f'[{{"op": "add", "path": "/spec/versions/0/selectableFields", "value": {fields}}}]'
+            kubectl("patch", crd, "--type=json", f"--patch={back}")
+
+    def test_no_operator(self, prompt: Prompt, name: str) -> None:
+        prompt.world.operator.kill()
+        try:
+            prompt.create(name)
+            wait_for(lambda: "has not looked at 1 execution" in self.doctor(prompt)[1], "the doctor to find it")
+            assert f"({name})" in self.bad(prompt)
+        finally:
+            prompt.world.operator.start()

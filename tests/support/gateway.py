@@ -10,6 +10,7 @@ import httpx
 
 from tests.support.controlplane import ControlPlane
 from tests.support.installed import CHECKOUT
+from tests.support.kube import KubeError
 from tests.support.ports import free_port
 from tests.support.process import GuardedFolder, GuardedProcess, tail
 from tests.support.server import Server
@@ -27,10 +28,12 @@ class Gateway(Server):
         *options: str,
         tls: tuple[Path, Path] | None = None,
         kubeconfig: Path | None = None,
+        probe: str = "/readyz",
     ) -> None:
         self._control_plane = control_plane
         self._kubeconfig = kubeconfig
         self._options = options
+        self._probe = probe
         self._tls = tls
         self._folder: GuardedFolder | None = None
         self.process: GuardedProcess | None = None
@@ -38,8 +41,8 @@ class Gateway(Server):
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it; return once its index is complete."""
-        self._control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize" / "gateway")
+        """Start it; return once its index is complete, or the other probe that was named succeeds."""
+        self._install()
         self._folder = self._folder or GuardedFolder("execution-operator-gateway-")
         self.log = self._folder.path / "gateway.log"
         own = self._kubeconfig or self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
@@ -53,6 +56,13 @@ class Gateway(Server):
             env={**environment, "KUBECONFIG": str(own)},
         )
         wait_for(self._is_ready, "the gateway to be ready", seconds=30)
+
+    def _install(self) -> None:
+        """Apply what deploy/ ships for it, unless that is there."""
+        try:
+            self._control_plane.kube.call("GET", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}")
+        except KubeError:
+            self._control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize" / "gateway")
 
     def stop(self) -> None:
         """End it, and remove its log."""
@@ -92,9 +102,10 @@ class Gateway(Server):
         if self.process is not None and self.process.poll() is not None:
             raise RuntimeError(f"the gateway ended with code {self.process.poll()}:\n{tail(self.log)}")
         try:
-            return httpx.get(f"{self.url}/readyz", verify=self._trust(), trust_env=False).status_code == httpx.codes.OK
+            answer = httpx.get(f"{self.url}{self._probe}", verify=self._trust(), trust_env=False)
         except httpx.TransportError:
             return False
+        return answer.status_code == httpx.codes.OK
 
 
 class Account:

@@ -35,6 +35,13 @@ def add(commands: Any, logs: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-body", type=int, default=1 << 20, metavar="BYTES", help="largest request (default: %(default)s)"
     )
+    parser.add_argument(
+        "--arrival",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="in which a request must have arrived (default: %(default)g)",
+    )
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -52,5 +59,5 @@ def start(arguments: argparse.Namespace) -> int:
     return run(
         Address(arguments.host, arguments.port, arguments.tls_cert_file, arguments.tls_key_file),
         Manner(wait=arguments.wait, hide=arguments.hide_existence),
-        Limits(rate=arguments.rate, burst=arguments.burst, body=arguments.max_body),
+        Limits(rate=arguments.rate, burst=arguments.burst, body=arguments.max_body, arrival=arguments.arrival),
     )

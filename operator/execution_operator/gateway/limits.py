@@ -16,20 +16,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *", re.IGNORECASE)
 """RFC 6750. Anything else is no token, and nothing that a header could be smuggled in with."""
 
-BODY_SECONDS = 10.0
-"""Seconds in which a body must have arrived."""
-
 CALLERS = 10_000
 """Callers that are remembered. Who has been silent for longest is forgotten first, with an empty account."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a caller may ask for: `rate` terminations a second, `burst` at once, `body` bytes in a request."""
+    """How much a caller may ask for.
+
+    Attributes:
+        rate: Terminations a second.
+        burst: Terminations at once.
+        body: Bytes in a request.
+        arrival: Seconds in which a request must have arrived.
+    """
 
     rate: float = 100.0
     burst: int = 1000
     body: int = 1 << 20
+    arrival: float = 10.0
 
 
 class Accounts:
@@ -81,7 +86,7 @@ class Gate:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._limits.arrival):
                 body = await self._read(receive)
         except TimeoutError:
             await refuse(send, 408, "The request took too long to arrive", {"connection": "close"})

@@ -95,7 +95,7 @@ def _merged(files: list[Path]) -> Json:
         try:
             content = yaml.safe_load(file.read_text()) or {}
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Failure(f"kubeconfig {file} can't be read: {error}") from None
+            raise Failure(f"kubeconfig {file} can't be read: {' '.join(str(error).split())}") from None
         try:
             _merge(merged, content, file.parent)
         except (AttributeError, KeyError, TypeError):  # whatever it is: not what it must be
@@ -117,8 +117,8 @@ def _absolute(entry: Json, folder: Path) -> Json:
 
 def _text(entry: Json, name: str) -> str | None:
     try:
-        return base64.b64decode(entry[name]).decode() if entry.get(name) else None
-    except ValueError:
+        return base64.b64decode("".join(entry[name].split()), validate=True).decode() if entry.get(name) else None
+    except (AttributeError, ValueError):
         raise Failure(f"{name} of the kubeconfig is not base64") from None
 
 

@@ -63,6 +63,8 @@ class Run:
             except asyncio.CancelledError:
                 interrupted = True
                 self._queue.clear()
+                if not sending.done():
+                    print("Waiting for requests on their way; Ctrl-C again leaves at once.", file=sys.stderr)  # noqa: T201
                 with suppress(TimeoutError, asyncio.CancelledError):  # a second Ctrl-C does not wait
                     await asyncio.wait_for(sending, LAST)
         sent = [target for target in self._targets if target.generation or self._arguments.dry_run == "client"]
