@@ -17,7 +17,7 @@ from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.metrics import FEED_FAILURES
-from execution_operator.pacer import Pacer
+from execution_operator.pacer import Pacer, backoff
 from execution_operator.ports import Closings
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class Feeds:
                 failures += 1
                 FEED_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
-            await asyncio.sleep(min(LOOK * 2**failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _look(self, feed: Feed, organizations: list[Organization]) -> None:
         for organization in organizations:

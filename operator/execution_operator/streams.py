@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.state import sought, unanswered, wants_attention
+from execution_operator.pacer import backoff
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Streams:
                 self._woken |= namespaces
                 failures += 1
                 logger.warning("sweep: %s", error)
-                await asyncio.sleep(min(GAP * 2**failures, LONGEST_GAP))
+                await asyncio.sleep(backoff(GAP, failures, LONGEST_GAP))
 
     async def _sweep(self, woken: set[str]) -> None:
         """Add all that waits. What is known and unchanged is worked on only where it was woken."""

@@ -15,7 +15,7 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.state import pinned, unanswered
 from execution_operator.metrics import PASSES
-from execution_operator.pacer import Pacer
+from execution_operator.pacer import Pacer, backoff
 from execution_operator.ports import WOKEN, Settlement, Work
 
 logger = logging.getLogger(__name__)
@@ -226,6 +226,7 @@ class WorkQueue:
         if entry.task is None and not self._closed:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
+            entry.task.add_done_callback(lambda task: self._ended(entry, task))
 
     async def _work(self, entry: _Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
@@ -241,6 +242,15 @@ class WorkQueue:
             del self._entries[entry.execution.metadata.uid]
         elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
+
+    def _ended(self, entry: _Entry, task: asyncio.Task[None]) -> None:
+        """Take up an object again whose task broke, by whatever: nothing that has work to do is without one."""
+        if entry.task is not task or self._closed:
+            return  # it came to its end, or another one has taken its place
+        entry.task = None
+        meta, error = entry.execution.metadata, None if task.cancelled() else task.exception()
+        logger.error("work on %s/%s broke off", meta.namespace, meta.name, exc_info=error)
+        entry.timer = asyncio.get_running_loop().call_later(self._backoff(entry), self._again, entry)
 
     def _again(self, entry: _Entry) -> None:
         entry.timer = None
@@ -283,7 +293,7 @@ class WorkQueue:
         return self._backoff(entry)
 
     def _backoff(self, entry: _Entry) -> float:
-        pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)
+        pause = backoff(FIRST_BACKOFF, entry.failures, LONGEST_BACKOFF)
         entry.failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 

@@ -86,7 +86,8 @@ class TemporalServer(Server):
         Events are stored before the state that they lead to. A crash in between leaves a batch that does not count,
         under an older transaction than the one that does; older ones have higher numbers.
         """
-        assert self._folder and self._durable
+        assert self._folder
+        assert self._durable
         of_the_run = "FROM history_node WHERE tree_id = :run"
         columns = "shard_id, tree_id, branch_id, node_id, prev_txn_id, data, data_encoding"
         with closing(sqlite3.connect(self._folder.path / "temporal.db", timeout=10)) as database, database:

@@ -1,5 +1,6 @@
 """The feed: nothing missed, nothing told twice, whatever visibility does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.runs import Ended
-from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, NAMES, OVERLAP, ROLL_CALL, Feed
+from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, LONGEST_PAUSE, NAMES, OVERLAP, ROLL_CALL, Feed, Feeds
+from tests.support.builders import organization, probe
 from tests.support.clock import run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,3 +170,25 @@ def test_where_nothing_is_open_nothing_is_asked() -> None:
     bench = Bench(executions=0)
     bench.look()
     assert bench.visibility.asked == []
+
+
+def test_looks_that_fail_for_days_go_on() -> None:
+    async def main() -> list[str]:
+        runs, visibility, told = OpenRuns(), Visibility(fault=True), list[str]()
+        runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
+        mapping = Mapping()
+        mapping.put(acme := organization("acme", "team-a"))
+        mapping.probed("acme", probe(acme))
+
+        async def tell(references: Sequence[Reference]) -> None:
+            told.extend(reference.name for reference in references)
+
+        feeds = asyncio.create_task(Feeds(mapping, lambda *_: visibility, runs, tell).run())
+        await asyncio.sleep(1100 * LONGEST_PAUSE)
+        visibility.fault = False
+        visibility.close("run-0")
+        await asyncio.sleep(2 * LONGEST_PAUSE)
+        feeds.cancel()
+        return told
+
+    assert set(run(main())) == {"ex-0"}

@@ -14,7 +14,7 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
 from execution_operator.ports import Settlement, Work
-from execution_operator.streams import SWEEP, Streams
+from execution_operator.streams import LONGEST_GAP, SWEEP, Streams
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -192,6 +192,16 @@ def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() 
         at.errors = [RecordError("away"), RecordError("away")]
         at.streams.wake({"team-a"})
         await asyncio.sleep(5)
+        assert at.names == ["run"]
+
+    scene(test, sweeping=True)
+
+
+def test_sweeps_that_fail_for_days_are_done_again() -> None:
+    async def test(at: Scene) -> None:
+        at.errors = [RecordError("away")] * 2000
+        at.waiting = [execution("stop")]
+        await asyncio.sleep(2000 * LONGEST_GAP)
         assert at.names == ["run"]
 
     scene(test, sweeping=True)

@@ -20,7 +20,7 @@ execution = partial(builders.execution, "cost")
 
 PINNED = ExecutionStatus(workflow_id="wf", run_id="run-1")
 
-Pass = Callable[[Execution], Settlement | Exception]
+Pass = Callable[[Execution], Settlement | BaseException]
 
 
 def settled(one: Execution) -> Settlement:
@@ -74,7 +74,7 @@ class Desk:
         finally:
             self.now.remove(one.metadata.uid)
         answer = self.answer(one)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -204,11 +204,25 @@ def test_failures_wait_longer_each_time_up_to_a_limit() -> None:
     desk(test, answer=failing)
 
 
-ERRORS = [RecordError("the API server is away"), ValueError("a bug")]
+def test_failures_go_on_for_days() -> None:
+    """A Temporal that refuses over a weekend."""
+
+    async def test(at: Desk) -> None:
+        pauses = await failures(at, 3 * 86400.0)
+        assert len(pauses) > 2000
+        assert max(pauses[-1000:]) <= LONGEST_BACKOFF
+        at.answer = settled
+        await asyncio.sleep(LONGEST_BACKOFF)
+        assert len(at.queue) == 0
+
+    desk(test, answer=failing)
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=["away", "bug"])
-def test_an_error_is_a_failure(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+ERRORS = [RecordError("the API server is away"), ValueError("a bug"), asyncio.CancelledError()]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["away", "bug", "a cancellation that nobody asked for"])
+def test_an_error_is_a_failure(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     async def test(at: Desk) -> None:
         assert len(await failures(at, 10)) > 3
         assert len(at.queue) == 1
