@@ -47,7 +47,7 @@ class Reconciler:
         runs: Gives the runs of the Temporal namespace that a grant names.
         records: The API server.
         suspect: Told the Organization whose Temporal gave no answer, or refused one.
-        now: The clock, for transition times and grace periods only.
+        now: The API server's clock, for transition times and grace periods only.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Reconciler:
         runs: Callable[[Grant], Runs],
         records: Records,
         suspect: Callable[[str], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self.mapping = mapping
         self.runs = runs

@@ -73,7 +73,7 @@ class Operator:
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
-        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
+        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._waiting, self._concerned)
         self.open_runs = OpenRuns()
@@ -82,7 +82,7 @@ class Operator:
         WAITING.set_function(lambda: len(self.queue))
         OPEN.set_function(lambda: len(self.open_runs))
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
-        self.expiries = Expiries(self.records)
+        self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.requests = Requests(
             share.selectors(UNANSWERED),
             partial(share.readable, api),

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
@@ -109,7 +108,7 @@ class ExecutionRecords:
 
     def _event(self, execution: Execution, announcement: Announcement) -> Json:
         """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
-        meta, now = execution.metadata, _now()
+        meta, now = execution.metadata, self._api.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return {
@@ -173,7 +172,3 @@ def _path(execution: Execution) -> str:
 
 def _translated(error: ApiError) -> Exception:
     return {NOT_FOUND: Gone(error.message), CONFLICT: Superseded(error.message)}.get(error.status, error)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
