@@ -46,8 +46,8 @@ CLOSE_EVENTS = {
 }
 """The events that close a run, with the name of their attributes."""
 
-LAST_PAGES = (1, 2, 4, 8, 16, 32)
-"""Sizes of the page that the last event is looked for in.
+LAST_PAGES = range(1, 17)
+"""Sizes of the page that the last event is looked for in, in batches of events. The first is enough nearly always.
 
 A write that Temporal broke off (a crash, a shard that moved) leaves a batch of events behind that does not count. It
 fills a place on the page all the same: the page is empty then, and its token too, though the run has a history.
