@@ -118,6 +118,11 @@ MUTANTS = (
         "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
     ),
     Mutant(
+        "the same, in a namespace that was deleted and created again",
+        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        "TestNamespaces.test_deleted_and_created_again",
+    ),
+    Mutant(
         "the same, once the Organization asks for another value",
         Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
         "TestOrganizations.test_its_ownership_changes",
