@@ -41,7 +41,8 @@ class Judge:
     @property
     def waiting(self) -> list[str]:
         """The names of those that have no answer yet."""
-        return [name for name, promise in self._users.promises.items() if promise.answers and name not in self.judged]
+        promises = self._users.promises.copy()  # in one step: stories add to it
+        return [name for name, promise in promises.items() if promise.answers and name not in self.judged]
 
     def sum_up(self) -> None:
         """Judge what can only be judged in the end, when nothing happens any more."""

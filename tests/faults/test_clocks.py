@@ -14,7 +14,7 @@ from tests.support.kube import Json
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn
 
-GRACE = 4
+GRACE = 2
 """Seconds."""
 
 
