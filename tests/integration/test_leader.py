@@ -87,6 +87,20 @@ def test_a_leader_that_ends_hands_over_at_once(world: World, pair: tuple[Operato
     world.until(requested(world), Terminated="True/Terminated")
 
 
+def test_a_leader_ends_in_time_though_the_api_server_is_silent(world: World, pair: tuple[Operator, Operator]) -> None:
+    """It can't give its lease up then."""
+    leader, _ = pair
+    apiserver, process = world.control_plane.apiserver, leader.process
+    assert apiserver is not None
+    assert process is not None
+    apiserver.signal(signal.SIGSTOP)
+    try:
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        apiserver.signal(signal.SIGCONT)
+
+
 def test_a_leader_that_was_paused_does_no_harm(world: World, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     assert leader.process is not None
