@@ -80,10 +80,10 @@ def soak(minutes: float, seed: int) -> Report:
         with _stopping(chaos):
             broken = _flow(users, judge, start + 60 * minutes)
         calm = time.monotonic()
-        while judge.waiting and time.monotonic() < calm + LAST_WORDS:
-            judge.look()
+        while judge.unanswered() and time.monotonic() < calm + LAST_WORDS:
             time.sleep(0.2)
         settled = time.monotonic()
+        judge.look()
         judge.sum_up()
         harm = [harm] if (harm := bystander.harm()) else []
         requests: Counter[Fault] = Counter()
