@@ -59,11 +59,6 @@ MUTANTS = (
         "TestNamespaces.test_moved_after_the_pin",
     ),
     Mutant(
-        "the same, for an Execution that is gone",
-        _check("_recorded_organization_differs"),
-        "TestNamespaces.test_a_request_that_outlives_its_namespace_is_dropped",
-    ),
-    Mutant(
         "what was recorded for a namesake is denied",
         _check("_organization_is_a_namesake"),
         "TestOrganizations.test_a_namesake_is_another_organization",
