@@ -32,7 +32,7 @@ faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, res
 	@$(BIN)/python -m pytest tests/faults -n $(WORKERS)
 
 mutants: $(READY)  ## The operator without one check of tenancy at a time: its test must fail (15 minutes).
-	@$(BIN)/python -m pytest tests/mutants
+	@$(BIN)/python -m pytest tests/mutants -n $(WORKERS) --dist=load
 
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
