@@ -50,10 +50,10 @@ def test_columns_and_selectors_name_fields_that_exist(kind: Kind) -> None:
 
 
 @every_kind
-def test_defaults_are_the_specs_only(kind: Kind) -> None:
+def test_defaults_are_the_specs_and_the_status_of_what_nobody_has_seen(kind: Kind) -> None:
     assert {path for path, field in fields(schema_of(kind)) if "default" in field} == {
-        "executions": {".spec.deletionPolicy", ".spec.terminate.gracePeriodSeconds"},
-        "organizations": {".spec.workflowIdTemplates"},
+        "executions": {".spec.deletionPolicy", ".spec.terminate.gracePeriodSeconds", ".status"},
+        "organizations": {".spec.workflowIdTemplates", ".status"},
     }[kind.plural]
 
 
