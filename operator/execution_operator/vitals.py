@@ -20,7 +20,6 @@ from execution_operator.metrics import (
     SILENCE,
     WAITING,
 )
-from execution_operator.organizations import Organizations
 
 WATCH_SILENCE = 180.0
 """Seconds without a word from the API server after which an operator is not ready: a watch begins anew after 90."""
@@ -55,6 +54,14 @@ class Sign:
         return f"{self.of}: silent for {silence:.0f} s" if silence > self.limit else None
 
 
+class Known(Protocol):
+    """The Organizations."""
+
+    @property
+    def known(self) -> bool:
+        """Whether all of them are known."""
+
+
 class Watch(Protocol):
     """A watch of the API server."""
 
@@ -85,7 +92,7 @@ class Vitals:
         watch: Theirs.
     """
 
-    def __init__(self, organizations: Organizations, watch: Watch) -> None:
+    def __init__(self, organizations: Known, watch: Watch) -> None:
         self._needed: dict[str, Callable[[], bool]] = {"the Organizations are": lambda: organizations.known}
         self._signs = [Sign("watch of Organizations", lambda: watch.silence, WATCH_SILENCE)]
         self._pulses: list[Sign] = []
