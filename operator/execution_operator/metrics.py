@@ -77,6 +77,8 @@ for _standing in Standing:
     OPEN_REQUESTS.labels(_standing)
 for _phase in Phase:
     EXECUTIONS.labels(_phase)
+for _resource in ("executions", "organizations", "secrets"):
+    WATCH_FAILURES.labels(_resource)
 for _status in ConditionStatus:
     ORGANIZATIONS.labels(_status)
 
