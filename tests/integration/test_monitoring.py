@@ -1,18 +1,21 @@
 """Alerts and dashboard, evaluated by promtool: on made-up series, and on what a real operator shows."""
 
 import json
-from collections.abc import Callable, Iterator
+import uuid
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 
 from execution_operator.manifests.alerts import ALERTS, Alert
 from execution_operator.manifests.dashboard import MATCHERS
 from execution_operator.manifests.monitoring import plain_job
 from tests.support.monitoring import Object, judge_rules, run_promtool, series_of
-from tests.support.operator import Operator
+from tests.support.operator import ACCOUNT, NAMESPACE, Operator
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn
@@ -118,13 +121,32 @@ def test_promtool_sees_what_is_wrong(tmp_path: Path) -> None:
     assert "alertname: ExecutionOperatorDown" in verdict.words
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What an operator shows that has seen a bit of everything.
+
+    Attributes:
+        metrics: What Prometheus reads.
+        log: Its lines.
+        events: All Events, by what they tell of.
+        token: What it calls the API server with.
+        uids: Of the Executions, by name.
+    """
+
+    metrics: str
+    log: list[Object]
+    events: Counter[tuple[str, str]]
+    token: str
+    uids: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def scrape() -> Iterator[str]:
-    """What an operator shows that has seen a bit of everything."""
+def seen() -> Seen:
     with World() as world:
         world.operator.end()
         address = f"127.0.0.1:{free_port()}"
-        with Operator(world.control_plane, world.temporal.address, ("run", f"--http-address={address}")):
+        arguments = ("run", "--log-format=json", f"--http-address={address}")
+        with Operator(world.control_plane, world.temporal.address, arguments) as operator:
             live(world)
 
             def read() -> str:
@@ -133,7 +155,23 @@ def scrape() -> Iterator[str]:
 
             unnoticed = "execution_operator_closing_noticed_seconds_count 0.0"
             wait_for(lambda: unnoticed not in read(), "the feed to notice what somebody else ended")
-            yield read()
+            kube, namespaces = world.control_plane.kube, ("team-a", "nobodys")
+            for namespace, name in (("team-a", "ended"), ("nobodys", "denied")):
+                world.told(name, namespace)
+            events = [event for namespace in namespaces for event in kube.events(namespace)]
+            kubeconfig = world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+            return Seen(
+                metrics=read(),
+                log=[json.loads(line) for line in operator.log.read_text().splitlines()],
+                events=Counter((event["involvedObject"]["name"], event["reason"]) for event in events),
+                token=yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"],
+                uids={one["metadata"]["name"]: one["metadata"]["uid"] for of in namespaces for one in kube.list(of)},
+            )
+
+
+@pytest.fixture
+def scrape(seen: Seen) -> str:
+    return seen.metrics
 
 
 def live(world: World) -> None:
@@ -210,6 +248,34 @@ def test_a_name_or_a_label_that_is_not_there_is_seen(scrape: str, tmp_path: Path
     content, words = evaluated(tmp_path, scrape, [change(query)])
     assert not content
     assert "expr:" in words
+
+
+TOLD = {
+    ("ended", "Terminated"),
+    ("late", "AlreadyClosed"),
+    ("graceful", "GracePeriod"),
+    ("missing", "ExecutionNotFound"),
+    ("denied", "NamespaceNotMapped"),
+}
+
+
+def test_each_outcome_has_one_event_and_one_line_and_noise_has_none(seen: Seen) -> None:
+    decisions = [line for line in seen.log if line["logger"] == "execution_operator.decisions"]
+    assert Counter((line["execution"].partition("/")[2], line["reason"]) for line in decisions) == Counter(TOLD)
+    assert seen.events == Counter(TOLD)
+
+
+def test_a_decision_can_be_traced_through_kubernetes_and_temporal(seen: Seen) -> None:
+    (line,) = [line for line in seen.log if line.get("reason") == "Terminated"]
+    assert (line["level"], line["execution"], line["uid"]) == ("INFO", "team-a/ended", seen.uids["ended"])
+    assert (line["organization"], line["temporalNamespace"], line["workflow"]) == ("acme", "shared", "ended")
+    assert (line["generation"], uuid.UUID(line["run"]).version is not None) == (2, True)
+
+
+def test_nothing_shows_the_token(seen: Seen) -> None:
+    signature = seen.token.rpartition(".")[2]
+    assert len(signature) > 40
+    assert signature not in seen.metrics + json.dumps(seen.log)
 
 
 def test_no_label_names_what_is_a_tenants(scrape: str) -> None:
