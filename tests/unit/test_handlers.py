@@ -11,8 +11,8 @@ from execution_operator.handlers import Requests
 from execution_operator.kube.client import Login
 
 
-async def served() -> bool:
-    return True
+async def places() -> list[str]:
+    return [""]
 
 
 async def login() -> Login:
@@ -20,7 +20,7 @@ async def login() -> Login:
 
 
 def requests() -> Requests:
-    return Requests({"fieldSelector": "a=b"}, served, login, lambda _: None, lambda _: None)
+    return Requests({"fieldSelector": "a=b"}, places, login, lambda _: None, lambda _: None)
 
 
 async def test_without_kopf_nothing_is_owed() -> None:

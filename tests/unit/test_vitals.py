@@ -36,8 +36,8 @@ class Parts:
 
     organizations: Fake
     watch: Fake
-    open: Fake
-    closed: Fake
+    open: tuple[Fake, ...]
+    closed: tuple[Fake, ...]
     stream: Fake
 
     def vitals(self, *, leads: bool) -> Vitals:
@@ -47,13 +47,14 @@ class Parts:
         return vitals
 
 
-WELL = Parts(Fake(), Fake(WATCH_SILENCE), Fake(WATCH_SILENCE), Fake(WATCH_SILENCE), Fake(STREAM_SILENCE))
+WATCHED = (Fake(WATCH_SILENCE), Fake(9999, listed=False))
+WELL = Parts(Fake(), Fake(WATCH_SILENCE), WATCHED, WATCHED, Fake(STREAM_SILENCE))
 FAULTS = [
     (replace(WELL, organizations=Fake(known=False)), "the Organizations are not known yet"),
     (replace(WELL, watch=Fake(181)), "watch of Organizations: silent for 181 s"),
-    (replace(WELL, open=Fake(listed=False)), "the open Executions are not known yet"),
-    (replace(WELL, open=Fake(999)), "watch of open Executions: silent for 999 s"),
-    (replace(WELL, closed=Fake(999)), "watch of finished Executions: silent for 999 s"),
+    (replace(WELL, open=(Fake(listed=False),)), "the open Executions are not known yet"),
+    (replace(WELL, open=(Fake(999), Fake(1000))), "watch of open Executions: silent for 999 s"),
+    (replace(WELL, closed=(Fake(999),)), "watch of finished Executions: silent for 999 s"),
     (replace(WELL, stream=Fake(9999)), "stream of requests: silent for 9999 s"),
 ]
 OF_LEADERS = FAULTS[2:]
@@ -114,7 +115,7 @@ def test_the_gauges_say_what_is_there_when_they_are_asked() -> None:
 
 
 def test_silence_is_shown_of_each_sign() -> None:
-    replace(WELL, open=Fake(42)).vitals(leads=True).refresh()
+    replace(WELL, open=(Fake(42),)).vitals(leads=True).refresh()
     assert value("silence_seconds", of="watch of open Executions") == 42
 
 

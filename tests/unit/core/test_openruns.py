@@ -62,11 +62,13 @@ def test_by_organization() -> None:
 
 def test_executions_are_counted_by_phase_those_without_a_run_as_pending() -> None:
     runs = index(reference("uid-1"), replace(reference("uid-2"), phase="paused"))
-    runs.count("uid-3")
+    runs.count("uid-3", "team-a")
     assert runs.phases() == {"running": 1, "paused": 1, "pending": 1}
     runs.put(replace(reference("uid-1"), phase="terminating"))
     runs.put(reference("uid-3"))
     assert runs.phases() == {"terminating": 1, "paused": 1, "running": 1}
-    runs.count("uid-2")
+    runs.count("uid-2", "team-b")
+    runs.keep({"uid-1"}, "team-a")
+    assert runs.phases() == {"terminating": 1, "pending": 1}
     runs.keep({"uid-1"})
     assert runs.phases() == {"terminating": 1}
