@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
@@ -216,13 +217,9 @@ def written(at: str) -> list[dict[str, object]]:
     return [{"time": at, "fieldsV1": {"f:spec": {"f:terminate": {}}}}]
 
 
-OLD, NEW = (
-    execution("stop", managed_fields=written(AT)),
-    execution("stop", managed_fields=written("2999-01-01T00:00:00Z")),
-)
+OLD = execution("stop", managed_fields=written(AT))
 MISSED = [
     pytest.param(OLD, 1, id="old, and new to the queue"),
-    pytest.param(NEW, 0, id="just made: the stream may be on its way"),
     pytest.param(execution(), 0, id="nothing asked"),
     pytest.param(OLD.model_copy(update={"status": SOUGHT}), 0, id="left to the sweeps"),
 ]
@@ -236,6 +233,17 @@ def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: in
         at.answer = lambda one: Settlement(one, after=WOKEN)
         await asyncio.sleep(SWEEP * 3)
         assert missed() == before + count
+
+    scene(test, sweeping=True)
+
+
+def test_what_was_just_made_may_be_on_its_way_in_the_stream() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(1)
+        before, just_now = missed(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        at.waiting = [execution("stop", managed_fields=written(just_now))]
+        await asyncio.sleep(SWEEP * 3)
+        assert (at.names[:1], missed()) == (["run"], before)
 
     scene(test, sweeping=True)
 
