@@ -4,22 +4,26 @@ No answer of a call is proof of anything: after every termination the run itself
 event is believed. So a crash, a lost reply or a second operator at any point leads to the same record.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from execution_operator.api import DeletionPolicy, ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order
 from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import closed, deleting, pinned, unanswered
+from execution_operator.core.state import answered, closed, deleting, pinned, unanswered
 from execution_operator.core.status import render
+from execution_operator.metrics import answered as measure
 from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate, vanished
 
@@ -90,16 +94,19 @@ class _Act:
         self.execution = work.execution
         self.gone = work.gone
         self.again = work.again
+        self.laps = Laps(work.since, time.monotonic)
         self.untold: list[Announcement] = []
 
     async def settle(self) -> Settlement:
         """Observe, decide, act, observe, record."""
         if self.gone and self.execution.spec.terminate is None:
             return Settlement(self.execution)  # a deletion that was let go is withdrawn
+        self.laps.passed(Stage.QUEUED)
         await self._hold()
         finding, place = await self._find()
         if isinstance(finding, Undecided):
             return Settlement(self.execution, after=UNDECIDED_LOOK)
+        self.laps.passed(Stage.OBSERVED)
         await self._release(finding)
         await self._record(finding, place)
         for announcement in self.untold:
@@ -138,6 +145,7 @@ class _Act:
                 return found
             run = found.run
             await self._record(found, grant.place)
+            self.laps.passed(Stage.PINNED)
             if self.gone:
                 return NotFound("the Execution was deleted before its run was pinned: nothing is done")
         return await self._end(run, grant, runs)
@@ -190,7 +198,8 @@ class _Act:
         if deadline is not None and deadline <= now and await self._unasked(run, runs, deadline - self._grace):
             deadline = now + self._grace + ROUNDING
         if deadline is None or deadline <= now:
-            return await terminate(runs, run, order(self.execution), still_granted)
+            called = partial(self.laps.passed, Stage.TERMINATED)
+            return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=_rfc3339(deadline))
         await self._record(graceful, grant.place)
         still_granted()
@@ -238,6 +247,9 @@ class _Act:
         told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings
         self.untold += announcements(told, status, abandoned=abandoned)
         self.again = False
+        if answered(status) and not answered(old) and not self.gone:
+            self.laps.passed(Stage.RECORDED)
+            measure(self.execution, self.laps)
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""

@@ -4,10 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
+from execution_operator.core.standing import asked_at
 from execution_operator.core.state import sought, unanswered, wants_attention
+from execution_operator.metrics import MISSED
 from execution_operator.pacer import backoff
 from execution_operator.workqueue import WorkQueue
 
@@ -15,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 SWEEP = 60.0
 """Seconds between two sweeps, jittered: they catch what a watch missed, and look again for what was not found."""
+
+LATE = timedelta(seconds=5)
+"""Age of a request that its stream should have brought by now."""
 
 GAP, LONGEST_GAP = 0.2, 10.0
 """Seconds at least between two sweeps, and at most after one that failed."""
@@ -27,6 +33,9 @@ class Streams:
         queue: Where the work is done.
         select: Lists the Executions that wait for something: an answer, or a first look.
         concerned: Whether Executions of a namespace are to be worked on here.
+
+    Attributes:
+        not_found: Requests that the last sweep found, and whose workflow nobody knows.
     """
 
     def __init__(
@@ -38,8 +47,10 @@ class Streams:
         self._queue = queue
         self._select = select
         self._concerned = concerned
+        self.not_found = 0
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
+        self._swept = False
 
     def requested(self, execution: Execution) -> None:
         """Take in an unanswered request. One that was not found is left to a sweep."""
@@ -89,14 +100,25 @@ class Streams:
     async def _sweep(self, woken: set[str]) -> None:
         """Add all that waits. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
+        not_found = 0
         async for execution in self._select():
             if not self._concerned(execution.metadata.namespace):
                 continue
+            not_found += sought(execution) and unanswered(execution)
+            self._compare(execution)
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
             else:
                 self._queue.add(execution)
         self._queue.wake_idle(woken)
+        self.not_found, self._swept = not_found, True
+
+    def _compare(self, execution: Execution) -> None:
+        """Count a request that its stream has not brought; before the first sweep ends, none was due."""
+        if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
+            return
+        if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
+            MISSED.inc()
 
     async def _pause(self) -> None:
         await asyncio.sleep(GAP)

@@ -6,7 +6,8 @@ Nothing is kept for an object once it is settled.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -74,6 +75,7 @@ class _Entry:
         broken_off: Whether the last pass did not come to its end.
         urgent: Whether it waits among the requests.
         waiting: Whether its task waits for its turn.
+        since: When its request came, by the monotonic clock; None where there is none.
     """
 
     execution: Execution
@@ -85,6 +87,7 @@ class _Entry:
     broken_off: bool = False
     urgent: bool = False
     waiting: bool = False
+    since: float | None = None
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -143,6 +146,9 @@ class WorkQueue:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[Execution]:
+        return (entry.execution for entry in self._entries.values())
 
     def knows(self, uid: str) -> bool:
         """Tell whether there is work to do on an object."""
@@ -220,6 +226,7 @@ class WorkQueue:
             entry.timer.cancel()
             entry.timer = None
         urgent = unanswered(entry.execution)
+        entry.since = (entry.since or time.monotonic()) if urgent else None
         if entry.task is not None and entry.waiting and urgent and not entry.urgent:
             entry.task.cancel()  # it waits among the looks, and has become a request
             entry.task = None
@@ -259,7 +266,7 @@ class WorkQueue:
     async def _pass(self, entry: _Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
+            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off, entry.since), True
             with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
         except Exception as error:  # noqa: BLE001 - one object must not stop the others

@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from execution_operator.manifests.schema import UNSEEN
 from tests.support.certificates import Authority
 from tests.support.kube import GROUP, conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE
@@ -536,7 +537,7 @@ class TestIndex:
         starting.start()
         try:
             wait_for(lambda: _forbidden(world.operator.log, seen) >= 2, "two refusals to list Organizations")
-            assert "status" not in world.get(name, name)
+            assert world.get(name, name)["status"] == UNSEEN
             assert world.events(name, name) == []
         finally:
             self._allow(world, role["rules"], "yes")

@@ -12,7 +12,8 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.runs import Ended
 from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, LONGEST_PAUSE, NAMES, OVERLAP, ROLL_CALL, Feed, Feeds
-from tests.support.builders import organization, probe
+from execution_operator.metrics import REGISTRY
+from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -192,3 +193,35 @@ def test_looks_that_fail_for_days_go_on() -> None:
         return told
 
     assert set(run(main())) == {"ex-0"}
+
+
+def noticed() -> float:
+    return REGISTRY.get_sample_value("execution_operator_closing_noticed_seconds_count") or 0
+
+
+def test_how_late_a_closing_is_noticed_is_measured_once() -> None:
+    bench, before = Bench(), noticed()
+    bench.look()
+    bench.visibility.close("run-1", 5)
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
+    assert noticed() == before + 1
+
+
+def test_a_feed_is_as_old_as_its_last_look_that_succeeded() -> None:
+    visibility, runs, ages = Visibility(), OpenRuns(), []
+    runs.put(Reference("uid-1", "team-a", "ex-1", "acme", "run-1"))
+
+    async def tell(_: Sequence[Reference]) -> None: ...
+
+    async def main() -> None:
+        feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
+        task = asyncio.create_task(feeds.run())
+        for fault in (False, True, False):
+            visibility.fault = fault
+            await asyncio.sleep(100)
+            ages.append(feeds.age())
+        task.cancel()
+
+    run(main())
+    fresh, stale, again = ages
+    assert (fresh < 2, 100 <= stale < 103, again < 2) == (True, True, True)

@@ -47,6 +47,7 @@ class Desk:
     answer: Pass = settled
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     passes: list[tuple[int, float]] = field(default_factory=list)
+    since: list[float | None] = field(default_factory=list)
     reads: int = 0
     stored: Execution | Exception | None = None
     meanwhile: Callable[[], None] = lambda: None
@@ -65,6 +66,7 @@ class Desk:
 
     async def _reconcile(self, work: Work) -> Settlement:
         one = work.execution
+        self.since.append(work.since)
         assert one.metadata.uid not in self.now, "two workers on one object"
         self.now.append(one.metadata.uid)
         self.most = max(self.most, len(self.now))
@@ -588,5 +590,26 @@ def test_first_looks_keep_to_a_pace() -> None:
         times = [at for _, at in at.passes]
         assert len(times) == 11
         assert times[-1] - times[0] == pytest.approx(10 / FIRST_LOOKS)
+
+    desk(test)
+
+
+def test_a_request_has_come_when_it_is_first_known_of_whatever_happens_then() -> None:
+    async def test(at: Desk) -> None:
+        at.queue.add(builders.execution())
+        await asyncio.sleep(0)
+        at.gate.clear()
+        at.queue.add(execution(version=2))
+        await asyncio.sleep(1)
+        at.answer = failing
+        at.gate.set()
+        await asyncio.sleep(10)
+        at.queue.add(execution(version=9))
+        await asyncio.sleep(10)
+        look, *asked = at.since
+        assert look is None
+        assert len(asked) > 3
+        assert len(set(asked)) == 1
+        assert asked[0] is not None
 
     desk(test)

@@ -12,7 +12,7 @@ from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import Selection, listing
-from execution_operator.metrics import OUTCOMES
+from execution_operator.metrics import count
 
 logger = logging.getLogger("execution_operator.decisions")
 
@@ -86,18 +86,27 @@ class ExecutionRecords:
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
-        OUTCOMES.labels(announcement.reason).inc()
+        count(execution, announcement.reason)
         level = logging.WARNING if announcement.warning else logging.INFO
         meta, status = execution.metadata, execution.status
         fields = {
             "execution": f"{meta.namespace}/{meta.name}",
             "uid": meta.uid,
+            "generation": meta.generation,
             "organization": status.organization,
+            "temporalNamespace": status.temporal_namespace,
             "workflow": status.workflow_id,
             "run": status.run_id,
         }
         known = " ".join(f"{name}={value}" for name, value in fields.items() if value)
-        logger.log(level, "%s: %r %s", announcement.reason, announcement.message, known, extra={"ids": fields})
+        logger.log(
+            level,
+            "%s: %r %s",
+            announcement.reason,
+            announcement.message,
+            known,
+            extra={"ids": {"reason": announcement.reason, **fields}},
+        )
         try:
             await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
         except ApiError as error:
