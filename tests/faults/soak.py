@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from tests.faults.chaos import Chaos
+from tests.faults.flow import flow
 from tests.faults.judge import Judge
 from tests.faults.lives import Users
 from tests.faults.rig import Bystander, Rig
@@ -27,9 +27,6 @@ from tests.support.faults import Fault
 
 RATE = 3.0
 """Stories begun in a second."""
-
-WORKERS = 24
-"""Stories under way at once."""
 
 LAST_WORDS = 120.0
 """Seconds after the end of the faults, by which everything must be settled."""
@@ -75,7 +72,7 @@ def soak(minutes: float, seed: int) -> Report:
         judge, chaos = Judge(rig, users), Chaos(rig, [rig.operator, second], random.Random(dice.random()))
         start = time.monotonic()
         with _stopping(chaos):
-            broken = _flow(users, judge, start + 60 * minutes)
+            broken = flow(users, judge, RATE, lambda: time.monotonic() > start + 60 * minutes)
         calm = time.monotonic()
         while judge.waiting and time.monotonic() < calm + LAST_WORDS:
             judge.look()
@@ -116,29 +113,6 @@ def _stopping(chaos: Chaos) -> Iterator[None]:
         yield
     finally:
         chaos.stop()
-
-
-def _flow(users: Users, judge: Judge, end: float) -> list[str]:
-    """Begin stories at a steady rate and judge what is settled; return what went wrong with the users themselves."""
-    stories: list[Future[None]] = []
-    next_words = time.monotonic() + 30
-    with ThreadPoolExecutor(WORKERS) as pool:
-        start = time.monotonic()
-        while (now := time.monotonic()) < end:
-            due = int((now - start) * RATE)
-            free = WORKERS - sum(not story.done() for story in stories[-4 * WORKERS :])
-            if len(stories) < due and free > 0:
-                stories += [
-                    pool.submit(users.live, len(stories) + more) for more in range(min(due - len(stories), free))
-                ]
-            judge.look()
-            if now > next_words:
-                print(
-                    f"{now - start:4.0f} s: {len(stories)} begun, {judge.answers}, {len(judge.violations)} violations"
-                )
-                next_words += 30
-            time.sleep(0.3)
-    return [f"a user gave up: {error!r}" for story in stories if (error := story.exception())]
 
 
 def _hush() -> None:
