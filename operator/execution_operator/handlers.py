@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 LOGIN_VALID = timedelta(minutes=5)
 """How long kopf uses credentials before it asks again; distinct ones each time, or a single 401 would end it."""
 
+IDENTITY: Any = "execution-operator"
+"""What kopf calls this process among peers that it does not have. Else it asks for a user name, and pods have none."""
+
 PAUSE = 1.0
 """Seconds before kopf is started again."""
 
@@ -103,7 +106,9 @@ class Requests:
             if self._stopped:
                 return
             where: Any = {"clusterwide": True} if self._places == [""] else {"namespaces": self._places}
-            await kopf.operator(registry=registry, settings=settings, standalone=True, stop_flag=stop, **where)
+            await kopf.operator(
+                registry=registry, settings=settings, identity=IDENTITY, standalone=True, stop_flag=stop, **where
+            )
         finally:
             self._end = lambda: None
 

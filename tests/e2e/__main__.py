@@ -74,6 +74,8 @@ def _judge(site: KindSite, load: Load, screen: Screen) -> None:
     screen.promise(f"{ENOUGH} terminations and more", kept=terminated >= ENOUGH, found=terminated)
     screen.promise("none lost, none doubled, none untrue, nothing else touched", kept=not violations, found=violations)
     restarts = site.operators.restarts()
+    errors = site.operators.errors()
+    screen.promise("no operator logged an error", kept=not errors, found=errors[:3])
     screen.promise("no operator's container had to be started again", kept=restarts == 0, found=restarts)
 
 

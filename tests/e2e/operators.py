@@ -11,6 +11,8 @@ from tests.e2e.kind import KindCluster
 from tests.support.kube import Json, KubeError, List
 from tests.support.packages import Chart
 
+ERROR = '"level": "ERROR"'
+
 
 class Operators:
     """Looks, and waits.
@@ -53,6 +55,11 @@ class Operators:
     def restarts(self) -> int:
         """Count how often a container of theirs had to be started again."""
         return sum(_container(pod)["restartCount"] for pod in self.pods())
+
+    def errors(self) -> list[str]:
+        """Return what they have logged as errors."""
+        options = (f"--selector={self.selector}", f"--namespace={self.namespace}", "--tail=-1")
+        return [line for line in self._cluster.kubectl("logs", *options).stdout.splitlines() if ERROR in line]
 
     def seconds_to_ready(self) -> list[float]:
         """Return how long each took from its start by the kubelet until it was ready, in whole seconds."""
