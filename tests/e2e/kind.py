@@ -69,7 +69,7 @@ class KindCluster(Cluster):
     def rolled_out(self, namespace: str, deployment: str) -> None:
         """Wait until a Deployment is as its spec says."""
         target = (f"deployment/{deployment}", f"--namespace={namespace}")
-        self.kubectl("rollout", "status", *target, "--timeout=180s")
+        self.kubectl("rollout", "status", *target, "--timeout=300s")
 
     def kubeconfig_for_user(self, name: str) -> Path:
         """Give a kubeconfig of this user, whose certificate the cluster signs."""
