@@ -14,6 +14,7 @@ from tests.e2e.load import Load
 from tests.e2e.rotation import Rotation
 from tests.e2e.site import Images, KindSite
 from tests.e2e.troubles import Troubles
+from tests.faults.flow import hush
 from tests.support.image import NoEngineError
 
 ENOUGH = 100
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the load's dice")
     seed = parser.parse_args().seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    hush()
     screen = Screen()
     try:
         kind = find_kind()

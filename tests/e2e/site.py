@@ -40,7 +40,7 @@ class Images:
         temporal = build(TEMPORAL, "deploy/kind/Dockerfile", ("tests/requirements.txt",))
         operator = build(TAG)
         upgrade = f"{operator.partition(':')[0]}:{NEXT}"
-        docker("tag", operator, upgrade)
+        docker("build", "--quiet", f"--tag={upgrade}", "-", context=f"FROM {operator}\nLABEL release={NEXT}\n".encode())
         return cls(operator, temporal, upgrade)
 
 

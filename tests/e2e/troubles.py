@@ -56,7 +56,7 @@ class Troubles:
         with operators.counted() as ready:
             options = (f"--pod-selector={operators.selector}", "--timeout=20s")
             drained = cluster.kubectl("drain", node, *options, check=False)
-            self.screen.command(f"kubectl drain {node} --pod-selector=…", _last_lines(drained.stdout + drained.stderr))
+            self.screen.command(f"kubectl drain {node} --pod-selector=…", _first_lines(drained.stdout + drained.stderr))
             if alone:
                 held = drained.returncode != 0 and BUDGET in drained.stderr
                 self.screen.promise("there is no other node, so the budget keeps one", kept=held, found=drained.stderr)
@@ -90,5 +90,5 @@ class Troubles:
         self.screen.say(f"{more} requests were made meanwhile; answered so far: {json.dumps(self.load.answers)}")
 
 
-def _last_lines(text: str, lines: int = 6) -> str:
-    return "\n".join(text.strip().splitlines()[-lines:])
+def _first_lines(text: str, lines: int = 6) -> str:
+    return "\n".join(text.strip().splitlines()[:lines])

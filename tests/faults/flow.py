@@ -1,8 +1,11 @@
 """Stories at a steady rate, judged as they are settled."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from tests.faults.judge import Judge
 from tests.faults.lives import Users
@@ -33,3 +36,10 @@ def flow(
                 next_words += 30
             time.sleep(0.3)
     return [f"a user gave up: {error!r}" for story in stories if (error := story.exception())]
+
+
+def hush() -> None:
+    """Keep the workflows' worker from telling of each time that Temporal is away, or that a workflow has ended under it."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import logging
 import random
 import shutil
 import sys
@@ -16,10 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-
 from tests.faults.chaos import Chaos
-from tests.faults.flow import flow
+from tests.faults.flow import flow, hush
 from tests.faults.judge import Judge
 from tests.faults.lives import Users
 from tests.faults.rig import Bystander, Rig
@@ -115,20 +112,13 @@ def _stopping(chaos: Chaos) -> Iterator[None]:
         chaos.stop()
 
 
-def _hush() -> None:
-    """Keep the workflows' worker from telling of each time that Temporal is away."""
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
-    quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
-    _hush()
+    hush()
     print(f"seed {arguments.seed}", flush=True)
     report = soak(arguments.minutes, arguments.seed)
     print(report, flush=True)
