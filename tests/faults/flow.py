@@ -39,7 +39,7 @@ def flow(
 
 
 def hush() -> None:
-    """Keep the workflows' worker from telling of each time that Temporal is away, or that a workflow has ended under it."""
+    """Keep the worker from telling of each time that Temporal is away, or that a workflow has ended under it."""
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
