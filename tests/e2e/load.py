@@ -15,7 +15,7 @@ from tests.support.kube import Json, Kube
 from tests.support.waiting import wait_for
 from tests.support.world import Site
 
-RATE = 2.0
+RATE = 3.0
 """Stories begun in a second."""
 
 LAST_WORDS = 120.0
