@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test programs in-turn coverage faults mutants soak bench fuzz check manifests dashboard image lock
+.PHONY: demo test programs in-turn coverage faults mutants soak bench fuzz e2e check manifests dashboard image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -42,6 +42,9 @@ fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minu
 
 soak: $(READY)  ## Random faults on real servers for MINUTES (10), then a report; SEED repeats its dice.
 	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+e2e: $(READY)  ## Image, chart and demo in a kind cluster, and upgrades, kills, drains and rotations under load (3 minutes).
+	@$(BIN)/python -m tests.e2e $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## Format, lint, types, import contracts, generated files.
 	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m execution_operator.manifests --check

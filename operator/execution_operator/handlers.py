@@ -27,6 +27,9 @@ LOGIN_VALID = timedelta(minutes=5)
 LIFE = 240
 """Seconds that one watch lasts. The next one asks for credentials, if those are old: a sign of life."""
 
+IDENTITY: Any = "execution-operator"
+"""What kopf calls this process among peers that it does not have. Else it asks for a user name, and pods have none."""
+
 PAUSE = 1.0
 """Seconds before kopf is started again."""
 
@@ -131,7 +134,9 @@ class Requests:
             if self._stopped:
                 return
             where: Any = {"clusterwide": True} if self._places == [""] else {"namespaces": self._places}
-            await kopf.operator(registry=registry, settings=settings, standalone=True, stop_flag=stop, **where)
+            await kopf.operator(
+                registry=registry, settings=settings, identity=IDENTITY, standalone=True, stop_flag=stop, **where
+            )
         finally:
             self._end, self._ask = (lambda: None), self._answer
 

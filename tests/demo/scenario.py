@@ -8,7 +8,7 @@ from tests.demo.latency import patch_to_cancelled
 from tests.demo.screen import Screen
 from tests.support.kube import conditions_of
 from tests.support.workflows import Agent, Done, Stubborn
-from tests.support.world import Object, World
+from tests.support.world import Object, Site
 
 RESOURCES = Path(__file__).with_name("resources.yaml")
 SAMPLES = 20
@@ -18,7 +18,7 @@ SAMPLES = 20
 class Scenario:
     """alice may edit and terminate Executions in team-a and in nobodys; nothing else."""
 
-    def __init__(self, world: World, screen: Screen) -> None:
+    def __init__(self, world: Site, screen: Screen) -> None:
         self.world, self.screen = world, screen
         self.alice = world.control_plane.kubeconfig_for_user("alice")
 

@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from functools import partial
 
-from tests.faults.lives import NAMESPACE, Promise, Users, persist
-from tests.faults.rig import Rig
+from tests.faults.lives import NAMESPACE, Ground, Promise, Users, persist
 from tests.faults.truth import not_ours, outcome_of, uncancelled, untrue
 from tests.support.kube import Json, KubeError
 
@@ -21,7 +20,7 @@ class Judge:
         users: Who were promised something.
     """
 
-    def __init__(self, rig: Rig, users: Users) -> None:
+    def __init__(self, rig: Ground, users: Users) -> None:
         self._rig = rig
         self._users = users
         self._ended: set[str] = set()

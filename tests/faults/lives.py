@@ -7,19 +7,38 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from tests.faults.rig import Rig
-from tests.support.kube import KubeError
-from tests.support.workflows import Agent, Chain, Stubborn
+from tests.support.kube import Json, Kube, KubeError
+from tests.support.workflows import Agent, Chain, Samples, Stubborn
 
 T = TypeVar("T")
 NAMESPACE = "team-a"
 AWAY = (RPCError, RuntimeError, OSError, http.client.HTTPException)
 """What users see of a server that is away. They try again."""
+
+
+class Ground(Protocol):
+    """Where users live: Executions in the cluster, workflows in Temporal, and what became of them."""
+
+    samples: Samples
+
+    @property
+    def kube(self) -> Kube:
+        """The API server."""
+
+    def until(self, name: str, namespace: str = ..., seconds: float = ..., **conditions: str) -> Json:
+        """Wait until the Execution's conditions are these; return it."""
+
+    def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
+        """Return a run's events."""
+
+    def terminated_runs(self) -> set[str]:
+        """Return the IDs of all runs that were terminated, by whomever."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ class Users:
         dice: Where chance comes from.
     """
 
-    def __init__(self, rig: Rig, dice: random.Random) -> None:
+    def __init__(self, rig: Ground, dice: random.Random) -> None:
         self._rig = rig
         self._dice = dice
         self._lock = threading.Lock()

@@ -145,17 +145,11 @@ class Rig(Server):
 
     def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
         """Return a run's events."""
-        handle = self.samples.client.get_workflow_handle(workflow_id, run_id=run_id)
-        return list(self.samples.do(handle.fetch_history()).events)
+        return self.samples.history(workflow_id, run_id)
 
     def terminated_runs(self) -> set[str]:
         """Return the IDs of all runs that were terminated, by whomever."""
-
-        async def found() -> set[str]:
-            query = "ExecutionStatus = 'Terminated'"
-            return {workflow.run_id async for workflow in self.samples.client.list_workflows(query)}
-
-        return self.samples.do(found())
+        return self.samples.terminated_runs()
 
     def _organize(self, name: str, *namespaces: str) -> None:
         spec = {

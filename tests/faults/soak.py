@@ -4,7 +4,6 @@
 """
 
 import argparse
-import logging
 import random
 import shutil
 import sys
@@ -12,14 +11,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-
 from tests.faults.chaos import Chaos
+from tests.faults.flow import flow, hush
 from tests.faults.judge import Judge
 from tests.faults.lives import Users
 from tests.faults.rig import Bystander, Rig
@@ -27,12 +24,6 @@ from tests.support.faults import Fault
 
 RATE = 3.0
 """Stories begun in a second."""
-
-WORKERS = 24
-"""Stories under way at once."""
-
-BACKLOG = 150
-"""Requests without an answer at which users hold back: a machine that has other things to do sets the pace."""
 
 LAST_WORDS = 120.0
 """Seconds after the end of the faults, by which everything must be settled."""
@@ -78,7 +69,7 @@ def soak(minutes: float, seed: int) -> Report:
         judge, chaos = Judge(rig, users), Chaos(rig, [rig.operator, second], random.Random(dice.random()))
         start = time.monotonic()
         with _stopping(chaos):
-            broken = _flow(users, judge, start + 60 * minutes)
+            broken = flow(users, judge, RATE, lambda: time.monotonic() > start + 60 * minutes)
         calm = time.monotonic()
         while judge.unanswered() and time.monotonic() < calm + LAST_WORDS:
             time.sleep(0.2)
@@ -121,45 +112,13 @@ def _stopping(chaos: Chaos) -> Iterator[None]:
         chaos.stop()
 
 
-def _flow(users: Users, judge: Judge, end: float) -> list[str]:
-    """Begin stories at a steady rate and judge what is settled; return what went wrong with the users themselves."""
-    stories: list[Future[None]] = []
-    next_words = time.monotonic() + 30
-    with ThreadPoolExecutor(WORKERS) as pool:
-        start = time.monotonic()
-        while (now := time.monotonic()) < end:
-            due = int((now - start) * RATE)
-            free = min(
-                WORKERS - sum(not story.done() for story in stories[-4 * WORKERS :]), BACKLOG - len(judge.waiting)
-            )
-            if len(stories) < due and free > 0:
-                stories += [
-                    pool.submit(users.live, len(stories) + more) for more in range(min(due - len(stories), free))
-                ]
-            judge.look()
-            if now > next_words:
-                print(
-                    f"{now - start:4.0f} s: {len(stories)} begun, {judge.answers}, {len(judge.violations)} violations"
-                )
-                next_words += 30
-            time.sleep(0.3)
-    return [f"a user gave up: {error!r}" for story in stories if (error := story.exception())]
-
-
-def _hush() -> None:
-    """Keep the workflows' worker from telling of each time that Temporal is away."""
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
-    quiet = LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
-    _hush()
+    hush()
     print(f"seed {arguments.seed}", flush=True)
     report = soak(arguments.minutes, arguments.seed)
     print(report, flush=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.binaries import helm
-from tests.support.controlplane import KUBECTL, ControlPlane
+from tests.support.cluster import KUBECTL
+from tests.support.controlplane import ControlPlane
 from tests.support.pages import CHECKOUT, Block, sections
 from tests.support.waiting import wait_for
 

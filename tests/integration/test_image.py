@@ -82,6 +82,7 @@ def test_it_carries_out_a_request_and_ends_when_it_is_told_to(image: str, world:
         world.until("boxed", Terminated="True/Terminated")
         docker("kill", f"--signal={signal.SIGTERM.name}", container)
         assert docker("wait", container) == "0"
+        assert '"level": "ERROR"' not in log(container)
     finally:
         print(log(container))
         docker("rm", "--force", container)

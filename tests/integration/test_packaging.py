@@ -353,6 +353,14 @@ def test_a_namespace_takes_restricted_pods_only(bare: ControlPlane) -> None:
     assert "violates PodSecurity" in create(bare, pod)
 
 
+def test_the_temporal_for_trying_is_taken_strictly_and_keeps_to_restricted_pod_security(bare: ControlPlane) -> None:
+    manifests = (CHART.parents[1] / "kind" / "temporal.yaml").read_text()
+    namespace, deployment, _ = objects(manifests)
+    bare.kubectl("apply", "--filename=-", input=json.dumps(namespace))
+    bare.kubectl("apply", "--server-side", "--validate=strict", "--filename=-", input=manifests)
+    assert create(bare, pod_of(deployment)) == ""
+
+
 GATEWAY = ("gateway.enabled=true", "gateway.arguments={--hide-existence}", "gateway.tlsSecretName=gateway-tls")
 
 

@@ -80,6 +80,14 @@ def generate_key(file: Path) -> Path:
     return file
 
 
+def request_certificate(user: str, file: Path) -> bytes:
+    """Make a private key, and return the request that the API server's own authority signs for this user."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    save_key(file, key)
+    request = x509.CertificateSigningRequestBuilder(_name(user, ())).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
 def save_key(file: Path, key: ec.EllipticCurvePrivateKey) -> None:
     """Write the private key, readable to this user alone."""
     file.touch(mode=0o600)

@@ -1,24 +1,19 @@
 """A real Kubernetes API: etcd and kube-apiserver on the loopback interface, with RBAC on and no controllers."""
 
-import os
 import ssl
-import subprocess
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.binaries import server_binaries
 from tests.support.certificates import Authority, generate_key
-from tests.support.kube import Kube
+from tests.support.cluster import Cluster
 from tests.support.kubeconfig import certificate_user, write_kubeconfig
 from tests.support.ports import free_port
 from tests.support.process import GuardedFolder, GuardedProcess
-from tests.support.server import Server, answers, wait_until_ready
-
-KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
+from tests.support.server import answers, wait_until_ready
 
 
-class ControlPlane(Server):
+class ControlPlane(Cluster):
     """etcd and kube-apiserver.
 
     `stop_apiserver` and `start_apiserver` restart the API server on the same port with the same data; `apiserver` and
@@ -35,7 +30,6 @@ class ControlPlane(Server):
         self.etcd: GuardedProcess | None = None
         self.apiserver: GuardedProcess | None = None
         self._folder: GuardedFolder | None = None
-        self._kube: Kube | None = None
 
     def start(self) -> None:
         """Start both; return once the API server serves and has made its own roles and namespaces."""
@@ -58,9 +52,7 @@ class ControlPlane(Server):
             if process:
                 process.kill()
         self.apiserver = self.etcd = None
-        if self._kube:
-            self._kube.close()
-            self._kube = None
+        self.close()
         if self._folder:
             self._folder.remove()
             self._folder = None
@@ -82,14 +74,6 @@ class ControlPlane(Server):
         """The folder of this control plane: certificates, kubeconfigs, logs, data."""
         return self._running_folder().path
 
-    @property
-    def kube(self) -> Kube:
-        """The API server as the administrator, without a process for each call as kubectl is."""
-        if self._kube is None:
-            admin = (self.folder / "user-admin.crt", self.folder / "user-admin.key")
-            self._kube = Kube(self.url, self._authority.certificate, admin)
-        return self._kube
-
     def kubeconfig_for_user(self, name: str, groups: Sequence[str] = ()) -> Path:
         """Give a kubeconfig of this user, by client certificate; RBAC decides what he may do."""
         user = certificate_user(*self._authority.issue_user(name, groups))
@@ -99,23 +83,6 @@ class ControlPlane(Server):
         """Give a kubeconfig with a token for this ServiceAccount, which must exist."""
         token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration=24h").stdout
         return self._write_kubeconfig(f"serviceaccount-{namespace}-{name}", {"token": token.strip()})
-
-    def kubectl(
-        self,
-        *arguments: str | Path,
-        kubeconfig: Path | None = None,
-        input: str | None = None,  # noqa: A002 (as subprocess.run has it)
-        check: bool = True,
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run kubectl as the administrator, or with the given kubeconfig; raise with its stderr if it fails."""
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.admin_kubeconfig)}
-        environment["KUBECACHEDIR"] = str(self.folder / "kubectl-cache")
-        result = subprocess.run(
-            [KUBECTL, *arguments], input=input, capture_output=True, text=True, check=False, env=environment
-        )
-        if check and result.returncode:
-            raise RuntimeError(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip()}")
-        return result
 
     def _running_folder(self) -> GuardedFolder:
         if not self._folder:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.cluster import Cluster
 from tests.support.controlplane import ControlPlane
 from tests.support.installed import CHECKOUT
 from tests.support.kube import KubeError
@@ -111,7 +112,7 @@ class Gateway(Server):
 class Account:
     """A ServiceAccount with roles in namespaces, and its token."""
 
-    def __init__(self, control_plane: ControlPlane, namespace: str, name: str) -> None:
+    def __init__(self, control_plane: Cluster, namespace: str, name: str) -> None:
         self._control_plane = control_plane
         self._user = f"system:serviceaccount:{namespace}:{name}"
         control_plane.kubectl("create", "serviceaccount", name, "--namespace", namespace)

@@ -1,4 +1,4 @@
-"""The operator's image, built by a Docker engine where there is one. `python -m tests.support.image` is `make image`.
+"""Images, built by a Docker engine where there is one. `python -m tests.support.image` is `make image`: the operator's.
 
 BASE_IMAGE names another base, for machines that can't pull the default; PIP_CERT a CA file that pip must trust here,
 which the image itself does not get.
@@ -11,14 +11,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from execution_operator import __version__
 
 CHECKOUT = Path(__file__).parents[2]
 TAG = f"execution-operator:{__version__}"
-CONTEXT = ("deploy/Dockerfile", "deploy/requirements.txt", "deploy/requirements-build.txt")
-CONTEXT_OF_PACKAGE = ("pyproject.toml", "README.md", "operator")
+CONTEXT = ("deploy/requirements.txt", "deploy/requirements-build.txt", "pyproject.toml", "README.md", "operator")
 TRUSTING = "FROM {base}\nCOPY authorities.crt /etc/ssl/certs/ca-certificates.crt\n"
 
 
@@ -34,16 +34,17 @@ def docker(*arguments: str | Path, context: bytes | None = None) -> str:
     return result.stdout.decode().strip()
 
 
-def build() -> str:
-    """Build the image, or find it built already; return its name."""
+def build(tag: str = TAG, dockerfile: str = "deploy/Dockerfile", context: Sequence[str] = CONTEXT) -> str:
+    """Build an image from these files of the checkout, or find it built already; return its name."""
     base = _base()
     options = [f"--build-arg=BASE={_trusting(base)}", f"--build-arg=RUNTIME={base}", "--network=host"]
     if "PIP_CERT" in os.environ:
         options.append("--build-arg=PIP_CERT=/etc/ssl/certs/ca-certificates.crt")
     if "PIP_INDEX_URL" in os.environ:
         options.append("--build-arg=PIP_INDEX_URL")
-    docker("build", "--quiet", *options, "--file=deploy/Dockerfile", f"--tag={TAG}", "-", context=_context())
-    return TAG
+    files = _context((dockerfile, *context))
+    docker("build", "--quiet", *options, f"--file={dockerfile}", f"--tag={tag}", "-", context=files)
+    return tag
 
 
 def _base() -> str:
@@ -92,9 +93,9 @@ def _archive(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _context() -> bytes:
+def _context(names: Sequence[str]) -> bytes:
     """Return what the build sees: as `Dockerfile.dockerignore` has it, which older engines don't read."""
-    paths = [CHECKOUT / name for name in (*CONTEXT, *CONTEXT_OF_PACKAGE)]
+    paths = [CHECKOUT / name for name in names]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     wanted = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
     return _archive({str(file.relative_to(CHECKOUT)): file.read_bytes() for file in wanted})

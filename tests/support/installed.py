@@ -7,6 +7,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from execution_operator.core.requests import REQUESTER_ANNOTATION
+from tests.support.cluster import Cluster
 from tests.support.controlplane import ControlPlane
 from tests.support.waiting import wait_for
 
@@ -20,7 +21,7 @@ def install(control_plane: ControlPlane) -> None:
     wait_until_enforced(control_plane)
 
 
-def wait_until_enforced(control_plane: ControlPlane) -> None:
+def wait_until_enforced(control_plane: Cluster) -> None:
     """Wait until the API server serves the resources, and enforces the policies."""
     control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
     binding = ("create", "rolebinding", PROBE, "--clusterrole=execution-editor", f"--user={PROBE}")
@@ -88,18 +89,18 @@ class Tenant:
         return stored
 
 
-def _denies(control_plane: ControlPlane) -> bool:
+def _denies(control_plane: Cluster) -> bool:
     """Tell whether a request without permission is denied."""
     return "execution-terminate-permission" in _request(control_plane, f"--as={PROBE}").stderr
 
 
-def _stamps(control_plane: ControlPlane) -> bool:
+def _stamps(control_plane: Cluster) -> bool:
     """Tell whether a request gets its stamp and its warning."""
     result = _request(control_plane)
     return REQUESTER_ANNOTATION in result.stdout and "execution-terminate-advice" in result.stderr
 
 
-def _request(control_plane: ControlPlane, *options: str) -> CompletedProcess[str]:
+def _request(control_plane: Cluster, *options: str) -> CompletedProcess[str]:
     """Try a request to terminate, which nothing stores."""
     create = ("create", "--namespace=default", "--dry-run=server", "--output=yaml", "--filename=-", *options)
     return control_plane.kubectl(*create, input=execution("probe", terminate={"reason": "probe"}), check=False)

@@ -12,7 +12,7 @@ import yaml
 
 from execution_operator.manifests.workload import PORT
 from tests.support.binaries import helm
-from tests.support.controlplane import ControlPlane
+from tests.support.cluster import Cluster
 from tests.support.installed import wait_until_enforced
 from tests.support.operator import Operator
 from tests.support.ports import free_port
@@ -25,9 +25,7 @@ CHART = DEPLOY / "helm" / "execution-operator"
 Object = dict[str, Any]
 
 
-def run_helm(
-    control_plane: ControlPlane, *arguments: str | Path, check: bool = True
-) -> "subprocess.CompletedProcess[str]":
+def run_helm(control_plane: Cluster, *arguments: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Run Helm as the administrator, with nothing of the user's own."""
     homes = {f"HELM_{of}_HOME": str(control_plane.folder / "helm") for of in ("CACHE", "CONFIG", "DATA")}
     environment = {**os.environ, **homes, "KUBECONFIG": str(control_plane.admin_kubeconfig)}
@@ -45,24 +43,24 @@ class Package(ABC):
     namespace: str
 
     @abstractmethod
-    def rendered(self, control_plane: ControlPlane) -> str:
+    def rendered(self, control_plane: Cluster) -> str:
         """Return the manifests as they would be installed there."""
 
     @abstractmethod
-    def install(self, control_plane: ControlPlane) -> None:
+    def install(self, control_plane: Cluster) -> None:
         """Install everything into a namespace that enforces restricted Pod Security."""
 
     @abstractmethod
-    def uninstall(self, control_plane: ControlPlane) -> None:
+    def uninstall(self, control_plane: Cluster) -> None:
         """Uninstall, as the README says."""
 
-    def deployment(self, control_plane: ControlPlane) -> Object:
+    def deployment(self, control_plane: Cluster) -> Object:
         """Return the Deployment as the API server has it."""
         get = ("get", "deployment", self.name, f"--namespace={self.namespace}", "--output=json")
         content: Object = json.loads(control_plane.kubectl(*get).stdout)
         return content
 
-    def container(self, control_plane: ControlPlane) -> Object:
+    def container(self, control_plane: Cluster) -> Object:
         """Return the operator's container, as the API server has it."""
         (container,) = self.deployment(control_plane)["spec"]["template"]["spec"]["containers"]
         content: Object = container
@@ -83,24 +81,24 @@ class Chart(Package):
         values = [*values, *([f"namespaces={{{','.join(works_in)}}}"] if works_in else [])]
         self._options = [f"--namespace={namespace}", *(f"--set={value}" for value in values)]
 
-    def rendered(self, control_plane: ControlPlane) -> str:
+    def rendered(self, control_plane: Cluster) -> str:
         """Render what an installation would send."""
         options = (*self._options, "--dry-run=server", "--output=json")
         content: str = json.loads(run_helm(control_plane, "install", self.name, CHART, *options).stdout)["manifest"]
         return content
 
-    def install(self, control_plane: ControlPlane) -> None:
+    def install(self, control_plane: Cluster) -> None:
         """Install into a namespace of its own; those where it works must be there."""
         for name in self._works_in:
             control_plane.kubectl("create", "namespace", name, check=False)
         control_plane.kubectl("apply", "--filename=-", input=restricted_namespace(self.namespace))
         self.run(control_plane, "install")
 
-    def run(self, control_plane: ControlPlane, command: str, *options: str, chart: Path = CHART) -> None:
+    def run(self, control_plane: Cluster, command: str, *options: str, chart: Path = CHART) -> None:
         """Install or upgrade."""
         run_helm(control_plane, command, self.name, chart, *self._options, *options)
 
-    def uninstall(self, control_plane: ControlPlane) -> None:
+    def uninstall(self, control_plane: Cluster) -> None:
         """Uninstall; namespaces are never Helm's."""
         run_helm(control_plane, "uninstall", self.name, f"--namespace={self.namespace}")
 
@@ -110,15 +108,15 @@ class Kustomization(Package):
 
     name = namespace = "execution-operator"
 
-    def rendered(self, control_plane: ControlPlane) -> str:
+    def rendered(self, control_plane: Cluster) -> str:
         """Render it."""
         return control_plane.kubectl("kustomize", DEPLOY / "kustomize").stdout
 
-    def install(self, control_plane: ControlPlane) -> None:
+    def install(self, control_plane: Cluster) -> None:
         """Apply it; the namespace is part of it."""
         control_plane.kubectl("apply", "--server-side", "--validate=strict", "-k", DEPLOY / "kustomize")
 
-    def uninstall(self, control_plane: ControlPlane) -> None:
+    def uninstall(self, control_plane: Cluster) -> None:
         """Delete it. Without a controller-manager the namespace never ends, so nobody waits."""
         control_plane.kubectl("delete", "--wait=false", "-k", DEPLOY / "kustomize")
 

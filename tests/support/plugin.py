@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Self
 
-from tests.support.controlplane import KUBECTL
+from tests.support.cluster import KUBECTL
 
 SCRIPTS = Path(sys.executable).parent
 

@@ -36,10 +36,10 @@ from h2.exceptions import ProtocolError
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.server import Server
+from tests.support.tls_stream import Plain, Tls
 
 T = TypeVar("T")
 UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED = "16", "7", "8"
-CHUNK = 65536
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -228,15 +228,15 @@ class TlsFront(Server):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(task := asyncio.create_task(self._accept(_Tls(reader, writer, self._context()))))
+        self._tasks.add(task := asyncio.create_task(self._accept(Tls(reader, writer, self._context()))))
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept(self, caller: "_Tls") -> None:
+    async def _accept(self, caller: Tls) -> None:
         if self._away:
             caller.close()
             return
         try:
-            certificate = await caller.shake_hands()
+            certificate = _common_name(await caller.shake_hands())
         except (ssl.SSLError, OSError):
             self.turned_away += 1
             caller.close()
@@ -269,75 +269,10 @@ class TlsFront(Server):
         return None
 
 
-class _Plain:
-    """Bytes as they come."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def read(self) -> bytes:
-        """Return what comes next; nothing once the peer has closed."""
-        return await self._reader.read(CHUNK)
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-        self._writer.write(data)
-
-    def close(self) -> None:
-        """Break the connection."""
-        self._writer.transport.abort()
-
-
-class _Tls(_Plain):
-    """Bytes over TLS. asyncio's own closes without the alert that says why; other servers send it."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
-        super().__init__(reader, writer)
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
-
-    async def shake_hands(self) -> str:
-        """Return the common name of the caller's certificate, once it has shown that it is acceptable."""
-        try:
-            await self._until_done(self._tls.do_handshake)
-        except ssl.SSLError:
-            self._writer.write_eof()
-            with contextlib.suppress(OSError):
-                await self._reader.read()  # closing with data unread would overtake the alert
-            raise
-        return _common_name(self._tls.getpeercert(binary_form=True))
-
-    async def read(self) -> bytes:
-        """Return what comes next; nothing once the peer has closed."""
-        return await self._until_done(lambda: self._tls.read(CHUNK))
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-        if data:
-            self._tls.write(data)
-            self._writer.write(self._out.read())
-
-    async def _until_done(self, step: Callable[[], T]) -> T:
-        while True:
-            try:
-                return step()
-            except ssl.SSLWantReadError:
-                await self._feed()
-            finally:
-                self._writer.write(self._out.read())
-
-    async def _feed(self) -> None:
-        self._writer.write(self._out.read())
-        if data := await self._reader.read(CHUNK):
-            self._in.write(data)
-        else:
-            raise ConnectionResetError
-
-
 class _Side:
     """One of the two HTTP/2 connections: what is sent waits for the peer's window."""
 
-    def __init__(self, peer: _Plain, *, client: bool) -> None:
+    def __init__(self, peer: Plain, *, client: bool) -> None:
         self.http = H2Connection(H2Configuration(client_side=client, header_encoding=None))
         self._peer = peer
         self._waiting: defaultdict[int, deque[tuple[Headers | bytes, bool]]] = defaultdict(deque)
@@ -396,7 +331,7 @@ class _Side:
 class _Bridge:
     """One connection of a caller, with one of its own to Temporal."""
 
-    def __init__(self, front: TlsFront, certificate: str, number: int, caller: _Plain) -> None:
+    def __init__(self, front: TlsFront, certificate: str, number: int, caller: Plain) -> None:
         self._front, self._certificate, self._number = front, certificate, number
         self._down = _Side(caller, client=False)
         self._up: _Side | None = None
@@ -409,7 +344,7 @@ class _Bridge:
         """Pass requests up and answers down until either side closes."""
         host, port = upstream.rsplit(":", 1)
         try:
-            self._up = up = _Side(_Plain(*await asyncio.open_connection(host, int(port))), client=True)
+            self._up = up = _Side(Plain(*await asyncio.open_connection(host, int(port))), client=True)
             pumps = [self._start(self._pump(self._down, self._request)), self._start(self._pump(up, self._answer))]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except OSError:

@@ -144,8 +144,21 @@ class Samples(Server):
 
     def last_event(self, workflow_id: str, run_id: str | None = None) -> HistoryEvent:
         """Return the last event of a run: the close event of a closed one."""
+        return self.history(workflow_id, run_id)[-1]
+
+    def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
+        """Return a run's events."""
         handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
-        return self.do(handle.fetch_history()).events[-1]
+        return list(self.do(handle.fetch_history()).events)
+
+    def terminated_runs(self) -> set[str]:
+        """Return the IDs of all runs that were terminated, by whomever."""
+
+        async def found() -> set[str]:
+            query = "ExecutionStatus = 'Terminated'"
+            return {workflow.run_id async for workflow in self.client.list_workflows(query)}
+
+        return self.do(found())
 
     def status(self, workflow_id: str, run_id: str | None = None) -> str:
         """Return Temporal's status of a run: RUNNING, TERMINATED, ..."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.support.cluster import Cluster
 from tests.support.controlplane import ControlPlane
 from tests.support.installed import install
 from tests.support.kube import GROUP, conditions_of
@@ -17,38 +18,11 @@ API_VERSION = "control-plane.kubiya.ai/v1alpha1"
 Object = dict[str, Any]
 
 
-class World(Server):
-    """The servers, the operator under its ServiceAccount's token, and short words for what users do with kubectl.
+class Site(Server):
+    """A cluster where the operator runs, and a worker: short words for what users do with kubectl."""
 
-    Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one
-    organization's alone; the worker is in the one that is named.
-    """
-
-    def __init__(
-        self,
-        *,
-        ui: bool = False,
-        durable: bool = False,
-        dynamic_config: Mapping[str, object] | None = None,
-        temporal_namespace: str = "shared",
-        feature_gates: Mapping[str, bool] | None = None,
-    ) -> None:
-        self.control_plane = ControlPlane(feature_gates)
-        self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
-        self._temporal_namespace = temporal_namespace
-
-    def start(self) -> None:
-        """Start the servers, install what deploy/ ships, and take up work."""
-        start_all(self.control_plane, self.temporal)
-        install(self.control_plane)
-        self.samples = Samples(self.temporal.address, self._temporal_namespace)
-        self.operator = Operator(self.control_plane, self.temporal.address)
-        start_all(self.samples, self.operator)
-
-    def stop(self) -> None:
-        """Stop all of it."""
-        for server in (self.operator, self.samples, self.control_plane, self.temporal):
-            server.stop()
+    control_plane: Cluster
+    samples: Samples
 
     def apply(self, kind: str, name: str, spec: Mapping[str, Any], namespace: str = "") -> None:
         """Create or change an Execution or an Organization."""
@@ -110,6 +84,42 @@ class World(Server):
         """Wait for so many Events, which come after the status; return all."""
         wait_for(lambda: len(self.events(name, namespace)) >= events, f"{events} Events of {namespace}/{name}", 10)
         return self.events(name, namespace)
+
+
+class World(Site):
+    """The servers, and the operator under its ServiceAccount's token.
+
+    Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one
+    organization's alone; the worker is in the one that is named.
+    """
+
+    control_plane: ControlPlane
+
+    def __init__(
+        self,
+        *,
+        ui: bool = False,
+        durable: bool = False,
+        dynamic_config: Mapping[str, object] | None = None,
+        temporal_namespace: str = "shared",
+        feature_gates: Mapping[str, bool] | None = None,
+    ) -> None:
+        self.control_plane = ControlPlane(feature_gates)
+        self.temporal = TemporalServer(["shared", "solo"], durable=durable, ui=ui, dynamic_config=dynamic_config)
+        self._temporal_namespace = temporal_namespace
+
+    def start(self) -> None:
+        """Start the servers, install what deploy/ ships, and take up work."""
+        start_all(self.control_plane, self.temporal)
+        install(self.control_plane)
+        self.samples = Samples(self.temporal.address, self._temporal_namespace)
+        self.operator = Operator(self.control_plane, self.temporal.address)
+        start_all(self.samples, self.operator)
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        for server in (self.operator, self.samples, self.control_plane, self.temporal):
+            server.stop()
 
 
 def matches(execution: Object, conditions: Mapping[str, str]) -> bool:

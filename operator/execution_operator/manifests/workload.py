@@ -76,13 +76,14 @@ def _spread(key: str, selector: Object) -> Object:
 
 
 def _container(more: Object, scheme: Any) -> Object:
+    """Return the container. A node without time to spare is not made worse by killing what waits for its share."""
     return {
         "name": CONTAINER,
         **more,
         "ports": [{"name": "http", "containerPort": PORT}],
-        "livenessProbe": _probe("/healthz", scheme, periodSeconds=10, failureThreshold=3),
+        "livenessProbe": _probe("/healthz", scheme, periodSeconds=10, failureThreshold=6),
         "readinessProbe": _probe("/readyz", scheme, periodSeconds=5, failureThreshold=2),
-        "startupProbe": _probe("/healthz", scheme, periodSeconds=2, failureThreshold=30),
+        "startupProbe": _probe("/healthz", scheme, periodSeconds=2, failureThreshold=150),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

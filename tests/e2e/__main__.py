@@ -1,0 +1,96 @@
+"""`make e2e`. Exit code 0 also where there is no Docker engine or no kind: it says so then."""
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+
+from tests.demo.scenario import Scenario
+from tests.demo.screen import Screen
+from tests.e2e import rest
+from tests.e2e.kind import NoKindError, find_kind
+from tests.e2e.load import Load
+from tests.e2e.rotation import Rotation
+from tests.e2e.site import Images, KindSite
+from tests.e2e.troubles import Troubles
+from tests.faults.flow import hush
+from tests.support.image import NoEngineError
+
+ENOUGH = 100
+"""Terminations, for the load to mean something."""
+
+
+def main() -> int:
+    """Run all of it; return 0 only if all came out as promised, or nothing could be run."""
+    parser = argparse.ArgumentParser(prog="make e2e", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the load's dice")
+    seed = parser.parse_args().seed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    hush()
+    screen = Screen()
+    try:
+        kind = find_kind()
+        screen.title("building the images")
+        images = Images.built()
+    except (NoEngineError, NoKindError) as reason:
+        print(f"e2e skipped: {reason}")
+        return 0
+    with KindSite(kind, images, screen) as site:
+        try:
+            _run(site, screen, seed)
+        except Exception:
+            _explain(site)
+            raise
+        if screen.broken:
+            _explain(site)
+    return screen.verdict()
+
+
+def _run(site: KindSite, screen: Screen, seed: int) -> None:
+    scenario = Scenario(site, screen)
+    scenario.prepare()
+    scenario.main_job()
+    scenario.refusals()
+    scenario.speed()
+    scenario.result()
+    rest.call(site, screen)
+    screen.title(f"from here on, users make requests at a steady rate (seed {seed})")
+    with Load(site, seed) as load:
+        troubles = Troubles(site, load, screen)
+        troubles.upgrade()
+        troubles.kill()
+        troubles.drain()
+        Rotation(site, screen).rotate()
+    _judge(site, load, screen)
+
+
+def _judge(site: KindSite, load: Load, screen: Screen) -> None:
+    """Hold everything that was asked for against Temporal's histories."""
+    screen.title("all of it, held against Temporal")
+    violations = load.violations()
+    answers = load.answers
+    for answer, count in answers.items():
+        screen.say(f"{count:4}  {answer}")
+    terminated = answers.get("Terminated", 0)
+    screen.promise(f"{ENOUGH} terminations and more", kept=terminated >= ENOUGH, found=terminated)
+    screen.promise("none lost, none doubled, none untrue, nothing else touched", kept=not violations, found=violations)
+    restarts = site.operators.restarts()
+    errors = site.operators.errors()
+    screen.promise("no operator logged an error", kept=not errors, found=errors[:3])
+    screen.promise("no operator's container had to be started again", kept=restarts == 0, found=restarts)
+
+
+def _explain(site: KindSite) -> None:
+    """Show what the pods say, before they are gone."""
+    for command in (
+        ("get", "pods", "--all-namespaces", "--output=wide"),
+        ("logs", f"--namespace={site.chart.namespace}", "--all-pods", f"deployment/{site.chart.name}", "--tail=40"),
+        ("get", "events", "--all-namespaces", "--sort-by=.metadata.creationTimestamp"),
+    ):
+        shown: subprocess.CompletedProcess[str] = site.control_plane.kubectl(*command, check=False)
+        print("\n".join((shown.stdout + shown.stderr).splitlines()[-120:]), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

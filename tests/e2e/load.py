@@ -1,0 +1,98 @@
+"""Terminations at a steady rate, whatever happens to the operator meanwhile; held against Temporal in the end."""
+
+import random
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from temporalio.api.history.v1 import HistoryEvent
+
+from tests.faults.flow import flow
+from tests.faults.judge import Judge
+from tests.faults.lives import Users
+from tests.support.kube import Json, Kube
+from tests.support.waiting import wait_for
+from tests.support.world import Site
+
+RATE = 3.0
+"""Stories begun in a second."""
+
+LAST_WORDS = 120.0
+"""Seconds after the last story, by which everything must be settled."""
+
+
+class _Ground:
+    """The site as it is found: what was terminated before is nobody's business."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self.samples = site, site.samples
+        self._before = site.samples.terminated_runs()
+
+    @property
+    def kube(self) -> Kube:
+        return self._site.control_plane.kube
+
+    def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
+        return self._site.until(name, namespace, seconds, **conditions)
+
+    def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
+        return self.samples.history(workflow_id, run_id)
+
+    def terminated_runs(self) -> set[str]:
+        return self.samples.terminated_runs() - self._before
+
+
+class Load:
+    """The users of the soak, in `team-a`; their stories begin and are judged until the block ends.
+
+    Args:
+        site: Where.
+        seed: Of their dice.
+    """
+
+    def __init__(self, site: Site, seed: int) -> None:
+        ground = _Ground(site)
+        self._users = Users(ground, random.Random(seed))
+        self._judge = Judge(ground, self._users)
+        self._ended = threading.Event()
+        self._broken: list[str] = []
+        self._thread = threading.Thread(target=self._live, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Begin no more stories; wait until those that are under way are settled."""
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """How many have been answered with what."""
+        return dict(self._judge.answers)
+
+    def begun(self) -> int:
+        """Count the requests that were made."""
+        return len(self._users.promises)
+
+    def answered_one(self, name: str) -> float:
+        """Make one request more, now; return how many seconds its answer takes."""
+        start = time.monotonic()
+        self._users.promises[name] = self._users.creation(name)
+        wait_for(lambda: name in self._judge.judged, f"{name} to be answered", seconds=90)
+        return time.monotonic() - start
+
+    def violations(self) -> list[str]:
+        """Judge what can only be judged when nothing happens any more; return all that is not as promised."""
+        self._judge.sum_up()
+        return [*self._broken, *self._judge.violations]
+
+    def _live(self) -> None:
+        self._broken = flow(self._users, self._judge, RATE, self._ended.is_set, say=lambda _: None)
+        deadline = time.monotonic() + LAST_WORDS
+        while self._judge.waiting and time.monotonic() < deadline:
+            self._judge.look()
+            time.sleep(0.2)
