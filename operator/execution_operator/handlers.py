@@ -32,7 +32,7 @@ LOOK_AROUND = 10.0
 class _NoDiffs(kopf.DiffBaseStorage):
     """kopf compares each object with its last state, for handlers of changes. There are none here.
 
-    This comparison took more than half of kopf's time for an event: 1.5 ms against 0.7 for a request and its answer.
+    This comparison took a third to a half of its time: for a request and its answer 1.6 ms of CPU, 1.0 without it.
     """
 
     def build(self, **_: Any) -> kopf.BodyEssence:

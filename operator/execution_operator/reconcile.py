@@ -6,13 +6,14 @@ event is believed. So a crash, a lost reply or a second operator at any point le
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from execution_operator.api import DeletionPolicy, ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.grace import anew, deadline_of, next_look, rfc3339, start
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
@@ -26,14 +27,8 @@ from execution_operator.pursuit import follow, terminate, vanished
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""
 
-QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
-"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
-
 UNDECIDED_LOOK = 0.2
 """Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
-
-ROUNDING = timedelta(seconds=1)
-"""What a deadline is later than the end of its grace period: it is recorded without fractions."""
 
 FINALIZER = "control-plane.kubiya.ai/terminate"
 """Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
@@ -186,32 +181,17 @@ class _Act:
                 raise Superseded  # the Organization has changed while the run was looked up: decide anew
 
         now = self.world.now()
-        deadline = self._deadline(now)
-        if deadline is not None and deadline <= now and await self._unasked(run, runs, deadline - self._grace):
-            deadline = now + self._grace + ROUNDING
+        deadline = deadline_of(self.execution, now)
+        if deadline is not None and deadline <= now and await self._unasked(run, runs, start(self.execution, deadline)):
+            deadline = anew(self.execution, now)
         if deadline is None or deadline <= now:
             return await terminate(runs, run, order(self.execution), still_granted)
-        graceful = Open(run, deadline=_rfc3339(deadline))
+        graceful = Open(run, deadline=rfc3339(deadline))
         await self._record(graceful, grant.place)
         still_granted()
         await runs.request_cancel(run, order(self.execution))
         found = await follow(runs, run)
         return replace(graceful, run=found.run) if isinstance(found, Open) else found
-
-    def _deadline(self, now: datetime) -> datetime | None:
-        """Return when the grace period ends: as recorded, anew if the spec has changed since."""
-        status = self.execution.status
-        if self.execution.spec.terminate is None or self.execution.spec.terminate.grace_period_seconds == 0:
-            return None
-        recorded = status.termination.deadline if status.termination else None
-        if recorded and status.observed_generation == self.execution.metadata.generation:
-            return datetime.fromisoformat(recorded)
-        return now + self._grace + ROUNDING
-
-    @property
-    def _grace(self) -> timedelta:
-        terminate = self.execution.spec.terminate
-        return timedelta(seconds=terminate.grace_period_seconds if terminate else 0)
 
     async def _unasked(self, run: Run, runs: Runs, since: datetime) -> bool:
         """Tell whether a run that was there when its grace period began was never asked to cancel itself.
@@ -226,7 +206,7 @@ class _Act:
     async def _record(self, finding: Finding, place: Place | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""
         old = self.execution.status
-        status = render(self.execution, finding, place, _rfc3339(self.world.now()))
+        status = render(self.execution, finding, place, rfc3339(self.world.now()))
         if not self.gone:
             try:
                 self.execution = await self.world.records.write_status(self.execution, status)
@@ -265,32 +245,26 @@ class _Act:
         except Gone:
             self.gone = True
 
-    def _next_look(self, deadline: str) -> float:
-        """Return the seconds until the next look at a workflow that has been asked to cancel itself."""
-        terminate = self.execution.spec.terminate
-        left = (datetime.fromisoformat(deadline) - self.world.now()).total_seconds()
-        taken = (terminate.grace_period_seconds if terminate else 0) - left
-        return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
-
     def _waiting(self, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
         """Say of a deletion that it waits, and how not to."""
         if isinstance(decision, Denied) and deleting(self.execution) and pinned(self.execution.status):
             return replace(decision, message=f"{decision.message}; the deletion waits, unless deletionPolicy is Orphan")
         return decision
 
+    @property
+    def _until_woken(self) -> float | None:
+        """Have the queue keep what is to be woken, but for what was never seen: a list finds that, however many."""
+        return WOKEN if pinned(self.execution.status) or unanswered(self.execution) else None
+
     def _settlement(self, finding: Finding) -> Settlement:
         match finding:
             case Denied() if not self.gone:
-                return Settlement(self.execution, after=WOKEN)
+                return Settlement(self.execution, after=self._until_woken)
             case Failing(asked=False):
-                return Settlement(self.execution, after=WOKEN)
+                return Settlement(self.execution, after=self._until_woken)
             case Failing():
                 return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):
-                return Settlement(self.execution, after=self._next_look(deadline))
+                return Settlement(self.execution, after=next_look(self.execution, deadline, self.world.now()))
             case _:
                 return Settlement(self.execution)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
