@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
-from execution_operator.core.state import pinned
+from execution_operator.core.state import never_seen
 from execution_operator.pacer import Pacer
 
 
@@ -29,11 +29,6 @@ AHEAD = 500
 """First looks that should be in the queue at once: each has its price. The others wait in the API server."""
 
 
-def first_look(execution: Execution, *, urgent: bool) -> bool:
-    """Whether it is looked for for the first time, and nobody waits for it."""
-    return not urgent and pinned(execution.status) is None
-
-
 class Lanes:
     """Where passes wait for their turn, requests apart from looks.
 
@@ -53,7 +48,7 @@ class Lanes:
     @asynccontextmanager
     async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
         """Hold a turn for a pass, or several in a row."""
-        if first_look(execution, urgent=urgent):
+        if never_seen(execution) and not urgent:
             await self._first_looks.turn()
         place = execution.metadata.namespace, urgent
         lane = self._lanes.setdefault(place, asyncio.Semaphore(self._widths[urgent].lane))

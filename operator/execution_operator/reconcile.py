@@ -8,18 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from execution_operator.api import DeletionPolicy, ExecutionStatus
+from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
+from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.grace import anew, deadline_of, next_look, rfc3339, start
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import candidates, order
+from execution_operator.core.requests import candidates, order, wanted
 from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import closed, deleting, pinned, unanswered
+from execution_operator.core.state import closed, never_seen, pinned, unanswered
 from execution_operator.core.status import render
 from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate, vanished
@@ -29,9 +30,6 @@ CONFLICTS = 10
 
 UNDECIDED_LOOK = 0.2
 """Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
-
-FINALIZER = "control-plane.kubiya.ai/terminate"
-"""Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
 
 
 class Reconciler:
@@ -106,7 +104,7 @@ class _Act:
             return Recorded(), None
         grant = authorize(self.execution, self.world.mapping)
         if not isinstance(grant, Grant):
-            return self._waiting(grant), None
+            return waiting(self.execution, grant), None
         try:
             return await self._pursue(grant, self.world.runs(grant)), grant.place
         except TemporalError as error:
@@ -121,7 +119,8 @@ class _Act:
         """Find the run, make sure that it is the organization's, and do what is asked of it."""
         seen = await self._resolve(grant, runs)
         if seen is None:
-            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {self._sought(grant)}")
+            sought = wanted(self.execution, grant.organization)
+            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {sought}")
         run = seen.run if isinstance(seen, Described) else seen
         if denied := await self._disowned(run, grant, runs):
             return denied
@@ -145,10 +144,6 @@ class _Act:
             if described := await runs.describe(workflow_id, self.execution.spec.run_id or ""):
                 return described
         return None
-
-    def _sought(self, grant: Grant) -> str:
-        ids = " or ".join(candidates(self.execution, grant.organization))
-        return f"workflow {ids}" + (f" with run {run}" if (run := self.execution.spec.run_id) else "")
 
     async def _disowned(self, run: Run, grant: Grant, runs: Runs) -> Denied | None:
         """Hold the start event of the chain's first run, or what was recorded of it, against what is asked."""
@@ -221,21 +216,14 @@ class _Act:
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""
-        meta, policy = self.execution.metadata, self.execution.spec.deletion_policy
-        wanted = policy is DeletionPolicy.TERMINATE and not closed(self.execution.status)
-        if wanted and not meta.deletion_timestamp and FINALIZER not in meta.finalizers:
-            await self._write_finalizers([*meta.finalizers, FINALIZER])
+        if unheld(self.execution):
+            await self._write_finalizers([*self.execution.metadata.finalizers, FINALIZER])
 
     async def _release(self, finding: Finding) -> None:
         """Take the finalizer off when it holds nothing any more, before the record that ends all looks."""
-        meta = self.execution.metadata
-        orphan = self.execution.spec.deletion_policy is DeletionPolicy.ORPHAN
-        ended = isinstance(finding, Closed | Recorded)
-        nothing = (isinstance(finding, NotFound) and not finding.heir) or (
-            isinstance(finding, Denied) and not pinned(self.execution.status)
-        )
-        if FINALIZER in meta.finalizers and (orphan or ended or (deleting(self.execution) and nothing)):
-            await self._write_finalizers([name for name in meta.finalizers if name != FINALIZER])
+        if needless(self.execution, finding):
+            names = self.execution.metadata.finalizers
+            await self._write_finalizers([name for name in names if name != FINALIZER])
 
     async def _write_finalizers(self, finalizers: list[str]) -> None:
         if self.gone:
@@ -245,23 +233,13 @@ class _Act:
         except Gone:
             self.gone = True
 
-    def _waiting(self, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
-        """Say of a deletion that it waits, and how not to."""
-        if isinstance(decision, Denied) and deleting(self.execution) and pinned(self.execution.status):
-            return replace(decision, message=f"{decision.message}; the deletion waits, unless deletionPolicy is Orphan")
-        return decision
-
-    @property
-    def _until_woken(self) -> float | None:
-        """Have the queue keep what is to be woken, but for what was never seen: a list finds that, however many."""
-        return WOKEN if pinned(self.execution.status) or unanswered(self.execution) else None
-
     def _settlement(self, finding: Finding) -> Settlement:
+        woken = None if never_seen(self.execution) else WOKEN  # the former are found by a list, however many they are
         match finding:
             case Denied() if not self.gone:
-                return Settlement(self.execution, after=self._until_woken)
+                return Settlement(self.execution, after=woken)
             case Failing(asked=False):
-                return Settlement(self.execution, after=self._until_woken)
+                return Settlement(self.execution, after=woken)
             case Failing():
                 return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from execution_operator.api import Execution
-from execution_operator.core.state import pinned, sought, unanswered, wants_attention
+from execution_operator.core.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.entry import version
 from execution_operator.sweep import Sweep
 from execution_operator.workqueue import WorkQueue
@@ -85,8 +85,8 @@ class Streams:
         await asyncio.gather(self._requests.run(), self._looks.run())
 
     def _take(self, execution: Execution) -> None:
-        """Take in one that waits. Never seen ones are as many as you like, and a list brings them again."""
-        unseen = pinned(execution.status) is None
+        """Take in one that waits. However many were never seen: a list brings them again."""
+        unseen = never_seen(execution)
         if self._noted is not None:
             if not unseen:
                 self._noted[execution.metadata.uid] = execution

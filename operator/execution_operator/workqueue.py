@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import unanswered
+from execution_operator.core.state import never_seen, unanswered
 from execution_operator.entry import Entry, version
-from execution_operator.lanes import WIDTHS, Lanes, Width, first_look
+from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
 from execution_operator.ports import WOKEN, Settlement, Work
 
@@ -137,7 +137,7 @@ class WorkQueue:
         if entry.task is None and not self._closed:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
-            if first_look(entry.execution, urgent=urgent):
+            if never_seen(entry.execution):
                 self._lanes.occupy(entry.task)
 
     async def _work(self, entry: Entry) -> None:
