@@ -67,6 +67,8 @@ def each_open(size: int) -> Callable[[Results], float | None]:
 
     def read(results: Results) -> float | None:
         sizes = sorted({int(figure.split("/")[2]) for figure in results.figures("growth/0% finished/")})
+        if not sizes:
+            return None
         small, large = (results.value(f"growth/0% finished/{of}/memory", OURS) for of in (sizes[0], size))
         return (large - small) * MIB / (size - sizes[0]) if small and large and size > sizes[0] else None
 
