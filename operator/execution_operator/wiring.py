@@ -101,9 +101,9 @@ class Operator:
             ready = await self._until(self.organizations.synced(), stop, *parts)
         if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
-        watches = (*self._open_watches(), *self._closed_watches())
+        watches = [*self._open_watches(), *self._closed_watches()]
         if ready and self.lease:  # the caches of one that stands by are warm
-            parts += [self._start(part.run()) for part in (self.lease, *watches)]
+            parts += [self._start(self.lease.run()), *(self._start(watch.run()) for watch in watches)]
             ready = await self._until(self.lease.held(), stop, *parts)
         if ready:
             logger.info("organizations are known; taking up requests")
@@ -111,8 +111,8 @@ class Operator:
             self.streams.lead()
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
-            leading = (self.streams, self.requests, self.feeds, self.expiries, *(() if self.lease else watches))
-            parts += [self._start(part.run()) for part in leading]
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries)]
+            parts += [] if self.lease else [self._start(watch.run()) for watch in watches]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
