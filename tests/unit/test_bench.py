@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.plot import Panel, svg
 from tests.bench.stats import Results, Row, number, p50, p99, table
-from tests.bench.targets import Target, each_idle, ratio, targets
+from tests.bench.targets import Target, ratio, targets
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,6 @@ def test_what_was_not_measured_is_said_of_every_target() -> None:
     assert [verdict for verdict in verdicts if "not measured" not in verdict] == [
         "- kept: failover within the lease's duration and 2 s: 1.00"
     ]
-
-
-def test_requests_at_rest_are_held_against_the_crowd() -> None:
-    results = Results()
-    results.add("growth/95% finished/1000/requests", "ours", 70)
-    assert each_idle(1000)(results) == 0.07
 
 
 def test_a_plot_has_a_line_for_each_peer() -> None:
