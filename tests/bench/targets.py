@@ -10,7 +10,7 @@ OURS = "ours"
 MIB = 1024.0
 
 AT_REST = 200
-"""Requests a minute, none of them for an idle Execution: a feed looks once a second, sweeps list, watches begin anew."""
+"""Requests a minute, none of them for an idle Execution: a feed looks each second, sweeps list, watches begin anew."""
 
 
 @dataclass(frozen=True)
