@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test programs in-turn coverage faults soak bench fuzz check manifests image lock
+.PHONY: demo test programs in-turn coverage faults mutants soak bench fuzz check manifests dashboard image lock
 
 demo: $(READY)  ## A control plane, Temporal, the operator and a terminated workflow; KEEP=1 leaves them running.
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -31,6 +31,9 @@ coverage: $(READY)  ## The unit tests, which take every branch of the core.
 faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
 	@$(BIN)/python -m pytest tests/faults -n $(WORKERS)
 
+mutants: $(READY)  ## The operator without one check of tenancy at a time: its test must fail (15 minutes).
+	@$(BIN)/python -m pytest tests/mutants -n $(WORKERS) --dist=load
+
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (25 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
@@ -45,6 +48,9 @@ check: $(READY)  ## Format, lint, types, import contracts, generated files.
 
 manifests: $(READY)  ## Regenerate crds/ and the generated parts of deploy/.
 	@$(BIN)/python -m execution_operator.manifests
+
+dashboard: $(READY)  ## Draw docs/dashboard.svg from two operators under load for MINUTES (4); needs the program prometheus.
+	@$(BIN)/python -m tests.dashboard $(if $(MINUTES),--minutes $(MINUTES))
 
 image: $(READY)  ## Build the operator's image, and tell its size; BASE_IMAGE names another base.
 	@$(BIN)/python -m tests.support.image

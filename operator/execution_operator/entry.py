@@ -22,6 +22,7 @@ class Entry:
         broken_off: Whether the last pass did not come to its end.
         urgent: Whether it waits among the requests.
         waiting: Whether its task waits for its turn.
+        since: When its request came, by the monotonic clock; None where there is none.
     """
 
     execution: Execution
@@ -33,6 +34,7 @@ class Entry:
     broken_off: bool = False
     urgent: bool = False
     waiting: bool = False
+    since: float | None = None
     failures: int = 0
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None

@@ -4,7 +4,6 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Superseded
@@ -25,10 +24,10 @@ class Expiries:
 
     Args:
         records: The API server.
-        now: Unix time in seconds.
+        now: Unix time in seconds, by the API server's clock.
     """
 
-    def __init__(self, records: Expendables, now: Callable[[], float] = lambda: datetime.now(UTC).timestamp()) -> None:
+    def __init__(self, records: Expendables, now: Callable[[], float]) -> None:
         self._records = records
         self._now = now
         self._heap: list[Due] = []

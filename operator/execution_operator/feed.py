@@ -16,8 +16,8 @@ from execution_operator.api import Organization
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.metrics import FEED_FAILURES
-from execution_operator.pacer import Pacer
+from execution_operator.metrics import FEED_FAILURES, noticed
+from execution_operator.pacer import Pacer, backoff
 from execution_operator.ports import Closings
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Feed:
         fresh = hints.keys() - self._told.keys()
         if fresh:
             await self._tell(tuple(fresh))
+            noticed(hints[reference] for reference in fresh)
         self._newest = newest
         self._told |= hints
         if far:
@@ -129,8 +130,14 @@ class Feeds:
         self._runs = runs
         self._tell = tell
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, float] = {}
         self._there: dict[str, list[Organization]] = {}
         self._pacers: defaultdict[str, Pacer] = defaultdict(lambda: Pacer(VISIBILITY_RATE))
+
+    def age(self) -> float:
+        """Return the seconds since the last look that succeeded, of the feed where that is longest ago."""
+        now = asyncio.get_running_loop().time()
+        return max((now - self._looked.get(place, now) for place in self._tasks), default=0.0)
 
     async def run(self) -> None:
         """Keep a feed going for each Temporal namespace, until cancelled."""
@@ -140,6 +147,7 @@ class Feeds:
                 for place in self._tasks.keys() - self._there.keys():
                     self._tasks.pop(place).cancel()
                 for place in self._there.keys() - self._tasks.keys():
+                    self._looked[place] = asyncio.get_running_loop().time()
                     self._tasks[place] = asyncio.create_task(self._follow(place))
                 await asyncio.sleep(LOOK)
         finally:
@@ -161,7 +169,7 @@ class Feeds:
         while True:
             try:
                 await self._look(feed, self._there[place])
-                failures = 0
+                self._looked[place], failures = asyncio.get_running_loop().time(), 0
             except (TemporalError, RecordError) as error:
                 failures += 1
                 FEED_FAILURES.inc()
@@ -170,7 +178,7 @@ class Feeds:
                 failures += 1
                 FEED_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
-            await asyncio.sleep(min(LOOK * 2**failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _look(self, feed: Feed, organizations: list[Organization]) -> None:
         for organization in organizations:

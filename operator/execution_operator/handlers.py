@@ -6,6 +6,7 @@ Here that ends nothing else, and kopf is started again.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,15 @@ import kopf
 from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.client import Login
 from execution_operator.kube.parse import parse
+from execution_operator.metrics import STREAM_ENDS
 
 logger = logging.getLogger(__name__)
 
 LOGIN_VALID = timedelta(minutes=5)
 """How long kopf uses credentials before it asks again; distinct ones each time, or a single 401 would end it."""
+
+LIFE = 240
+"""Seconds that one watch lasts. The next one asks for credentials, if those are old: a sign of life."""
 
 PAUSE = 1.0
 """Seconds before kopf is started again."""
@@ -94,7 +99,25 @@ class Requests:
         self._left = left
         self._loop = asyncio.get_running_loop()
         self._stopped = False
+        self._heard = self._answered = time.monotonic()
+        self._asked = 0.0
         self._end: Callable[[], object] = lambda: None
+        self._ask: Callable[[], object] = self._answer
+
+    @property
+    def silence(self) -> float:
+        """Seconds since kopf handed something on, or asked for credentials, which it does every few minutes."""
+        return time.monotonic() - self._heard
+
+    def standstill(self) -> float:
+        """Return for how many seconds kopf's loop has owed an answer; ask it, if it owes none."""
+        now = time.monotonic()
+        if self._asked > self._answered:
+            return now - self._asked
+        self._asked = now
+        with suppress(RuntimeError):  # its loop has just ended by itself
+            self._ask()
+        return 0.0
 
     async def run(self) -> None:
         """Run kopf, again whenever it ends, until stopped."""
@@ -109,6 +132,7 @@ class Requests:
             except Exception:
                 logger.exception("the stream of requests broke; it begins again")
             if not self._stopped:
+                STREAM_ENDS.inc()
                 await asyncio.sleep(PAUSE)
 
     async def look_around(self) -> None:
@@ -128,10 +152,14 @@ class Requests:
         with suppress(RuntimeError):  # its loop has just ended by itself
             self._end()
 
+    def _answer(self) -> None:
+        self._answered = time.monotonic()
+
     async def _serve(self) -> None:
         """Run kopf in this thread's loop. Its flag is the loop's too: one of threads would hold up the loop's end."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         self._end = lambda: loop.call_soon_threadsafe(stop.set)
+        self._ask = lambda: loop.call_soon_threadsafe(self._answer)
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         _configure(settings, self._selectors)
         kopf.on.login(registry=registry)(self._on_login)
@@ -142,10 +170,11 @@ class Requests:
             where: Any = {"clusterwide": True} if self._places == [""] else {"namespaces": self._places}
             await kopf.operator(registry=registry, settings=settings, standalone=True, stop_flag=stop, **where)
         finally:
-            self._end = lambda: None
+            self._end, self._ask = (lambda: None), self._answer
 
     async def _on_login(self, **_: Any) -> kopf.ConnectionInfo:
         """Pass on the operator's own credentials."""
+        self._heard = time.monotonic()
         login = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_await(self._login()), self._loop))
         return kopf.ConnectionInfo(
             server=login.server,
@@ -159,6 +188,7 @@ class Requests:
 
     async def _on_event(self, event: kopf.RawEvent, **_: Any) -> None:
         """Hand the object on. All the work is the queue's: kopf drops an event whose handler failed."""
+        self._heard = time.monotonic()
         if execution := parse(Execution, dict(event["object"])):
             tell = self._left if event["type"] == "DELETED" else self._changed
             self._loop.call_soon_threadsafe(tell, execution)
@@ -176,6 +206,7 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
+    settings.watching.server_timeout = LIFE
     settings.queueing.idle_timeout = 1
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3

@@ -1,37 +1,112 @@
 """What Prometheus reads. Labels are few and of few values: never a name of a tenant's object."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+from execution_operator.api import ConditionStatus, Execution, Phase
+from execution_operator.core.announce import outcome_of
+from execution_operator.core.laps import Laps, Stage
+from execution_operator.core.standing import Standing, asked_at
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_WHOLE_SECONDS = (1, 2, 3, 5, 10, 30, 60, 300, 1800)
 
-OUTCOMES = Counter(
-    "execution_operator_outcomes",
-    "What Executions were told, by reason: Terminated, AlreadyClosed, NamespaceNotMapped, TemporalUnavailable, ...",
-    ["reason"],
-    registry=REGISTRY,
+
+def _counter(name: str, what: str, *labels: str) -> Counter:
+    return Counter(f"execution_operator_{name}", what, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, what: str, *labels: str) -> Gauge:
+    return Gauge(f"execution_operator_{name}", what, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, what: str, *labels: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
+    return Histogram(f"execution_operator_{name}_seconds", what, labels, buckets=buckets, registry=REGISTRY)
+
+
+OUTCOMES = _counter("outcomes", "What Executions were told, by outcome and reason.", "outcome", "reason")
+REQUESTS = _histogram(
+    "request_duration",
+    "From a request that the operator gets to know to the record of its answer, by outcome; without grace periods.",
+    "outcome",
+    buckets=_LONG,
 )
-PASSES = Histogram(
-    "execution_operator_pass_duration_seconds",
-    "One pass over an Execution, by whether a request waited for its answer.",
-    ["request"],
-    buckets=_SECONDS,
-    registry=REGISTRY,
+STAGES = _histogram("request_stage_duration", "The parts of the request's duration, by what ends each.", "stage")
+REQUEST_AGES = _histogram(
+    "request_age_at_record",
+    "From the request's time in managedFields, cut to seconds, to the record of its answer: two clocks.",
+    "outcome",
+    buckets=_WHOLE_SECONDS,
 )
-TEMPORAL_CALLS = Histogram(
-    "execution_operator_temporal_request_duration_seconds",
-    "Requests to Temporal, by method and gRPC status.",
-    ["method", "status"],
-    buckets=_SECONDS,
-    registry=REGISTRY,
+OPEN_REQUESTS = _gauge("open_requests", "Requests without a final answer, by what they wait for.", "waits_for")
+OLDEST_REQUEST = _gauge(
+    "oldest_request_age_seconds", "Age of the oldest request that should be answered soon; 0: none."
 )
-FEED_FAILURES = Counter(
-    "execution_operator_feed_failures", "Looks of a feed at Temporal's visibility that failed.", registry=REGISTRY
+MISSED = _counter("missed_requests", "Requests that a sweep found and that their stream had not brought.")
+PASSES = _histogram("pass_duration", "One pass over an Execution, by whether a request waited.", "request")
+WAITING = _gauge("queue_length", "Executions that are worked on, or wait for it.")
+EXECUTIONS = _gauge("executions", "Executions by phase, as this operator's watches have them.", "phase")
+TEMPORAL_CALLS = _histogram(
+    "temporal_request_duration", "Requests to Temporal, by method and gRPC status.", "method", "status"
 )
-WAITING = Gauge("execution_operator_queue_length", "Executions that are worked on, or wait for it.", registry=REGISTRY)
-OPEN = Gauge("execution_operator_open_executions", "Executions whose pinned run is open.", registry=REGISTRY)
-LEADER = Gauge(
-    "execution_operator_leader", "1 while this operator works on Executions, 0 while it stands by.", registry=REGISTRY
+FEED_FAILURES = _counter("feed_failures", "Looks of a feed at Temporal's visibility that failed.")
+FEED_AGE = _gauge("feed_age_seconds", "Age of the last look that succeeded, of the feed where that is longest ago.")
+NOTICED = _histogram(
+    "closing_noticed",
+    "From a closing that others caused, by Temporal's clock, to its notice by a feed.",
+    buckets=_LONG,
 )
-BUILD = Gauge("execution_operator_build_info", "Always 1.", ["version"], registry=REGISTRY)
+ORGANIZATIONS = _gauge("organizations", "Organizations by their condition Ready.", "ready")
+WATCH_FAILURES = _counter("watch_failures", "Watches of the API server that broke, by resource.", "resource")
+STREAM_ENDS = _counter("request_stream_ends", "Times that the stream of requests ended, and began again.")
+SILENCE = _gauge("silence_seconds", "How long a watch, or the stream of requests, has shown no life.", "of")
+LOOP_LAG = _histogram("event_loop_lag", "How late the event loop came to a timer.")
+LEADER = _gauge("leader", "1 while this operator works on Executions, 0 while it stands by.")
+BUILD = _gauge("build_info", "Always 1.", "version")
+
+for _stage in Stage:  # what is there from the start is 0, and not absent
+    STAGES.labels(_stage)
+for _standing in Standing:
+    OPEN_REQUESTS.labels(_standing)
+for _phase in Phase:
+    EXECUTIONS.labels(_phase)
+for _resource in ("executions", "organizations", "secrets"):
+    WATCH_FAILURES.labels(_resource)
+for _status in ConditionStatus:
+    ORGANIZATIONS.labels(_status)
+
+
+def count(execution: Execution, reason: str) -> None:
+    """Count what an Execution is told."""
+    OUTCOMES.labels(outcome_of(execution, reason), reason).inc()
+
+
+def answered(execution: Execution, laps: Laps) -> None:
+    """Note how long a request took that has just been answered for good."""
+    termination, terminate = execution.status.termination, execution.spec.terminate
+    if termination is None or not laps.asked or (terminate is not None and terminate.grace_period_seconds):
+        return  # the time of a grace period is the workflow's
+    outcome = str(termination.outcome)
+    REQUESTS.labels(outcome).observe(laps.total)
+    for stage, seconds in laps.stages:
+        STAGES.labels(stage).observe(seconds)
+    if asked := asked_at(execution):
+        REQUEST_AGES.labels(outcome).observe(_since(datetime.fromisoformat(asked)))
+
+
+def noticed(closings: Iterable[datetime]) -> None:
+    """Note how late a feed notices closings."""
+    for at in closings:
+        NOTICED.observe(_since(at))
+
+
+def _since(moment: datetime) -> float:
+    """Return the seconds since a moment of another clock, which may be ahead of ours."""
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())

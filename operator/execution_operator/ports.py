@@ -86,11 +86,13 @@ class Work:
         execution: The newest known state.
         gone: It has been deleted since: what it asked for is done without a record.
         again: An earlier pass broke off, and may have recorded what it did not tell.
+        since: When its request came to the operator's knowledge, by its monotonic clock; None where there is none.
     """
 
     execution: Execution
     gone: bool = False
     again: bool = False
+    since: float | None = None
 
 
 @dataclass(frozen=True)

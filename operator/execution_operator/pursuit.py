@@ -32,15 +32,16 @@ async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
 
 
 async def terminate(
-    runs: Runs, run: Run, order: Order, still_granted: Callable[[], None]
+    runs: Runs, run: Run, order: Order, still_granted: Callable[[], None], called: Callable[[], None]
 ) -> Closed | NotFound | Failing:
     """Terminate and observe; go on with the next run if the chain went on meanwhile.
 
-    `still_granted` is asked at the last moment before each call, and raises if the answer is no.
+    `still_granted` is asked at the last moment before each call, and raises if the answer is no; `called` is told
+    after each.
     """
     for miss in range(CHASES + 1):
         still_granted()
-        found = await _strike(runs, run, order, chain=miss == CHASES)
+        found = await _strike(runs, run, order, called, chain=miss == CHASES)
         if not isinstance(found, Open):
             return await _with_children(runs, found, order)
         if found.run == run:
@@ -49,7 +50,9 @@ async def terminate(
     return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after its termination")
 
 
-async def _strike(runs: Runs, run: Run, order: Order, *, chain: bool) -> Open | Closed | NotFound:
+async def _strike(
+    runs: Runs, run: Run, order: Order, called: Callable[[], None], *, chain: bool
+) -> Open | Closed | NotFound:
     """Terminate once, and observe whatever the answer was.
 
     With `chain` the server is told the chain instead of the run. Only ever right after `follow` has shown that the
@@ -60,6 +63,7 @@ async def _strike(runs: Runs, run: Run, order: Order, *, chain: bool) -> Open | 
         await runs.terminate(run, order, chain=chain)
     except TemporalError as error:
         failure = error
+    called()
     found = await follow(runs, run)
     if isinstance(found, Open) and failure is not None:
         raise failure

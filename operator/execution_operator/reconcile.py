@@ -4,9 +4,11 @@ No answer of a call is proof of anything: after every termination the run itself
 event is believed. So a crash, a lost reply or a second operator at any point leads to the same record.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
@@ -15,13 +17,15 @@ from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.grace import anew, deadline_of, next_look, rfc3339, start
+from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order, wanted
 from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import closed, never_seen, pinned, unanswered
+from execution_operator.core.state import answered, closed, never_seen, pinned, unanswered
 from execution_operator.core.status import render
+from execution_operator.metrics import answered as measure
 from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate, vanished
 
@@ -40,7 +44,7 @@ class Reconciler:
         runs: Gives the runs of the Temporal namespace that a grant names.
         records: The API server.
         suspect: Told the Organization whose Temporal gave no answer, or refused one.
-        now: The clock, for transition times and grace periods only.
+        now: The API server's clock, for transition times and grace periods only.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Reconciler:
         runs: Callable[[Grant], Runs],
         records: Records,
         suspect: Callable[[str], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self.mapping = mapping
         self.runs = runs
@@ -83,16 +87,19 @@ class _Act:
         self.execution = work.execution
         self.gone = work.gone
         self.again = work.again
+        self.laps = Laps(work.since, time.monotonic)
         self.untold: list[Announcement] = []
 
     async def settle(self) -> Settlement:
         """Observe, decide, act, observe, record."""
         if self.gone and self.execution.spec.terminate is None:
             return Settlement(self.execution)  # a deletion that was let go is withdrawn
+        self.laps.passed(Stage.QUEUED)
         await self._hold()
         finding, place = await self._find()
         if isinstance(finding, Undecided):
             return Settlement(self.execution, after=UNDECIDED_LOOK)
+        self.laps.passed(Stage.OBSERVED)
         await self._release(finding)
         await self._record(finding, place)
         for announcement in self.untold:
@@ -132,6 +139,7 @@ class _Act:
                 return found
             run = found.run
             await self._record(found, grant.place)
+            self.laps.passed(Stage.PINNED)
             if self.gone:
                 return NotFound("the Execution was deleted before its run was pinned: nothing is done")
         return await self._end(run, grant, runs)
@@ -180,7 +188,8 @@ class _Act:
         if deadline is not None and deadline <= now and await self._unasked(run, runs, start(self.execution, deadline)):
             deadline = anew(self.execution, now)
         if deadline is None or deadline <= now:
-            return await terminate(runs, run, order(self.execution), still_granted)
+            called = partial(self.laps.passed, Stage.TERMINATED)
+            return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=rfc3339(deadline))
         await self._record(graceful, grant.place)
         still_granted()
@@ -213,6 +222,9 @@ class _Act:
         told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings
         self.untold += announcements(told, status, abandoned=abandoned)
         self.again = False
+        if answered(status) and not answered(old) and not self.gone:
+            self.laps.passed(Stage.RECORDED)
+            measure(self.execution, self.laps)
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
+from execution_operator.core.standing import asked_at
 from execution_operator.core.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.entry import version
+from execution_operator.metrics import MISSED
 from execution_operator.sweep import Sweep
 from execution_operator.workqueue import WorkQueue
+
+LATE = timedelta(seconds=5)
+"""Age of a request that its stream should have brought by now."""
 
 
 class Streams:
@@ -19,6 +25,9 @@ class Streams:
         unseen: Lists those that wait for a first look, or were not found by an earlier one.
         concerned: Whether Executions of a namespace are to be worked on here.
         leading: False while another operator does the work: what is to be done is only noted, until `lead`.
+
+    Attributes:
+        not_found: Requests that the last sweep found, and whose workflow nobody knows.
     """
 
     def __init__(
@@ -34,9 +43,11 @@ class Streams:
         self._list_requests = requests
         self._list_unseen = unseen
         self._concerned = concerned
+        self.not_found = 0
         self._noted: dict[str, Execution] | None = None if leading else {}
         self._requests = Sweep(self._sweep)
         self._looks = Sweep(self._look)
+        self._swept = False
 
     def requested(self, execution: Execution) -> None:
         """Take in an unanswered request. One that was not found is left to a sweep."""
@@ -98,14 +109,25 @@ class Streams:
     async def _sweep(self, woken: set[str]) -> None:
         """Add all requests. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
+        not_found = 0
         async for execution in self._list_requests():
             if not self._concerned(execution.metadata.namespace):
                 continue
+            not_found += sought(execution) and unanswered(execution)
+            self._compare(execution)
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
             else:
                 self._queue.add(execution)
         self._queue.wake_idle(woken)
+        self.not_found, self._swept = not_found, True
+
+    def _compare(self, execution: Execution) -> None:
+        """Count a request that its stream has not brought; before the first sweep ends, none was due."""
+        if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
+            return
+        if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
+            MISSED.inc()
 
     async def _look(self, _: set[str]) -> None:
         """Add all that wait for a first look, as room comes: each that waits in the queue has its price."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 
 from execution_operator.core.errors import RecordError
+from execution_operator.pacer import backoff
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Sweep:
                 self._namespaces |= namespaces
                 failures += 1
                 logger.warning("sweep: %s", error)
-                await asyncio.sleep(min(GAP * 2**failures, LONGEST_GAP))
+                await asyncio.sleep(backoff(GAP, failures, LONGEST_GAP))
 
     async def _pause(self) -> None:
         await asyncio.sleep(GAP)

@@ -15,13 +15,24 @@ class Web:
     Args:
         host: Where to listen.
         port: Likewise.
+        unhealthy: Says why the operator should be started again; None where it should not.
         unready: Says why the operator can't be relied on now; None where it can.
+        refresh: Called before metrics are read.
     """
 
-    def __init__(self, host: str, port: int, unready: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        unhealthy: Callable[[], str | None],
+        unready: Callable[[], str | None],
+        refresh: Callable[[], None],
+    ) -> None:
         self._host = host
         self._port = port
+        self._unhealthy = unhealthy
         self._unready = unready
+        self._refresh = refresh
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -38,11 +49,15 @@ class Web:
             await runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok\n")  # an answer at all shows that the loop turns
+        return _verdict(self._unhealthy())  # an answer at all shows that the loop turns
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        reason = self._unready()
-        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+        return _verdict(self._unready())
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        self._refresh()
         return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _verdict(complaint: str | None) -> web.Response:
+    return web.Response(text=f"{complaint or 'ok'}\n", status=503 if complaint else 200)

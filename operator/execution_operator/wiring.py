@@ -11,6 +11,7 @@ from typing import Any
 
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
+from execution_operator.core.census import Census
 from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
@@ -24,13 +25,14 @@ from execution_operator.kube.parse import behind, expendable, parse, quiet, refe
 from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.share import FORBIDDEN, Share
-from execution_operator.kube.watch import SILENCE, Change, Selection, Watch
-from execution_operator.metrics import BUILD, LEADER, OPEN, WAITING
+from execution_operator.kube.watch import Change, Selection, Watch
+from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
 from execution_operator.reconcile import Reconciler
 from execution_operator.streams import Streams
 from execution_operator.temporal.connections import Target
 from execution_operator.temporal.pool import Pool
+from execution_operator.vitals import Gauges, Vitals, listen_to_loop
 from execution_operator.web import Web
 from execution_operator.workqueue import WorkQueue
 
@@ -73,16 +75,16 @@ class Operator:
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
-        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect)
+        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._requests, self._unseen, self._concerned, leading=lease is None)
         self.open_runs = OpenRuns()
+        self.finished: list[Census] = []
         self.organization_watch = self._organization_watch()
+        self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        WAITING.set_function(lambda: len(self.queue))
-        OPEN.set_function(lambda: len(self.open_runs))
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
-        self.expiries = Expiries(self.records)
+        self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.requests = Requests(
             share.selectors(UNANSWERED),
             partial(share.readable, api),
@@ -93,7 +95,7 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped, or until a part ends that never should."""
-        parts = [self._start(Web(*self.http, self._unready).run())] if self.http else []
+        parts = [self._start(part) for part in (self._web(*self.http).run(), listen_to_loop())] if self.http else []
         parts.append(self._start(self.secrets.run()))
         ready = await self._until(self.secrets.synced(), stop, *parts)
         if ready:
@@ -101,7 +103,8 @@ class Operator:
             ready = await self._until(self.organizations.synced(), stop, *parts)
         if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
-        watches = [*self._open_watches(), *self._closed_watches()]
+        open_watches, closed_watches = self._open_watches(), self._closed_watches()
+        watches = [*open_watches, *closed_watches]
         if ready and self.lease:  # the caches of one that stands by are warm
             parts += [self._start(self.lease.run()), *(self._start(watch.run()) for watch in watches)]
             ready = await self._until(self.lease.held(), stop, *parts)
@@ -111,6 +114,7 @@ class Operator:
             self.streams.lead()
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
+            self.vitals.lead(open_watches, closed_watches, self.requests)
             parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries)]
             parts += [] if self.lease else [self._start(watch.run()) for watch in watches]
         stopped = self._start(stop.wait())
@@ -142,13 +146,20 @@ class Operator:
         await self.api.close()
         await asyncio.sleep(SDK_REST)
 
-    def _unready(self) -> str | None:
-        """Say why this operator can't be relied on now. One that stands by can."""
-        if not self.organizations.known:
-            return "the Organizations are not known yet"
-        if self.organization_watch.silence > 2 * SILENCE:
-            return f"the API server has been silent for {self.organization_watch.silence:.0f} s"
-        return None
+    def _web(self, host: str, port: int) -> Web:
+        gauges = Gauges(
+            queue=lambda: iter(self.queue),
+            not_found=lambda: self.streams.not_found,
+            phases=lambda: sum((each.counts for each in self.finished), self.open_runs.phases()),
+            organizations=lambda: self.mapping,
+            feed_age=self.feeds.age,
+        )
+
+        def refresh() -> None:
+            gauges.refresh()
+            self.vitals.refresh()
+
+        return Web(host, port, self.vitals.unhealthy, self.vitals.unready, refresh)
 
     def _concerned(self, namespace: str) -> bool:
         """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
@@ -178,12 +189,14 @@ class Operator:
 
     def _open_watches(self) -> list[Watch]:
         def changed(change: Change) -> None:
-            uid = change.object["metadata"]["uid"]
+            uid, namespace = change.object["metadata"]["uid"], change.object["metadata"]["namespace"]
             pinned = None if change.deleted else reference(change.object)
-            if pinned is None or not self.share.has(pinned.organization):
-                self.open_runs.drop(uid)
-            else:
+            if pinned is not None and self.share.has(pinned.organization):
                 self.open_runs.put(pinned)
+            elif pinned is None and not change.deleted and self._concerned(namespace):
+                self.open_runs.count(uid, namespace)
+            else:
+                self.open_runs.drop(uid)
             if change.deleted or quiet(change.object):
                 self.streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
                 if not (change.deleted and self.queue.knows(uid)):
@@ -210,8 +223,20 @@ class Operator:
                 self.expiries.put(execution)
                 self.streams.changed(execution)
 
-        selections = self.share.executions(records.CLOSED).values()
-        return [Watch(self.api, selection, changed, pause=TRICKLE) for selection in selections]
+        def watch(selection: Selection) -> Watch:
+            census = Census()
+            self.finished.append(census)
+
+            def counted(change: Change) -> None:
+                census.take(change.object["status"]["phase"], change.event)
+                changed(change)
+
+            def listed(_: set[str]) -> None:
+                census.end()
+
+            return Watch(self.api, selection, counted, listed, pause=TRICKLE, begun=census.begin)
+
+        return [watch(selection) for selection in self.share.executions(records.CLOSED).values()]
 
     def _requests(self) -> AsyncIterator[Execution]:
         return self._listed(UNANSWERED)

@@ -6,7 +6,8 @@ Nothing is kept for an object once it is settled.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
@@ -14,6 +15,7 @@ from execution_operator.core.state import never_seen, unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
+from execution_operator.pacer import backoff
 from execution_operator.ports import WOKEN, Settlement, Work
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,9 @@ class WorkQueue:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[Execution]:
+        return (entry.execution for entry in self._entries.values())
 
     @property
     def room(self) -> bool:
@@ -131,12 +136,14 @@ class WorkQueue:
             entry.timer.cancel()
             entry.timer = None
         urgent = unanswered(entry.execution)
+        entry.since = (entry.since or time.monotonic()) if urgent else None
         if entry.task is not None and entry.waiting and urgent and not entry.urgent:
             entry.task.cancel()  # it waits among the looks, and has become a request
             entry.task = None
         if entry.task is None and not self._closed:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
+            entry.task.add_done_callback(lambda task: self._ended(entry, task))
             if never_seen(entry.execution):
                 self._lanes.occupy(entry.task)
 
@@ -155,6 +162,15 @@ class WorkQueue:
         elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
+    def _ended(self, entry: Entry, task: asyncio.Task[None]) -> None:
+        """Take up an object again whose task broke, by whatever: nothing that has work to do is without one."""
+        if entry.task is not task or self._closed:
+            return  # it came to its end, or another one has taken its place
+        entry.task = None
+        meta, error = entry.execution.metadata, None if task.cancelled() else task.exception()
+        logger.error("work on %s/%s broke off", meta.namespace, meta.name, exc_info=error)
+        entry.timer = asyncio.get_running_loop().call_later(self._backoff(entry), self._again, entry)
+
     def _again(self, entry: Entry) -> None:
         entry.timer = None
         self._force(entry)
@@ -162,7 +178,7 @@ class WorkQueue:
     async def _pass(self, entry: Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off), True
+            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off, entry.since), True
             with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
         except Exception as error:  # noqa: BLE001 - one object must not stop the others
@@ -196,6 +212,6 @@ class WorkQueue:
         return self._backoff(entry)
 
     def _backoff(self, entry: Entry) -> float:
-        pause = min(FIRST_BACKOFF * 2.0**entry.failures, LONGEST_BACKOFF)
+        pause = backoff(FIRST_BACKOFF, entry.failures, LONGEST_BACKOFF)
         entry.failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

@@ -23,6 +23,9 @@ SHARE = 0.06
 PAUSES = (1.0, 4.0)
 """Seconds between two faults of servers or operators, at least and at most."""
 
+COMES_UP = 0.7
+"""How often an operator comes up before the next fault: on a busy machine it would never get to work otherwise."""
+
 RPCS = (DESCRIBE, OWNER, CLOSING, TERMINATE, CANCEL, NAMESPACE)
 WRITES = ("pin status", RECORD, "record grace period", "write status", "create event")
 READS = ("get executions", "get organizations", "watch executions", "watch organizations")
@@ -99,6 +102,8 @@ class Chaos:
             action, operator = self._dice.choices(choices, weights)[0], self._dice.choice(self._operators)
             for each in self._operators:
                 self._revive(each)
+            if self._dice.random() < COMES_UP:
+                operator.ready(120)
             action(operator)
             self.actions[action.__name__.replace("_", " ")] += 1
 

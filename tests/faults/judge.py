@@ -40,8 +40,15 @@ class Judge:
 
     @property
     def waiting(self) -> list[str]:
-        """The names of those that have no answer yet."""
-        return [name for name, promise in self._users.promises.items() if promise.answers and name not in self.judged]
+        """The names of those whose answer was not judged yet."""
+        promises = self._users.promises.copy()  # in one step: stories add to it
+        return [name for name, promise in promises.items() if promise.answers and name not in self.judged]
+
+    def unanswered(self) -> list[str]:
+        """Ask the API server which of them have no answer there either: judging takes longer than answering."""
+        executions = persist(partial(self._rig.kube.list, NAMESPACE))
+        answered = {each["metadata"]["name"] for each in executions if outcome_of(each)}
+        return [name for name in self.waiting if name not in answered]
 
     def sum_up(self) -> None:
         """Judge what can only be judged in the end, when nothing happens any more."""

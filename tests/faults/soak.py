@@ -31,6 +31,9 @@ RATE = 3.0
 WORKERS = 24
 """Stories under way at once."""
 
+BACKLOG = 150
+"""Requests without an answer at which users hold back: a machine that has other things to do sets the pace."""
+
 LAST_WORDS = 120.0
 """Seconds after the end of the faults, by which everything must be settled."""
 
@@ -77,10 +80,10 @@ def soak(minutes: float, seed: int) -> Report:
         with _stopping(chaos):
             broken = _flow(users, judge, start + 60 * minutes)
         calm = time.monotonic()
-        while judge.waiting and time.monotonic() < calm + LAST_WORDS:
-            judge.look()
+        while judge.unanswered() and time.monotonic() < calm + LAST_WORDS:
             time.sleep(0.2)
         settled = time.monotonic()
+        judge.look()
         judge.sum_up()
         harm = [harm] if (harm := bystander.harm()) else []
         requests: Counter[Fault] = Counter()
@@ -126,7 +129,9 @@ def _flow(users: Users, judge: Judge, end: float) -> list[str]:
         start = time.monotonic()
         while (now := time.monotonic()) < end:
             due = int((now - start) * RATE)
-            free = WORKERS - sum(not story.done() for story in stories[-4 * WORKERS :])
+            free = min(
+                WORKERS - sum(not story.done() for story in stories[-4 * WORKERS :]), BACKLOG - len(judge.waiting)
+            )
             if len(stories) < due and free > 0:
                 stories += [
                     pool.submit(users.live, len(stories) + more) for more in range(min(due - len(stories), free))

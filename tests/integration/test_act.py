@@ -285,6 +285,16 @@ class TestRuns:
         assert "deleted or expired" in _message(execution, "Terminated")
         assert world.samples.status(name, second.result_run_id) == "RUNNING"
 
+    def test_events_of_a_write_that_was_broken_off_hide_no_end(self, world: World, name: str) -> None:
+        """Temporal has died between storing the close event and noting it, and has stored it again."""
+        handle = world.samples.begin(Agent, name)
+        run = handle.result_run_id or ""
+        world.samples.do(handle.terminate("by hand"))
+        world.temporal.tear(run)
+        world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "too late"}}, "team-a")
+        execution = world.until(name, Terminated="False/AlreadyClosed", Finished="True/Terminated")
+        assert execution["status"]["terminatedAt"] == world.samples.last_event(name).event_time.ToJsonString()
+
     def test_children_left_running_are_named(self, world: World, name: str) -> None:
         world.samples.begin(Parent, name)
         wait_for(lambda: _exists(world, f"{name}-child"), "the child")

@@ -9,6 +9,7 @@ import yaml
 
 from execution_operator.core.patch import merge_patch
 from execution_operator.manifests.examples import executions, organizations
+from execution_operator.manifests.schema import UNSEEN
 from tests.support.controlplane import ControlPlane
 from tests.support.gitops import DEPLOY, FLUX, argocd_act, argocd_actions, argocd_health, flux, flux_adopts, kstatus
 from tests.support.installed import Tenant
@@ -16,7 +17,7 @@ from tests.support.installed import Tenant
 Json = dict[str, Any]
 
 EXECUTIONS = {
-    "new": ("Current", "Progressing", "InProgress"),  # kstatus takes what nobody has seen for finished
+    "new": ("InProgress", "Progressing", "InProgress"),
     "running": ("Current", "Healthy", "Current"),
     "paused": ("Current", "Suspended", "Current"),
     "asked": ("InProgress", "Progressing", "InProgress"),
@@ -32,11 +33,11 @@ EXECUTIONS = {
     "unavailable": ("InProgress", "Progressing", "InProgress"),
 }
 ORGANIZATIONS = {
-    "new": ("Current", "Progressing", "InProgress"),
+    "new": ("InProgress", "Progressing", "InProgress"),
     "ready": ("Current", "Healthy", "Current"),
-    "refused": ("InProgress", "Degraded", "Failed"),  # kstatus knows no failing Ready: it waits for ever
+    "refused": ("Failed", "Degraded", "Failed"),
     "unavailable": ("InProgress", "Progressing", "InProgress"),
-    "contested": ("Current", "Degraded", "Failed"),
+    "contested": ("Failed", "Degraded", "Failed"),
 }
 
 
@@ -55,7 +56,7 @@ def store(tenant: Tenant, state: str, example: Json) -> Json:
     created = {**manifest, "spec": {key: value for key, value in manifest["spec"].items() if key != "terminate"}}
     tenant.kubectl("create", "--validate=strict", "-f", "-", manifest=json.dumps(created))
     patches = [{"spec": {"terminate": asked}}] if asked else []
-    patches += [{"status": example["status"]}] if "status" in example else []
+    patches += [{"status": example["status"]}] if example["status"] != UNSEEN else []
     for patch in patches:
         subresource = ("--subresource=status",) if "status" in patch else ()
         tenant.kubectl("patch", kind, state, "--type=merge", f"--patch={json.dumps(patch)}", *subresource)

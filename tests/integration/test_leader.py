@@ -87,7 +87,9 @@ def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody
     name = f"open-{uuid.uuid4().hex[:6]}"
     world.samples.begin(Agent, name)
     world.apply("Execution", name, {"executionId": name}, "team-a")
-    wait_for(lambda: "open_executions 1.0" in served(standby, "/metrics"), "the one that stands by to know it")
+    wait_for(
+        lambda: 'executions{phase="running"} 1.0' in served(standby, "/metrics"), "the one that stands by to know it"
+    )
     leader.kill()
     world.apply("Execution", name, {"executionId": name, "ttlSecondsAfterFinished": 60}, "team-a")
     assert not says(standby, READY)
@@ -101,6 +103,20 @@ def test_a_leader_that_ends_hands_over_at_once(world: World, pair: tuple[Operato
     leader.end()
     wait_for(lambda: says(standby, READY), "the other to take over", DURATION - 2)
     world.until(requested(world), Terminated="True/Terminated")
+
+
+def test_a_leader_ends_in_time_though_the_api_server_is_silent(world: World, pair: tuple[Operator, Operator]) -> None:
+    """It can't give its lease up then."""
+    leader, _ = pair
+    apiserver, process = world.control_plane.apiserver, leader.process
+    assert apiserver is not None
+    assert process is not None
+    apiserver.signal(signal.SIGSTOP)
+    try:
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        apiserver.signal(signal.SIGCONT)
 
 
 def test_a_leader_that_was_paused_does_no_harm(world: World, pair: tuple[Operator, Operator]) -> None:
@@ -135,7 +151,8 @@ def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, O
         assert (served(operator, "/healthz"), served(operator, "/readyz")) == ("ok\n", "ok\n")
         assert f"execution_operator_leader {leads}.0" in served(operator, "/metrics")
     metrics = served(leader, "/metrics")
-    assert 'execution_operator_outcomes_total{reason="Terminated"} 1.0' in metrics
+    assert 'execution_operator_outcomes_total{outcome="terminated",reason="Terminated"} 1.0' in metrics
+    assert 'execution_operator_request_duration_seconds_count{outcome="Terminated"} 1.0' in metrics
     assert 'request_duration_seconds_count{method="TerminateWorkflowExecution",status="OK"} 1.0' in metrics
     assert 'execution_operator_pass_duration_seconds_count{request="true"}' in metrics
     assert "team-a" not in metrics

@@ -13,6 +13,7 @@ import pytest
 from execution_operator.main import _arguments
 from execution_operator.manifests.gateway import ARGUMENTS
 from tests.support.controlplane import ControlPlane
+from tests.support.monitoring import run_promtool
 from tests.support.packages import (
     CHART,
     Chart,
@@ -300,6 +301,33 @@ def test_monitoring_is_an_option(bare: ControlPlane) -> None:
     extra = {"Service", "ServiceMonitor", "PrometheusRule"}
     assert not extra & kinds(bare)
     assert extra <= kinds(bare, "--set=serviceMonitor.enabled=true,prometheusRule.enabled=true")
+
+
+def rendered(control_plane: ControlPlane, kind: str, *values: str) -> Json:
+    """Render the chart without a cluster; return its one object of the kind."""
+    options = [f"--set={value}" for value in values]
+    documents = objects(run_helm(control_plane, "template", "x", CHART, *options).stdout)
+    (found,) = [document for document in documents if document["kind"] == kind]
+    return found
+
+
+def test_the_alerts_are_those_of_the_release(bare: ControlPlane, tmp_path: Path) -> None:
+    values = ("prometheusRule.enabled=true", "prometheusRule.runbooks=https://runbooks.example/terminations")
+    rule = rendered(bare, "PrometheusRule", *values)
+    (group,) = rule["spec"]["groups"]
+    assert group["rules"][0]["expr"] == 'absent(up{job="x",namespace="default"} == 1)'
+    links = [each["annotations"]["runbook_url"] for each in group["rules"]]
+    assert links[0] == "https://runbooks.example/terminations#executionoperatordown"
+    (tmp_path / "rules.yaml").write_text(json.dumps(rule["spec"]))
+    verdict = run_promtool("check", "rules", tmp_path / "rules.yaml")
+    assert verdict.content, verdict.words
+
+
+def test_the_dashboard_is_an_option(bare: ControlPlane) -> None:
+    assert "ConfigMap" not in kinds(bare)
+    shipped = rendered(bare, "ConfigMap", "dashboard.enabled=true")
+    assert shipped["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert shipped["data"]["execution-operator.json"] == (CHART.parents[1] / "monitoring/dashboard.json").read_text()
 
 
 @pytest.mark.parametrize("component", ["network-policy", "monitoring"])

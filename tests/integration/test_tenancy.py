@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from execution_operator.manifests.schema import UNSEEN
 from tests.support.certificates import Authority
 from tests.support.kube import GROUP, conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE
@@ -100,6 +101,15 @@ class Tenants(World):
 
     def delete(self, kind: str, name: str, *options: str) -> None:
         self.control_plane.kubectl("delete", kind, name, "--timeout=10s", *options)
+
+    def remove_namespace(self, name: str) -> None:
+        """Delete a namespace with all that it holds, as the controller-manager does, which is not there."""
+        kubectl = self.control_plane.kubectl
+        kubectl("delete", "namespace", name, "--wait=false")
+        kubectl("delete", "executions,events", "--all", "--namespace", name, "--timeout=10s")
+        final = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}})
+        kubectl("replace", "--raw", f"/api/v1/namespaces/{name}/finalize", "-f", "-", input=final)
+        wait_for(lambda: not kubectl("get", "namespace", name, "--ignore-not-found").stdout, "the namespace to be gone")
 
     def request(self, name: str, namespace: str, workflow_id: str | None = None) -> None:
         """Create an Execution that asks for termination."""
@@ -218,8 +228,28 @@ class TestNamespaces:
         world.tenant(name, name, ownership=BY_NAME)
         world.until(name, name, Terminated="True/Terminated")
 
+    def test_deleted_and_created_again(self, world: Tenants, name: str) -> None:
+        """It is another's when it comes back, and then its first owner's again. What it held was never asked for."""
+        other = f"{name}-other"
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        before = world.get(name, name)["metadata"]["uid"]
+        world.remove_namespace(name)
+        world.tenant(name, f"{name}-x", ownership=BY_NAME)
+        world.tenant(other, name, ownership=BY_NAME)
+        world.namespace(name)
+        world.request(name, name)
+        world.denied(name, name, "OrganizationMismatch")
+        assert "runId" not in world.get(name, name)["status"]
+        assert world.samples.status(name) == "RUNNING"
+        world.delete("organization", other)
+        world.tenant(name, name, ownership=BY_NAME)
+        execution = world.until(name, name, Terminated="True/Terminated", Stalled="")
+        assert execution["metadata"]["uid"] != before
+        wait_for(lambda: world.events(name, name)[-1][1] == "Terminated", "the Event")
+
     def test_an_execution_created_anew_inherits_nothing(self, world: Tenants, name: str) -> None:
-        """What a namespace that is deleted and created again comes to: its Executions go, and new ones come."""
         other = f"{name}-other"
         world.tenant(name, name, ownership=BY_NAME)
         world.samples.begin(Agent, name, organization=name)
@@ -507,7 +537,7 @@ class TestIndex:
         starting.start()
         try:
             wait_for(lambda: _forbidden(world.operator.log, seen) >= 2, "two refusals to list Organizations")
-            assert "status" not in world.get(name, name)
+            assert world.get(name, name)["status"] == UNSEEN
             assert world.events(name, name) == []
         finally:
             self._allow(world, role["rules"], "yes")

@@ -1,11 +1,16 @@
 """Products that are broken on purpose: the model must see through each of them."""
 
+import inspect
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 
+from execution_operator import reconcile
 from execution_operator.api import Organization
+from execution_operator.core.errors import TemporalError
 from execution_operator.core.mapping import Mapping, Readiness
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Order, Run, RunStatus, Unclosed
+from execution_operator.reconcile import Reconciler
 from tests.model.scene import ACME, NAMESPACE, Variant, gate
 from tests.support.fake_temporal import FakeRuns, FakeTemporal
 
@@ -55,6 +60,18 @@ class Believing(FakeRuns):
         return found.attributes.get(search_attribute, "") if found else None
 
 
+class Insistent(FakeRuns):
+    """Sends a termination again by itself where no answer came, as SDKs do."""
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+        try:
+            await super().terminate(run, order, chain=chain)
+        except TemporalError as error:
+            if error.refused:
+                raise
+            await super().terminate(run, order, chain=chain)
+
+
 class Unauthorized(Mapping):
     """Has an answer before it knows, and always the same one."""
 
@@ -72,12 +89,29 @@ def _with(runs: type[FakeRuns]) -> Variant:
     return Variant(runs=of)
 
 
+def _reworded(sound: str, broken: str) -> type[Reconciler]:
+    """Return the product's reconciler with other words in its source."""
+    source = inspect.getsource(reconcile)
+    assert source.count(sound) == 1, "the product has changed: find another way to break it"
+    module = ModuleType(reconcile.__name__)
+    exec(compile(source.replace(sound, broken), f"<{module.__name__}, broken>", "exec"), vars(module))
+    reconciler: type[Reconciler] = module.Reconciler
+    return reconciler
+
+
+UNASKED = _reworded("if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:")
+
 BROKEN = {
     "unpinned": (_with(Unpinned), "terminated, pinned is"),
     "by chain": (_with(ByChain), "terminated, pinned is"),
     "hasty": (_with(Hasty), "is not closed for good"),
     "trusting": (_with(Trusting), "run recorded for"),
     "believing": (_with(Believing), "run recorded for"),
+    "insistent": (_with(Insistent), "terminated by one who knew"),
+    "unasked": (Variant(reconciler=UNASKED), "terminated by one who knew"),
     "unauthorized": (Variant(mapping=Unauthorized), "terminated by one who knew"),
 }
 """Each with what the model says of it."""
+
+RARE = {"insistent": 3000}
+"""Seeds before which no schedule shows it: the search begins there."""

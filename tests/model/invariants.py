@@ -94,7 +94,7 @@ class Invariants:
         else:
             never("was deleted" not in closing.reason, f"nobody said {closing.reason}")
         owner = self.scene.temporal.ever[run.first_run_id].born[OWNER]
-        known = self.acting.owners if self.acting else set()
+        known = self.acting.knew if self.acting else set()
         never(owner not in known, f"{owner}'s run terminated by one who knew {known} for owners of the namespace")
 
     def _stands(self, uid: str, reason: str) -> bool:

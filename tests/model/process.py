@@ -6,7 +6,6 @@ from typing import Any
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.ports import WOKEN, Settlement, Work
-from execution_operator.reconcile import Reconciler
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
@@ -21,6 +20,7 @@ class Operator:
         known: The newest state of the Execution that it goes by.
         task: Its pass, if one is under way; `at` is the point where that waits.
         owners: Whose workflows it might end, as far as this operator knew during the pass.
+        knew: The same at the moment when the pass last began to send a termination.
         base: The version that the pass began with.
         misses: How many terminations the pass has sent.
         walked: How many runs there were when the pass last looked at close events.
@@ -33,7 +33,7 @@ class Operator:
         self.scene = scene
         self.mapping = variant.mapping()
         runs = variant.runs(scene.temporal)
-        self.reconciler = Reconciler(
+        self.reconciler = variant.reconciler(
             self.mapping, lambda _: runs, FakeRecords(scene.server, gate), lambda _: None, scene.clock.now
         )
         self.task: Coroutine[Any, Any, Settlement] | None = None
@@ -42,6 +42,7 @@ class Operator:
         self.reread = self.due = self.broken_off = False
         self.base = self.misses = self.walked = 0
         self.owners: set[str] = set()
+        self.knew: set[str] = set()
         self.learn()
 
     def learn(self) -> None:
@@ -77,6 +78,8 @@ class Operator:
             self._end(done.value)
         except RecordError:
             self.task, self.reread, self.due, self.broken_off = None, True, True, True
+        if self.at == "terminate":
+            self.knew = owners(self.law)
         if self.at == "closing done":
             self.walked = len(self.scene.temporal.ever)
 

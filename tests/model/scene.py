@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from execution_operator.api import Execution, Organization
 from execution_operator.core.mapping import Mapping
+from execution_operator.reconcile import Reconciler
 from tests.support.builders import organization, probe
 from tests.support.clock import Clock
 from tests.support.fake_records import FakeApiServer
@@ -69,6 +70,7 @@ class Variant:
 
     runs: Callable[[FakeTemporal], FakeRuns] = lambda temporal: FakeRuns(temporal, NAMESPACE, gate)
     mapping: Callable[[], Mapping] = Mapping
+    reconciler: type[Reconciler] = Reconciler
 
 
 SOUND = Variant()

@@ -1,8 +1,9 @@
-"""Finds etcd, kube-apiserver and Helm, or gets them once for this machine.
+"""Finds etcd, kube-apiserver, Helm and promtool, or gets them once for this machine.
 
 The servers, in this order: the folder that KUBEBUILDER_ASSETS names; the cache, outside any checkout; the official
 envtest archive; a build from Go modules. Helm: the cache, or a build; the user's own is not taken, since its version
-decides on what is rendered. `python -m tests.support.binaries` gets all of them.
+decides on what is rendered. promtool: the user's own, since rules must hold with any; else as Helm.
+`python -m tests.support.binaries` gets all of them.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -36,6 +38,17 @@ def helm() -> Path:
         gobuild.build("helm", unfinished, cache_folder())
 
     return _cached("helm", gobuild.version_of("helm"), ("helm",), ("helm",), build) / "helm"
+
+
+def promtool() -> Path:
+    """Give the program `promtool`."""
+
+    def build(unfinished: GuardedFolder) -> None:
+        gobuild.build("promtool", unfinished, cache_folder())
+
+    if users := shutil.which("promtool"):
+        return Path(users)
+    return _cached("promtool", gobuild.version_of("promtool"), ("promtool",), ("promtool",), build) / "promtool"
 
 
 def cache_folder() -> Path:
@@ -118,3 +131,4 @@ def _put_in_place(unfinished: Path, programs: Collection[str], folder: Path) -> 
 if __name__ == "__main__":
     server_binaries()
     helm()
+    promtool()

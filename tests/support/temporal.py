@@ -2,9 +2,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sysconfig
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from tests.support.ports import free_port
@@ -76,6 +79,23 @@ class TemporalServer(Server):
         if self._folder:
             self._folder.remove()
             self._folder = None
+
+    def tear(self, run_id: str) -> None:
+        """Leave behind what a write of the run's last events leaves that the server broke off, and made again later.
+
+        Events are stored before the state that they lead to. A crash in between leaves a batch that does not count,
+        under an older transaction than the one that does; older ones have higher numbers.
+        """
+        assert self._folder
+        assert self._durable
+        of_the_run = "FROM history_node WHERE tree_id = :run"
+        columns = "shard_id, tree_id, branch_id, node_id, prev_txn_id, data, data_encoding"
+        with closing(sqlite3.connect(self._folder.path / "temporal.db", timeout=10)) as database, database:
+            database.execute(
+                f"INSERT INTO history_node (txn_id, {columns}) SELECT max(txn_id) + 1, {columns} {of_the_run}"
+                f" AND node_id = (SELECT max(node_id) {of_the_run})",
+                {"run": uuid.UUID(run_id).bytes},
+            )
 
     def create_namespace(self, name: str) -> None:
         """Create a namespace, with the search attributes that the others have; return once it is served."""

@@ -12,10 +12,10 @@ from pydantic.alias_generators import to_camel
 from execution_operator import __version__
 from execution_operator.manifests import chart, kustomize, monitoring, workload
 from execution_operator.manifests.__main__ import CHECKOUT
+from execution_operator.manifests.alerts import ALERTS
 from execution_operator.manifests.files import CHART
 from execution_operator.manifests.text import HEADER, Block, Expression, When, literal, render_template
 from execution_operator.manifests.values import Section, Values, defaults, schema
-from execution_operator.metrics import REGISTRY
 
 
 def template(*documents: dict[str, object], control: str = "") -> str:
@@ -110,10 +110,29 @@ def test_kustomization_and_chart_run_the_operator_alike() -> None:
     assert all(f"- {argument}\n" in written for argument in workload.ARGUMENTS)
 
 
-def test_alerts_name_metrics_that_the_operator_has() -> None:
-    rule = monitoring.rules({}, '{job="execution-operator"}')
-    expressions = [alert["expr"] for group in rule["spec"]["groups"] for alert in group["rules"]]
-    named = {name for expression in expressions for name in re.findall(r"execution_operator_\w+", expression)}
-    known = {sample.name for metric in REGISTRY.collect() for sample in metric.samples}
-    assert named <= known
-    assert len(named) == 3
+def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
+    headings = re.findall(r"^## (ExecutionOperator\w+)$", (CHECKOUT / monitoring.RUNBOOKS).read_text(), re.MULTILINE)
+    assert headings == [alert.name for alert in ALERTS]
+
+
+def test_alerts_link_to_their_runbooks() -> None:
+    (group,) = yaml.safe_load(monitoring.files()["alerts.yaml"])["groups"]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in group["rules"]}
+    assert links["ExecutionOperatorDown"] == "docs/runbooks.md#executionoperatordown"
+    assert len(set(links.values())) == len(ALERTS)
+
+
+def test_the_chart_ships_the_dashboard_that_is_there_to_be_imported() -> None:
+    assert chart.files()["dashboards/execution-operator.json"] == monitoring.files()["dashboard.json"]
+
+
+def test_the_dashboard_has_no_panel_upon_another() -> None:
+    panels = json.loads(monitoring.files()["dashboard.json"])["panels"]
+    taken = [
+        (x, y)
+        for of in (panel["gridPos"] for panel in panels)
+        for x in range(of["x"], of["x"] + of["w"])
+        for y in range(of["y"], of["y"] + of["h"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(x for x, _ in taken) < 24

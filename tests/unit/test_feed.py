@@ -1,5 +1,6 @@
 """The feed: nothing missed, nothing told twice, whatever visibility does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.runs import Ended
-from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, NAMES, OVERLAP, ROLL_CALL, Feed
+from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, LONGEST_PAUSE, NAMES, OVERLAP, ROLL_CALL, Feed, Feeds
+from execution_operator.metrics import REGISTRY
+from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,3 +171,57 @@ def test_where_nothing_is_open_nothing_is_asked() -> None:
     bench = Bench(executions=0)
     bench.look()
     assert bench.visibility.asked == []
+
+
+def test_looks_that_fail_for_days_go_on() -> None:
+    async def main() -> list[str]:
+        runs, visibility, told = OpenRuns(), Visibility(fault=True), list[str]()
+        runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
+        mapping = Mapping()
+        mapping.put(acme := organization("acme", "team-a"))
+        mapping.probed("acme", probe(acme))
+
+        async def tell(references: Sequence[Reference]) -> None:
+            told.extend(reference.name for reference in references)
+
+        feeds = asyncio.create_task(Feeds(mapping, lambda *_: visibility, runs, tell).run())
+        await asyncio.sleep(1100 * LONGEST_PAUSE)
+        visibility.fault = False
+        visibility.close("run-0")
+        await asyncio.sleep(2 * LONGEST_PAUSE)
+        feeds.cancel()
+        return told
+
+    assert set(run(main())) == {"ex-0"}
+
+
+def noticed() -> float:
+    return REGISTRY.get_sample_value("execution_operator_closing_noticed_seconds_count") or 0
+
+
+def test_how_late_a_closing_is_noticed_is_measured_once() -> None:
+    bench, before = Bench(), noticed()
+    bench.look()
+    bench.visibility.close("run-1", 5)
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
+    assert noticed() == before + 1
+
+
+def test_a_feed_is_as_old_as_its_last_look_that_succeeded() -> None:
+    visibility, runs, ages = Visibility(), OpenRuns(), []
+    runs.put(Reference("uid-1", "team-a", "ex-1", "acme", "run-1"))
+
+    async def tell(_: Sequence[Reference]) -> None: ...
+
+    async def main() -> None:
+        feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
+        task = asyncio.create_task(feeds.run())
+        for fault in (False, True, False):
+            visibility.fault = fault
+            await asyncio.sleep(100)
+            ages.append(feeds.age())
+        task.cancel()
+
+    run(main())
+    fresh, stale, again = ages
+    assert (fresh < 2, 100 <= stale < 103, again < 2) == (True, True, True)

@@ -19,6 +19,7 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Order, Run
 from execution_operator.core.state import answered
+from execution_operator.metrics import REQUESTS, STAGES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
 from execution_operator.reconcile import CONFLICTS, Reconciler
@@ -52,10 +53,17 @@ class Stage:
         if not call.endswith(" done"):
             self.calls.append(call)
 
-    def play(self, execution: Execution | None = None, *, gone: bool = False, again: bool = False) -> Settlement:
+    def play(
+        self,
+        execution: Execution | None = None,
+        *,
+        gone: bool = False,
+        again: bool = False,
+        since: float | None = None,
+    ) -> Settlement:
         """Have the operator take a pass over the Execution, as it is or as it is given."""
         self.calls.clear()
-        return at_once(self.operator.reconcile(Work(execution or self.now, gone, again)))
+        return at_once(self.operator.reconcile(Work(execution or self.now, gone, again, since)))
 
     @property
     def now(self) -> Execution:
@@ -596,3 +604,49 @@ def test_what_was_recorded_is_told_also_if_the_pass_starts_over() -> None:
     stage.operator.runs = lambda _: stage.runs if run.open else FakeRuns(stage.temporal, "acme", stage._note)
     stage.play()
     assert stage.told == ["GracePeriod"]
+
+
+def measured() -> dict[str, float]:
+    """Return how many laps were taken of each stage, and how many requests were measured."""
+    return {
+        sample.labels.get("stage") or sample.labels["outcome"]: sample.value
+        for metric in (STAGES, REQUESTS)
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name.endswith("_count")
+    }
+
+
+def counted(before: dict[str, float]) -> set[str]:
+    return {name for name, count in measured().items() if count > before.get(name, 0)}
+
+
+def test_the_stages_of_a_request_are_measured_when_it_is_answered() -> None:
+    stage, _ = asked()
+    stage.fault("terminate", Fault.BEFORE)
+    before = measured()
+    stage.play(since=0.0)
+    assert counted(before) == set()
+    stage.play(since=0.0)
+    assert counted(before) == {"queued", "terminated", "observed", "recorded", "Terminated"}
+
+
+def test_pinning_is_a_stage_where_the_run_is_not_known_yet() -> None:
+    stage = Stage()
+    stage.temporal.start("wf")
+    stage.server.create(execution("stop"))
+    before = measured()
+    stage.play(since=0.0)
+    assert "pinned" in counted(before)
+
+
+def test_what_depends_on_the_workflow_or_was_not_seen_to_come_is_not_measured() -> None:
+    stage, run = asked(grace=60)
+    before = measured()
+    stage.play(since=0.0)
+    stage.temporal.complete(run)
+    stage.play(since=0.0)
+    stage, _ = asked()
+    stage.play()
+    assert answered(stage.now.status)
+    assert counted(before) == set()

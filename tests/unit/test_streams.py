@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,9 +15,10 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
 from execution_operator.lanes import AHEAD, FIRST_LOOKS
-from execution_operator.ports import Settlement, Work
+from execution_operator.metrics import REGISTRY
+from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.streams import Streams
-from execution_operator.sweep import SWEEP
+from execution_operator.sweep import LONGEST_GAP, SWEEP
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -206,12 +208,79 @@ def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() 
     scene(test, sweeping=True)
 
 
+def test_sweeps_that_fail_for_days_are_done_again() -> None:
+    async def test(at: Scene) -> None:
+        at.errors = [RecordError("away")] * 2000
+        at.waiting = [execution("stop")]
+        await asyncio.sleep(2000 * LONGEST_GAP)
+        assert at.names == ["run"]
+
+    scene(test, sweeping=True)
+
+
 def test_a_regular_sweep_that_failed_is_soon_done_again() -> None:
     async def test(at: Scene) -> None:
         at.errors = [RecordError("away")]
         at.waiting = [execution("stop")]
         await asyncio.sleep(5)
         assert at.names == ["run"]
+
+    scene(test, sweeping=True)
+
+
+def missed() -> float:
+    return REGISTRY.get_sample_value("execution_operator_missed_requests_total") or 0
+
+
+def written(at: str) -> list[dict[str, object]]:
+    return [{"time": at, "fieldsV1": {"f:spec": {"f:terminate": {}}}}]
+
+
+OLD = execution("stop", managed_fields=written(AT))
+MISSED = [
+    pytest.param(OLD, 1, id="old, and new to the queue"),
+    pytest.param(execution(), 0, id="nothing asked"),
+    pytest.param(OLD.model_copy(update={"status": SOUGHT}), 0, id="left to the sweeps"),
+]
+
+
+@pytest.mark.parametrize(("one", "count"), MISSED)
+def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: int) -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(1)
+        before, at.waiting = missed(), [one]
+        at.answer = lambda one: Settlement(one, after=WOKEN)
+        await asyncio.sleep(SWEEP * 3)
+        assert missed() == before + count
+
+    scene(test, sweeping=True)
+
+
+def test_what_was_just_made_may_be_on_its_way_in_the_stream() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(1)
+        before, just_now = missed(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        at.waiting = [execution("stop", managed_fields=written(just_now))]
+        await asyncio.sleep(SWEEP * 3)
+        assert (at.names[:1], missed()) == (["run"], before)
+
+    scene(test, sweeping=True)
+
+
+def test_nothing_was_missed_before_the_first_sweep() -> None:
+    async def test(at: Scene) -> None:
+        before, at.waiting = missed(), [OLD]
+        await asyncio.sleep(1)
+        assert (at.names, missed()) == (["run"], before)
+
+    scene(test, sweeping=True)
+
+
+def test_requests_whose_workflow_nobody_knows_are_counted_by_the_sweep() -> None:
+    async def test(at: Scene) -> None:
+        at.waiting = [execution("stop", status=SOUGHT), execution(status=SOUGHT_IDLE), execution("stop")]
+        await asyncio.sleep(1)
+        assert at.streams.not_found == 1
 
     scene(test, sweeping=True)
 

@@ -22,7 +22,7 @@ execution = partial(builders.execution, "cost")
 
 PINNED = ExecutionStatus(workflow_id="wf", run_id="run-1")
 
-Pass = Callable[[Execution], Settlement | Exception]
+Pass = Callable[[Execution], Settlement | BaseException]
 
 
 def settled(one: Execution) -> Settlement:
@@ -49,6 +49,7 @@ class Desk:
     answer: Pass = settled
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     passes: list[tuple[int, float]] = field(default_factory=list)
+    since: list[float | None] = field(default_factory=list)
     reads: int = 0
     stored: Execution | Exception | None = None
     meanwhile: Callable[[], None] = lambda: None
@@ -67,6 +68,7 @@ class Desk:
 
     async def _reconcile(self, work: Work) -> Settlement:
         one = work.execution
+        self.since.append(work.since)
         assert one.metadata.uid not in self.now, "two workers on one object"
         self.now.append(one.metadata.uid)
         self.most = max(self.most, len(self.now))
@@ -76,7 +78,7 @@ class Desk:
         finally:
             self.now.remove(one.metadata.uid)
         answer = self.answer(one)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -206,11 +208,25 @@ def test_failures_wait_longer_each_time_up_to_a_limit() -> None:
     desk(test, answer=failing)
 
 
-ERRORS = [RecordError("the API server is away"), ValueError("a bug")]
+def test_failures_go_on_for_days() -> None:
+    """A Temporal that refuses over a weekend."""
+
+    async def test(at: Desk) -> None:
+        pauses = await failures(at, 3 * 86400.0)
+        assert len(pauses) > 2000
+        assert max(pauses[-1000:]) <= LONGEST_BACKOFF
+        at.answer = settled
+        await asyncio.sleep(LONGEST_BACKOFF)
+        assert len(at.queue) == 0
+
+    desk(test, answer=failing)
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=["away", "bug"])
-def test_an_error_is_a_failure(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+ERRORS = [RecordError("the API server is away"), ValueError("a bug"), asyncio.CancelledError()]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["away", "bug", "a cancellation that nobody asked for"])
+def test_an_error_is_a_failure(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     async def test(at: Desk) -> None:
         assert len(await failures(at, 10)) > 3
         assert len(at.queue) == 1
@@ -576,5 +592,26 @@ def test_first_looks_keep_to_a_pace() -> None:
         times = [at for _, at in at.passes]
         assert len(times) == 11
         assert times[-1] - times[0] == pytest.approx(10 / FIRST_LOOKS)
+
+    desk(test)
+
+
+def test_a_request_has_come_when_it_is_first_known_of_whatever_happens_then() -> None:
+    async def test(at: Desk) -> None:
+        at.queue.add(builders.execution())
+        await asyncio.sleep(0)
+        at.gate.clear()
+        at.queue.add(execution(version=2))
+        await asyncio.sleep(1)
+        at.answer = failing
+        at.gate.set()
+        await asyncio.sleep(10)
+        at.queue.add(execution(version=9))
+        await asyncio.sleep(10)
+        look, *asked = at.since
+        assert look is None
+        assert len(asked) > 3
+        assert len(set(asked)) == 1
+        assert asked[0] is not None
 
     desk(test)

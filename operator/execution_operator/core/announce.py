@@ -1,9 +1,11 @@
 """What a change of status tells people: one Event and one log line for each outcome, none for noise."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from execution_operator.api import Condition, ConditionStatus, ExecutionStatus
+from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
+from execution_operator.core.state import deleting
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,38 @@ def _with_request(condition: Condition, status: ExecutionStatus) -> str:
         return condition.message
     by = f" by {status.termination.requested_by}" if status.termination.requested_by else ""
     return f"{condition.message} (requested{by}: {status.termination.reason})"
+
+
+class Outcome(StrEnum):
+    """What a telling means for the request: the answers of the REST contract, and what is none."""
+
+    TERMINATED = "terminated"
+    ALREADY_CLOSED = "already_closed"
+    NOT_FOUND = "not_found"
+    DENIED = "denied"
+    FAILING = "failing"
+    STEP = "step"
+    """Neither an answer nor an obstacle: a grace period begins, a request is withdrawn, children are left running."""
+
+    UNASKED = "unasked"
+    """Nothing was asked for: the Execution itself needs a human."""
+
+
+_OUTCOMES = {
+    Reason.TERMINATED: Outcome.TERMINATED,
+    Reason.CANCELLED: Outcome.TERMINATED,
+    Reason.ALREADY_CLOSED: Outcome.ALREADY_CLOSED,
+    Reason.EXECUTION_NOT_FOUND: Outcome.NOT_FOUND,
+    Reason.TEMPORAL_UNAVAILABLE: Outcome.FAILING,
+    Reason.TERMINATION_FAILED: Outcome.FAILING,
+    Reason.GRACE_PERIOD: Outcome.STEP,
+    Reason.WITHDRAWN: Outcome.STEP,
+    Reason.CHILDREN_ABANDONED: Outcome.STEP,
+}
+
+
+def outcome_of(execution: Execution, reason: str) -> Outcome:
+    """Return what it means for an Execution to be told this."""
+    outcome = _OUTCOMES.get(Reason(reason), Outcome.DENIED)
+    asked = execution.spec.terminate is not None or deleting(execution) or outcome is Outcome.STEP
+    return outcome if asked else Outcome.UNASKED

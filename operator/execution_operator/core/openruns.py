@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from execution_operator.api import Phase
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -13,6 +15,7 @@ class Reference:
     name: str
     organization: str
     run_id: str
+    phase: str = Phase.RUNNING
 
 
 class OpenRuns:
@@ -21,7 +24,9 @@ class OpenRuns:
     def __init__(self) -> None:
         self._by_uid: dict[str, Reference] = {}
         self._by_run: dict[str, tuple[Reference, ...]] = {}
+        self._unpinned: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
+        self._phases: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_uid)
@@ -29,15 +34,27 @@ class OpenRuns:
     def put(self, reference: Reference) -> None:
         """Take in an open Execution, or the next run of one that is known."""
         if self._by_uid.get(reference.uid) != reference:
-            self.drop(reference.uid)
+            self.drop(reference.uid)  # with its place among those that pin no run
             self._by_uid[reference.uid] = reference
             self._counts[reference.organization] += 1
+            self._phases[reference.phase] += 1
             self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
+
+    def count(self, uid: str, namespace: str) -> None:
+        """Take in an open Execution that pins no run yet: it is counted, and no more."""
+        self.drop(uid)
+        self._unpinned[uid] = namespace
+
+    def phases(self) -> Counter[str]:
+        """Count the Executions by phase."""
+        return self._phases + Counter({Phase.PENDING: len(self._unpinned)})
 
     def drop(self, uid: str) -> None:
         """Forget an Execution that has closed or is gone; one that is not known is no error."""
+        self._unpinned.pop(uid, None)
         if reference := self._by_uid.pop(uid, None):
             self._counts[reference.organization] -= 1
+            self._phases[reference.phase] -= 1
             rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
             if rest:
                 self._by_run[reference.run_id] = rest
@@ -48,6 +65,9 @@ class OpenRuns:
         """Forget all that a complete list does not hold, be it one of a namespace or of all."""
         for uid in self._by_uid.keys() - uids:
             if not namespace or self._by_uid[uid].namespace == namespace:
+                self.drop(uid)
+        for uid in self._unpinned.keys() - uids:
+            if not namespace or self._unpinned[uid] == namespace:
                 self.drop(uid)
 
     def of_run(self, run_id: str) -> tuple[Reference, ...]:

@@ -11,7 +11,8 @@ Cell = tuple[Type, ConditionStatus, str, str]
 def render(organization: Organization, mapping: Mapping, now: str) -> OrganizationStatus:
     """Compute the status that the mapping calls for; `now` (RFC 3339) stamps transitions only."""
     probe = mapping.probe(organization.metadata.name)
-    cells = [cell for cell in (_ready(organization, mapping), _contested(organization, mapping)) if cell is not None]
+    ready, contested = _ready(organization, mapping), _contested(organization, mapping)
+    cells = [cell for cell in (ready, contested, _stalled(ready, contested)) if cell is not None]
     return OrganizationStatus(
         observed_generation=organization.metadata.generation,
         namespaces=len(organization.spec.namespaces),
@@ -35,6 +36,13 @@ def _contested(organization: Organization, mapping: Mapping) -> Cell | None:
     claims = "; ".join(f"{namespace} is also listed by {', '.join(names)}" for namespace, names in contested.items())
     message = f"{claims}: a namespace that two list belongs to neither"
     return Type.NAMESPACE_CONFLICT, ConditionStatus.TRUE, Reason.NAMESPACE_CONFLICT, message
+
+
+def _stalled(ready: Cell | None, contested: Cell | None) -> Cell | None:
+    """Return the first thing that waits for a human; what mends itself once Temporal answers does not."""
+    if ready is not None and ready[1] is ConditionStatus.FALSE:
+        return Type.STALLED, ConditionStatus.TRUE, *ready[2:]
+    return (Type.STALLED, *contested[1:]) if contested is not None else None
 
 
 def _condition(organization: Organization, cell: Cell, now: str) -> Condition:

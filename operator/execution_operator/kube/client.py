@@ -1,5 +1,6 @@
 """One connection to the API server: configuration as kubectl has it, JSON in and out, errors with their status."""
 
+import asyncio
 import json
 import os
 import time
@@ -17,6 +18,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from execution_operator.api import GROUP, VERSION
 from execution_operator.core.errors import RecordError
+from execution_operator.kube.clock import ServerClock
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
@@ -25,6 +27,9 @@ LONGEST_AGE, REFUSED_AGE = 60.0, 1.0
 """Seconds after which credentials are read again: while they are good, and when the API server has refused them."""
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+LONGEST_CALL = 11.0
+"""Seconds after which a call ends even if the client does not notice."""
+
 UNAUTHORIZED = 401
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 Json = dict[str, Any]
@@ -132,6 +137,7 @@ class Api:
         self._configuration = configuration
         self._client = client or ApiClient(configuration)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.clock = ServerClock()
 
     def bearing(self, token: str) -> "Api":
         """Return the same connection in another's name. It must be `anonymous`, or its own credentials may count."""
@@ -194,8 +200,9 @@ class Api:
 
     async def _call(self, method: str, path: str, **how: Any) -> Json:
         try:
-            response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
-            content: Json = await response.json()
+            async with asyncio.timeout(LONGEST_CALL):
+                response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
+                content: Json = await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
         return content
@@ -228,6 +235,7 @@ class Api:
         except ConfigException as error:
             raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
+        self.clock.hear(response.headers.get("Date"))
         if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, _Credentials):
             self._configuration.refresh_api_key_hook.refuse()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success

@@ -81,10 +81,10 @@ class Lease:
         if not self._held.is_set():
             return
         try:
-            lease = await self._api.get(self._path)
+            lease = await _bounded(self._api.get(self._path))
             if lease["spec"].get("holderIdentity") == self._identity:
                 guard = {"resourceVersion": lease["metadata"]["resourceVersion"]}
-                await self._api.merge(self._path, {"metadata": guard, "spec": {"holderIdentity": None}})
+                await _bounded(self._api.merge(self._path, {"metadata": guard, "spec": {"holderIdentity": None}}))
         except ApiError as error:
             logger.warning("lease not released, it runs out: %s", error)
 

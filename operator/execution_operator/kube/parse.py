@@ -33,7 +33,7 @@ def reference(content: Json) -> Reference | None:
     if not (run_id := status.get("runId")):
         return None
     namespace, organization = sys.intern(meta["namespace"]), sys.intern(status.get("organization", ""))
-    return Reference(meta["uid"], namespace, meta["name"], organization, run_id)
+    return Reference(meta["uid"], namespace, meta["name"], organization, run_id, sys.intern(status.get("phase", "")))
 
 
 def quiet(content: Json) -> bool:

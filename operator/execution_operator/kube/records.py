@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
@@ -13,7 +12,7 @@ from execution_operator.core.state import answered
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import Selection, listing
-from execution_operator.metrics import OUTCOMES
+from execution_operator.metrics import count
 
 logger = logging.getLogger("execution_operator.decisions")
 
@@ -87,18 +86,27 @@ class ExecutionRecords:
 
     async def announce(self, execution: Execution, announcement: Announcement) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
-        OUTCOMES.labels(announcement.reason).inc()
+        count(execution, announcement.reason)
         level = logging.WARNING if announcement.warning else logging.INFO
         meta, status = execution.metadata, execution.status
         fields = {
             "execution": f"{meta.namespace}/{meta.name}",
             "uid": meta.uid,
+            "generation": meta.generation,
             "organization": status.organization,
+            "temporalNamespace": status.temporal_namespace,
             "workflow": status.workflow_id,
             "run": status.run_id,
         }
         known = " ".join(f"{name}={value}" for name, value in fields.items() if value)
-        logger.log(level, "%s: %r %s", announcement.reason, announcement.message, known, extra={"ids": fields})
+        logger.log(
+            level,
+            "%s: %r %s",
+            announcement.reason,
+            announcement.message,
+            known,
+            extra={"ids": {"reason": announcement.reason, **fields}},
+        )
         try:
             await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
         except ApiError as error:
@@ -109,7 +117,7 @@ class ExecutionRecords:
 
     def _event(self, execution: Execution, announcement: Announcement) -> Json:
         """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
-        meta, now = execution.metadata, _now()
+        meta, now = execution.metadata, self._api.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return {
@@ -173,7 +181,3 @@ def _path(execution: Execution) -> str:
 
 def _translated(error: ApiError) -> Exception:
     return {NOT_FOUND: Gone(error.message), CONFLICT: Superseded(error.message)}.get(error.status, error)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from execution_operator.kube.client import Api, ApiError, Json
+from execution_operator.metrics import WATCH_FAILURES
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +43,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Change:
-    """One object as it is now, or as it was when it left the selection."""
+    """One object as it is now, or as it was when it left the selection.
+
+    Attributes:
+        event: What the watch calls it: ADDED, MODIFIED, DELETED; or LISTED.
+    """
 
     object: Json
     deleted: bool = False
+    event: str = "LISTED"
 
 
 async def listing(api: Api, selection: Selection) -> AsyncIterator[Json]:
@@ -83,9 +89,13 @@ class Watch:
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
         pause: Seconds between two pages of a list that nobody waits for.
+        begun: Called before each list.
+
+    Attributes:
+        listed: Whether a list has been complete.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that a follower may want
         self,
         api: Api,
         selection: Selection,
@@ -93,14 +103,17 @@ class Watch:
         listed: Callable[[set[str]], None] = lambda _: None,
         *,
         pause: float = 0,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._selection = selection
         self._changed = changed
         self._listed = listed
         self._pause = pause
+        self._begun = begun
         self._failures = 0
         self._version = ""
+        self.listed = False
         self._heard = time.monotonic()
 
     @property
@@ -118,6 +131,7 @@ class Watch:
             except ApiError as error:
                 pause = PAUSES[min(self._failures, len(PAUSES) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
                 self._failures += 1
+                WATCH_FAILURES.labels(self._selection.path.rpartition("/")[2]).inc()
                 if error.status == EXPIRED or self._failures >= PATIENCE:
                     self._version = ""
                 logger.warning("watch of %s: %s; again in %.1f s", self._selection.path, error, pause)
@@ -126,6 +140,7 @@ class Watch:
     async def _list(self) -> str:
         uids: set[str] = set()
         version = ""
+        self._begun()
         async for page in _pages(self._api, self._selection, pause=self._pause):
             self._heard = time.monotonic()
             version = page["metadata"]["resourceVersion"]
@@ -133,6 +148,7 @@ class Watch:
                 uids.add(item["metadata"]["uid"])
                 self._changed(Change(item))
         self._listed(uids)
+        self.listed = True
         return version
 
     async def _follow(self) -> None:
@@ -150,6 +166,6 @@ class Watch:
             self._failures, self._heard = 0, time.monotonic()
             self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
-                self._changed(Change(event["object"], deleted=event["type"] == "DELETED"))
+                self._changed(Change(event["object"], event["type"] == "DELETED", event["type"]))
         if time.monotonic() - start < BRIEF:
             raise ApiError(0, "the watch ended at once")

@@ -3,12 +3,13 @@
 What only Helm has (names, labels, lists from values) is in the chart's `_helpers.tpl`, which is written by hand.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from execution_operator import __version__
-from execution_operator.manifests import gateway, monitoring, policies, roles, values, workload
+from execution_operator.manifests import alerts, dashboard, gateway, monitoring, policies, roles, values, workload
 from execution_operator.manifests.crds import KINDS, definition
 from execution_operator.manifests.text import Block, Expression, When, literal, render, render_template
 
@@ -20,6 +21,7 @@ SELECTOR: Any = Expression('include "execution-operator.selector" $ | fromJson')
 GATEWAY = NAME + "-gateway"
 GATEWAY_SELECTOR: Any = Expression('include "execution-operator.gateway-selector" $ | fromJson')
 TLS = "execution-operator.gateway-tls"
+FOLDER = "dashboards"
 HERE: Object = {"name": NAME, "namespace": NAMESPACE}
 
 
@@ -39,6 +41,7 @@ def files() -> dict[str, str]:
         "Chart.yaml": render([_chart()]),
         "values.yaml": values.defaults(),
         "values.schema.json": values.schema(),
+        f"{FOLDER}/{monitoring.DASHBOARD}": dashboard.text(),
         **{f"templates/{name}.yaml": render_template(blocks) for name, blocks in templates.items()},
     }
 
@@ -195,6 +198,7 @@ def _network_policy() -> Object:
 def _monitoring() -> list[Block]:
     metadata = {**HERE, "labels": value("serviceMonitor.labels")}
     rules = {**HERE, "labels": value("prometheusRule.labels")}
+    shown = {**HERE, "name": NAME + "-dashboard", "labels": value("dashboard.labels")}
     return [
         _block(
             "if $.Values.serviceMonitor.enabled",
@@ -203,6 +207,16 @@ def _monitoring() -> list[Block]:
         ),
         _block(
             "if $.Values.prometheusRule.enabled",
-            monitoring.rules(rules, Expression('printf "{job=%q,namespace=%q}" ' + f"({NAME}) {NAMESPACE}")),
+            monitoring.rules(rules, _job, lambda anchor: value("prometheusRule.runbooks") + f"#{anchor}"),
+        ),
+        _block(
+            "if $.Values.dashboard.enabled",
+            monitoring.dashboard(shown, Expression(f'$.Files.Get "{FOLDER}/{monitoring.DASHBOARD}"')),
         ),
     ]
+
+
+def _job(expression: str) -> Expression:
+    """Fill in the job and the namespace of a release."""
+    matchers = f'printf "job=%q,namespace=%q" ({NAME}) {NAMESPACE}'
+    return Expression(f"replace {json.dumps(alerts.JOB)} ({matchers}) {json.dumps(expression)}")

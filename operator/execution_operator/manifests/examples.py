@@ -19,6 +19,7 @@ from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.manifests.schema import UNSEEN
 
 Object = dict[str, Any]
 
@@ -112,9 +113,13 @@ def _claim(name: str, temporal_namespace: str) -> Organization:
 
 
 def _object(of: Execution | Organization, seen: bool) -> Object:  # noqa: FBT001 - two kinds of objects
-    """Return the object as `kubectl get` shows it; one that nobody has seen has no status."""
+    """Return the object as `kubectl get` shows it; one that nobody has seen has the status that the CRD gives it."""
     wire = of.wire()
     metadata = {key: value for key, value in wire["metadata"].items() if value}
-    seen_status = {"status": wire["status"]} if seen else {}
-    kind = type(of).__name__
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "metadata": metadata, "spec": wire["spec"], **seen_status}
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": type(of).__name__,
+        "metadata": metadata,
+        "spec": wire["spec"],
+        "status": wire["status"] if seen else UNSEEN,
+    }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from execution_operator.manifests import argocd, chart, gateway, kustomize
+from execution_operator.manifests import argocd, chart, gateway, kustomize, monitoring
 from execution_operator.manifests.crds import KINDS, definition
 from execution_operator.manifests.reference import reference
 from execution_operator.manifests.text import HEADER, render
@@ -27,6 +27,7 @@ def generate() -> dict[str, str]:
     documents |= {f"deploy/argocd/{path}": of for path, of in argocd.files().items()}
     return {
         **{path: render(of) for path, of in documents.items()},
+        **{f"deploy/monitoring/{path}": text for path, text in monitoring.files().items()},
         **{f"{CHART}/{path}": text for path, text in chart.files().items()},
         "docs/api.md": reference(),
     }

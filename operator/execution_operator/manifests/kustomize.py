@@ -11,7 +11,6 @@ Object = dict[str, Any]
 HERE: Object = {"name": roles.NAME, "namespace": roles.NAME}
 SELECTOR: Object = {"app.kubernetes.io/name": roles.NAME}
 LABELLED: Object = {**HERE, "labels": SELECTOR}
-JOB = f'{{job="{roles.NAME}"}}'
 DEFAULTS = Values()
 
 
@@ -27,7 +26,7 @@ def files() -> dict[str, list[Object]]:
         "components/monitoring/monitoring.yaml": [
             monitoring.service(LABELLED, SELECTOR),
             monitoring.service_monitor(HERE, SELECTOR, DEFAULTS.service_monitor.interval),
-            monitoring.rules(HERE, JOB),
+            monitoring.rules(HERE, monitoring.plain_job, monitoring.plain_runbook),
         ],
     }
 

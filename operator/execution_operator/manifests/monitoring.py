@@ -1,12 +1,18 @@
-"""What the Prometheus operator reads: where the metrics are, and what to be woken for."""
+"""What Prometheus and Grafana read: where the metrics are, what to be woken for, and the dashboard."""
 
+from collections.abc import Callable
 from typing import Any
 
+from execution_operator.manifests import alerts, roles
+from execution_operator.manifests.dashboard import text
+from execution_operator.manifests.text import render
 from execution_operator.manifests.workload import PORT
 
 Object = dict[str, Any]
 
 COREOS = "monitoring.coreos.com/v1"
+DASHBOARD = "execution-operator.json"
+RUNBOOKS = "docs/runbooks.md"
 
 
 def service(metadata: Object, selector: Object) -> Object:
@@ -30,54 +36,28 @@ def service_monitor(metadata: Object, selector: Object, interval: str) -> Object
     return {"apiVersion": COREOS, "kind": "ServiceMonitor", "metadata": metadata, "spec": spec}
 
 
-def rules(metadata: Object, job: Any) -> Object:
-    """Return the PrometheusRule. `job` is the Service's name, as a matcher: `{job="execution-operator"}`."""
-    alerts = [
-        _alert(
-            "ExecutionOperatorDown",
-            expression="absent(up" + job + " == 1)",
-            lasting="5m",
-            severity="critical",
-            summary="No replica of the operator answers: requests to terminate wait.",
-        ),
-        _alert(
-            "ExecutionOperatorWithoutLeader",
-            expression="sum(execution_operator_leader" + job + ") < 1",
-            lasting="2m",
-            severity="critical",
-            summary="Replicas answer, but none leads: requests to terminate wait.",
-        ),
-        _alert(
-            "ExecutionOperatorWithoutStandby",
-            expression="count(up" + job + " == 1) < 2",
-            lasting="30m",
-            severity="warning",
-            summary="One replica of the operator answers: if it ends, requests wait for a new pod.",
-        ),
-        _alert(
-            "ExecutionOperatorBehind",
-            expression="min_over_time(execution_operator_queue_length" + job + "[15m]) > 100",
-            lasting="5m",
-            severity="warning",
-            summary="More than 100 Executions have been waiting for 15 minutes.",
-        ),
-        _alert(
-            "ExecutionOperatorBlindToTemporal",
-            expression="increase(execution_operator_feed_failures_total" + job + "[15m]) > 10",
-            lasting="5m",
-            severity="warning",
-            summary="Looks at Temporal's visibility fail: workflows that others close show late.",
-        ),
-    ]
-    groups = [{"name": "execution-operator", "rules": alerts}]
-    return {"apiVersion": COREOS, "kind": "PrometheusRule", "metadata": metadata, "spec": {"groups": groups}}
+def rules(metadata: Object, fill: Callable[[str], Any], runbook: Callable[[str], Any]) -> Object:
+    """Return the PrometheusRule; see `alerts.groups`."""
+    spec = {"groups": alerts.groups(fill, runbook)}
+    return {"apiVersion": COREOS, "kind": "PrometheusRule", "metadata": metadata, "spec": spec}
 
 
-def _alert(name: str, *, expression: Any, lasting: str, severity: str, summary: str) -> Object:
-    return {
-        "alert": name,
-        "expr": expression,
-        "for": lasting,
-        "labels": {"severity": severity},
-        "annotations": {"summary": summary},
-    }
+def dashboard(metadata: Object, content: Any) -> Object:
+    """Return the ConfigMap that Grafana's sidecar finds by its label."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {DASHBOARD: content}}
+
+
+def plain_job(expression: str) -> str:
+    """Fill in the job of an installation under the usual name."""
+    return expression.replace(alerts.JOB, f'job="{roles.NAME}"')
+
+
+def plain_runbook(anchor: str) -> str:
+    """Return where this repository has the runbook."""
+    return f"{RUNBOOKS}#{anchor}"
+
+
+def files() -> dict[str, str]:
+    """Return the text of each generated file below `deploy/monitoring`: for whoever has no Prometheus operator."""
+    groups = alerts.groups(plain_job, plain_runbook)
+    return {"alerts.yaml": render([{"groups": groups}]), "dashboard.json": text()}

@@ -37,8 +37,12 @@ TYPE_META = {
 """The three fields of every resource, whose schema is the API server's own."""
 
 
+UNSEEN = {"observedGeneration": 0}
+"""The status of what nobody has seen. It is of no generation, so kstatus takes the object for one in progress."""
+
+
 def openapi(model: type[BaseModel]) -> Schema:
-    """Return the schema of a resource. Defaults are applied to its spec only: its status says what was found."""
+    """Return the schema of a resource. Defaults are for its spec; its status says what was found."""
     generated = model.model_json_schema()
     definitions: Schema = generated.pop("$defs")
     resource = structural({**generated, "properties": {}}, definitions)
@@ -46,7 +50,7 @@ def openapi(model: type[BaseModel]) -> Schema:
     resource["properties"] = {
         **TYPE_META,
         "spec": structural(spec, definitions),
-        "status": without_defaults(structural(status, definitions)),
+        "status": {**without_defaults(structural(status, definitions)), "default": UNSEEN},
     }
     return resource
 

@@ -98,6 +98,14 @@ class Alerts(Section):
 
     enabled: bool = Field(default=False, description="Whether there is one.")
     labels: dict[str, str] = Field({}, description="What your Prometheus selects by.")
+    runbooks: str = Field("docs/runbooks.md", description="Where you publish that page: the alerts link there.")
+
+
+class Dashboard(Section):
+    """A ConfigMap with the Grafana dashboard, for Grafana's sidecar."""
+
+    enabled: bool = Field(default=False, description="Whether there is one.")
+    labels: dict[str, str] = Field({"grafana_dashboard": "1"}, description="What your sidecar selects by.")
 
 
 class Gateway(Section):
@@ -147,6 +155,7 @@ class Values(Section):
     network_policy: Network = Network()
     service_monitor: Monitor = Monitor()
     prometheus_rule: Alerts = Alerts()
+    dashboard: Dashboard = Dashboard()
     gateway: Gateway = Gateway()
     pod_labels: dict[str, str] = Field({}, description="More labels of the pods.")
     pod_annotations: dict[str, str] = Field({}, description="Annotations of the pods.")

@@ -46,6 +46,13 @@ CLOSE_EVENTS = {
 }
 """The events that close a run, with the name of their attributes."""
 
+LAST_PAGES = range(1, 17)
+"""Sizes of the page that the last event is looked for in, in batches of events. The first is enough nearly always.
+
+A write that Temporal broke off (a crash, a shard that moved) leaves a batch of events behind that does not count. It
+fills a place on the page all the same: the page is empty then, and its token too, though the run has a history.
+"""
+
 OWNERS_KEPT = 10_000
 """How many start events' owners are remembered. They can't change."""
 
@@ -98,13 +105,16 @@ class TemporalRuns:
 
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
-        request = GetWorkflowExecutionHistoryReverseRequest(
-            namespace=self.namespace, execution=_execution(run), maximum_page_size=1
-        )
-        response = await self._call(self.service.get_workflow_execution_history_reverse, request)
-        if response is None or not response.history.events:
-            return Unclosed.MISSING
-        return _closing(response.history.events[0]) or Unclosed.OPEN
+        for size in LAST_PAGES:
+            request = GetWorkflowExecutionHistoryReverseRequest(
+                namespace=self.namespace, execution=_execution(run), maximum_page_size=size
+            )
+            response = await self._call(self.service.get_workflow_execution_history_reverse, request)
+            if response is None:
+                return Unclosed.MISSING
+            if response.history.events:
+                return _closing(response.history.events[0]) or Unclosed.OPEN
+        raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
 
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from execution_operator.api import ExecutionStatus
-from execution_operator.core.announce import Announcement, announcements
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.core.announce import Announcement, Outcome, announcements, outcome_of
 from execution_operator.core.authorize import Denied, Failing, Place
 from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
@@ -80,3 +80,24 @@ def test_who_asked_for_what_is_said_where_temporal_does_not(new: ExecutionStatus
 def test_a_condition_without_a_request_stands_for_itself() -> None:
     new = after((DENIED, "stop")).model_copy(update={"termination": None})
     assert announcements(NEW, new)[0].message == "no"
+
+
+ASKING, IDLE = execution("stop"), execution()
+DELETED = execution(deleted=True, policy=DeletionPolicy.TERMINATE)
+OUTCOMES = [
+    (ASKING, Reason.TERMINATED, Outcome.TERMINATED),
+    (ASKING, Reason.CANCELLED, Outcome.TERMINATED),
+    (ASKING, Reason.ALREADY_CLOSED, Outcome.ALREADY_CLOSED),
+    (ASKING, Reason.EXECUTION_NOT_FOUND, Outcome.NOT_FOUND),
+    (ASKING, Reason.NAMESPACE_NOT_MAPPED, Outcome.DENIED),
+    (ASKING, Reason.TEMPORAL_UNAVAILABLE, Outcome.FAILING),
+    (DELETED, Reason.ORGANIZATION_MISMATCH, Outcome.DENIED),
+    (IDLE, Reason.NAMESPACE_NOT_MAPPED, Outcome.UNASKED),
+    (IDLE, Reason.EXECUTION_NOT_FOUND, Outcome.UNASKED),
+    (IDLE, Reason.WITHDRAWN, Outcome.STEP),
+]
+
+
+@pytest.mark.parametrize(("one", "reason", "outcome"), OUTCOMES)
+def test_what_a_telling_means(one: Execution, reason: Reason, outcome: Outcome) -> None:
+    assert outcome_of(one, reason) is outcome

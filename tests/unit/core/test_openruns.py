@@ -1,5 +1,7 @@
 """The index of open Executions by run."""
 
+from dataclasses import replace
+
 from execution_operator.core.openruns import OpenRuns, Reference
 
 
@@ -56,3 +58,17 @@ def test_by_organization() -> None:
     assert (runs.has("acme"), runs.has("globex")) == (True, False)
     runs.keep(set())
     assert not runs.has("acme")
+
+
+def test_executions_are_counted_by_phase_those_without_a_run_as_pending() -> None:
+    runs = index(reference("uid-1"), replace(reference("uid-2"), phase="paused"))
+    runs.count("uid-3", "team-a")
+    assert runs.phases() == {"running": 1, "paused": 1, "pending": 1}
+    runs.put(replace(reference("uid-1"), phase="terminating"))
+    runs.put(reference("uid-3"))
+    assert runs.phases() == {"terminating": 1, "paused": 1, "running": 1}
+    runs.count("uid-2", "team-b")
+    runs.keep({"uid-1"}, "team-a")
+    assert runs.phases() == {"terminating": 1, "pending": 1}
+    runs.keep({"uid-1"})
+    assert runs.phases() == {"terminating": 1}

@@ -38,14 +38,25 @@ def test_nothing_is_said_of_readiness_before_temporal_was_asked() -> None:
 def test_unknown_while_temporal_is_away_and_false_where_a_human_must_act() -> None:
     away, refused = faulty(Reason.TEMPORAL_UNAVAILABLE), faulty(Reason.TEMPORAL_REFUSED)
     assert cells(render(ACME, away, NOW)) == {"Ready": "Unknown/TemporalUnavailable"}
-    assert cells(render(ACME, refused, NOW)) == {"Ready": "False/TemporalRefused"}
+    assert cells(render(ACME, refused, NOW)) == {"Ready": "False/TemporalRefused", "Stalled": "True/TemporalRefused"}
     assert render(ACME, away, NOW).temporal_namespace_id is None
 
 
 def test_a_contested_namespace_is_said_beside_readiness() -> None:
     status = render(ACME, mapping(ACME, RIVAL), NOW)
-    assert cells(status) == {"Ready": "True/Ready", "NamespaceConflict": "True/NamespaceConflict"}
-    assert status.conditions[1].message.startswith("team-a is also listed by rival")
+    assert cells(status) == {
+        "Ready": "True/Ready",
+        "NamespaceConflict": "True/NamespaceConflict",
+        "Stalled": "True/NamespaceConflict",
+    }
+    assert {each.message.partition(":")[0] for each in status.conditions[1:]} == {"team-a is also listed by rival"}
+
+
+def test_of_two_faults_the_one_that_denies_all_is_what_it_is_stalled_by() -> None:
+    index = mapping(ACME, RIVAL)
+    index.probed("acme", probe(ACME, Reason.TEMPORAL_REFUSED, "because"))
+    stalled = render(ACME, index, NOW).conditions[2]
+    assert (stalled.type, stalled.reason, stalled.message) == ("Stalled", "TemporalRefused", "because")
 
 
 def test_the_transition_time_moves_with_the_status_only() -> None:

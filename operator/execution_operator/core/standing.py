@@ -1,0 +1,74 @@
+"""Where an unanswered request stands, for whoever counts them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from execution_operator.api import Execution
+from execution_operator.core.reasons import Type
+from execution_operator.core.requests import requested_at
+from execution_operator.core.state import sought, unanswered
+
+
+class Standing(StrEnum):
+    """What an unanswered request waits for."""
+
+    PENDING = "pending"
+    """The operator, Temporal or the API server: it should be answered soon."""
+
+    GRACE = "grace"
+    """The workflow, which may end by itself until the deadline."""
+
+    DENIED = "denied"
+    """A human: an Organization or its namespaces must change first."""
+
+    NOT_FOUND = "not_found"
+    """A workflow that Temporal does not know."""
+
+
+def standing(execution: Execution, now: datetime) -> Standing | None:
+    """Return where the request stands; None where there is none, or it is answered."""
+    if not unanswered(execution):
+        return None
+    if sought(execution):
+        return Standing.NOT_FOUND
+    status = execution.status
+    current = status.observed_generation == execution.metadata.generation
+    if current and status.condition(Type.STALLED) is not None:
+        return Standing.DENIED
+    deadline = status.termination.deadline if status.termination else None
+    waits = current and deadline is not None and datetime.fromisoformat(deadline) > now
+    return Standing.GRACE if waits else Standing.PENDING
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The unanswered requests among some Executions.
+
+    Attributes:
+        counts: How many stand where.
+        oldest: When the oldest pending one was made, RFC 3339; None where there is none, or nobody knows.
+    """
+
+    counts: Counter[Standing]
+    oldest: str | None
+
+
+def backlog(executions: Iterable[Execution], now: datetime) -> Backlog:
+    """Count the unanswered requests."""
+    counts: Counter[Standing] = Counter()
+    oldest: str | None = None
+    for execution in executions:
+        if (stands := standing(execution, now)) is None:
+            continue
+        counts[stands] += 1
+        if stands is Standing.PENDING and (asked := asked_at(execution)) and (oldest is None or asked < oldest):
+            oldest = asked
+    return Backlog(counts, oldest)
+
+
+def asked_at(execution: Execution) -> str | None:
+    """Return when the request was made: by spec.terminate, or by the deletion."""
+    return requested_at(execution) if execution.spec.terminate else execution.metadata.deletion_timestamp

@@ -1,0 +1,1 @@
+"""The product with one check of tenancy taken out: the test that is there for it must fail."""

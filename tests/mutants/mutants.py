@@ -1,0 +1,181 @@
+"""What is taken out of the product, and which test of `tests/integration/test_tenancy.py` must see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.builds import INDEX_NOT_AWAITED, Build
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A build without a check.
+
+    Attributes:
+        without: The check, in words.
+        build: The product without it.
+        test: Class and function.
+        arguments: What the function takes besides the world and a name.
+    """
+
+    without: str
+    build: Build
+    test: str
+    arguments: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def row(self) -> str:
+        """The line of the table."""
+        more = f" [{', '.join(map(str, self.arguments.values()))}]" if self.arguments else ""
+        return f"| {self.without} | `{self.build.file}` | `{self.test}`{more} |"
+
+
+def _check(name: str) -> Build:
+    """Take a check out of the chain that authorizes."""
+    return Build("core/authorize.py", f"    {name},  #", "    #")
+
+
+def _readiness(name: str) -> Build:
+    """Take a check out of the chain that says whether an Organization is ready."""
+    return Build("core/mapping.py", f"    {name},  #", "    #")
+
+
+ASKED_AGAIN = Build("reconcile.py", "if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:")
+BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
+
+MUTANTS = (
+    Mutant(
+        "a namespace that nobody lists is denied",
+        _check("_namespace_not_mapped"),
+        "TestOrganizations.test_it_is_deleted",
+    ),
+    Mutant("a namespace that two list is denied", _check("_namespace_conflict"), "TestNamespaces.test_listed_by_two"),
+    Mutant(
+        "what was recorded for another organization is denied",
+        _check("_recorded_organization_differs"),
+        "TestNamespaces.test_moved_after_the_pin",
+    ),
+    Mutant(
+        "what was recorded for a namesake is denied",
+        _check("_organization_is_a_namesake"),
+        "TestOrganizations.test_a_namesake_is_another_organization",
+        {"difference": "none"},
+    ),
+    Mutant(
+        "an Organization that is not Ready is not acted for",
+        _check("_organization_not_ready"),
+        "TestTemporalNamespaces.test_both_must_declare_ownership",
+        {"spelling": "same"},
+    ),
+    Mutant(
+        "what was recorded in another Temporal namespace is denied",
+        _check("_recorded_temporal_namespace_differs"),
+        "TestOrganizations.test_its_temporal_namespace_changes",
+    ),
+    Mutant(
+        "who shares a Temporal namespace must declare ownership",
+        _readiness("_temporal_namespace_shared"),
+        "TestTemporalNamespaces.test_both_must_declare_ownership",
+        {"spelling": "same"},
+    ),
+    Mutant(
+        "a Temporal namespace is known by its id, whatever its address",
+        Build("core/mapping.py", "if self.namespace_id and other.namespace_id:", "if False:"),
+        "TestTemporalNamespaces.test_both_must_declare_ownership",
+        {"spelling": "other"},
+    ),
+    Mutant(
+        "the same proof of ownership is none",
+        Build("core/mapping.py", "wanted(other) in (None, own)", "wanted(other) is None"),
+        "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
+    ),
+    Mutant(
+        "who may turn out to share a Temporal namespace is waited for",
+        _readiness("_temporal_namespace_perhaps_shared"),
+        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+    ),
+    Mutant(
+        "who was seen in a Temporal namespace stays there while it can't be asked",
+        Build("organizations.py", "probe = probe.remembering(before)", "pass"),
+        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+    ),
+    Mutant(
+        "the start event must name the organization",
+        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        "TestOwnership.test_absent",
+    ),
+    Mutant(
+        "the same, for an Execution created anew",
+        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
+    ),
+    Mutant(
+        "the same, in a namespace that was deleted and created again",
+        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        "TestNamespaces.test_deleted_and_created_again",
+    ),
+    Mutant(
+        "the same, once the Organization asks for another value",
+        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        "TestOrganizations.test_its_ownership_changes",
+    ),
+    Mutant(
+        "the start event is the first run's",
+        Build("temporal/runs.py", "run_id=run.first_run_id),", "run_id=run.run_id),"),
+        "TestOwnership.test_forged_after_the_start",
+    ),
+    Mutant(
+        "of an expired first run only what was recorded counts",
+        Build("core/ownership.py", "(shown is None and observed == proof)", "shown is None"),
+        "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
+    ),
+    Mutant(
+        "the grant is asked for again right before the call",
+        ASKED_AGAIN,
+        BETWEEN,
+        {"change": "namespace", "reason": "NamespaceNotMapped", "grace": 0},
+    ),
+    Mutant(
+        "the same, before a request to cancel",
+        ASKED_AGAIN,
+        BETWEEN,
+        {"change": "ownership", "reason": "OrganizationMismatch", "grace": 60},
+    ),
+    Mutant(
+        "a grant is of this very Organization, as it was",
+        Build(
+            "core/authorize.py", "return (old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)", "return True"
+        ),
+        BETWEEN,
+        {"change": "ownership", "reason": "OrganizationMismatch", "grace": 0},
+    ),
+    Mutant(
+        "nothing is decided before the Organizations are known",
+        INDEX_NOT_AWAITED,
+        "TestIndex.test_nothing_is_decided_without_it",
+    ),
+)
+
+
+def table() -> str:
+    """Render the list for the document."""
+    head = "| Taken out | Of | Seen by |\n|---|---|---|"
+    return "\n".join([head, *(mutant.row for mutant in MUTANTS)])
+
+
+def documented() -> str:
+    """Return the document's table."""
+    return DOCUMENT.read_text().split(BEGIN)[1].split(END)[0].strip()
+
+
+def document() -> None:
+    """Write the table into the document."""
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}")
+
+
+if __name__ == "__main__":
+    document()

@@ -1,0 +1,62 @@
+"""Where unanswered requests stand."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.core.authorize import Denied, Place
+from execution_operator.core.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.reasons import Reason
+from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.core.standing import Standing, backlog, standing
+from execution_operator.core.status import render
+from tests.support.builders import execution
+
+EARLY, THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z", "2026-01-01T00:10:00Z"
+NOW = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
+RUN = Run("wf", "r1", "r1")
+DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
+
+
+def after(finding: Finding) -> ExecutionStatus:
+    return render(execution("stop"), finding, None if finding is DENIED else Place("acme", "u", "acme"), EARLY)
+
+
+def asked(status: ExecutionStatus | None = None, at: str | None = None, generation: int = 1) -> Execution:
+    written = [{"time": at, "fieldsV1": {"f:spec": {"f:terminate": {}}}}] if at else []
+    return execution("stop", status=status, generation=generation, managed_fields=written)
+
+
+DONE = Closed(RUN, Closing(RunStatus.TERMINATED, EARLY, execution_uid="uid-1"))
+TABLE = [
+    pytest.param(execution(), None, id="nothing asked"),
+    pytest.param(asked(after(DONE)), None, id="answered"),
+    pytest.param(asked(), "pending", id="new"),
+    pytest.param(asked(after(Open(RUN))), "pending", id="pinned"),
+    pytest.param(asked(after(Open(RUN, deadline=LATER))), "grace", id="in its grace period"),
+    pytest.param(asked(after(Open(RUN, deadline=THEN))), "pending", id="whose grace period has passed"),
+    pytest.param(asked(after(Open(RUN, deadline=LATER)), generation=2), "pending", id="changed in its grace period"),
+    pytest.param(asked(after(DENIED)), "denied", id="denied"),
+    pytest.param(asked(after(DENIED), generation=2), "pending", id="changed since it was denied"),
+    pytest.param(asked(after(NotFound("none"))), "not_found", id="not found"),
+]
+
+
+@pytest.mark.parametrize(("one", "stands"), TABLE)
+def test_where_a_request_stands(one: Execution, stands: str | None) -> None:
+    assert standing(one, NOW) == stands
+
+
+def test_the_backlog_counts_all_and_names_the_oldest_that_is_pending() -> None:
+    deleted = execution(deleted=True, policy=DeletionPolicy.TERMINATE, status=after(Open(RUN)))
+    found = backlog([asked(at=LATER), asked(at=THEN), asked(after(DENIED), EARLY), execution(), asked()], NOW)
+    assert found.counts == {Standing.PENDING: 3, Standing.DENIED: 1}
+    assert found.oldest == THEN
+    assert backlog([deleted], NOW).oldest == deleted.metadata.deletion_timestamp
+    assert replace(backlog([], NOW), oldest="") == replace(backlog([execution()], NOW), oldest="")
+
+
+def test_whose_time_nobody_knows_has_no_age() -> None:
+    assert backlog([asked()], NOW).oldest is None

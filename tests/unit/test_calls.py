@@ -1,0 +1,88 @@
+"""What each answer of Temporal to a call means: no such run, a refusal, or no answer at all."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.any_pb2 import Any as Detail
+from temporalio.api.common.v1 import GrpcStatus
+from temporalio.api.enums.v1 import ResourceExhaustedCause
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
+from temporalio.service import RPCError, RPCStatusCode
+
+from execution_operator.core.errors import TemporalError
+from execution_operator.temporal.calls import DEADLINE, MARGIN, NamespaceNotFoundError, call
+from tests.support.clock import elapsed, run
+
+REFUSED = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "UNAUTHENTICATED", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+OTHERS = [code for code in RPCStatusCode if code not in (RPCStatusCode.OK, RPCStatusCode.NOT_FOUND)]
+CAUSES = [ResourceExhaustedCause.Name(number) for number in ResourceExhaustedCause.values()]
+
+
+def ask(answer: DescribeWorkflowExecutionResponse | RPCError) -> DescribeWorkflowExecutionResponse | None:
+    """Make a call that is answered so."""
+
+    async def rpc(request: Any, **how: Any) -> DescribeWorkflowExecutionResponse:
+        assert type(request) is DescribeWorkflowExecutionRequest
+        assert how == {"retry": False, "timeout": timedelta(seconds=DEADLINE)}
+        if isinstance(answer, RPCError):
+            raise answer
+        return answer
+
+    return run(call(rpc, DescribeWorkflowExecutionRequest()))
+
+
+def error(code: RPCStatusCode, detail: NamespaceNotFoundFailure | ResourceExhaustedFailure | None = None) -> RPCError:
+    status = GrpcStatus(code=int(code))
+    if detail is not None:
+        packed = Detail()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return RPCError("the server's words\nand more", code, status.SerializeToString())
+
+
+def test_an_answer_is_passed_on() -> None:
+    answer = DescribeWorkflowExecutionResponse()
+    assert ask(answer) is answer
+
+
+def test_no_such_run_is_none() -> None:
+    assert ask(error(RPCStatusCode.NOT_FOUND)) is None
+
+
+def test_no_such_namespace_is_a_refusal() -> None:
+    with pytest.raises(NamespaceNotFoundError) as found:
+        ask(error(RPCStatusCode.NOT_FOUND, NamespaceNotFoundFailure(namespace="acme")))
+    assert found.value.refused
+
+
+@pytest.mark.parametrize("code", OTHERS, ids=lambda code: code.name)
+def test_a_refusal_is_told_from_no_answer(code: RPCStatusCode) -> None:
+    with pytest.raises(TemporalError) as found:
+        ask(error(code))
+    assert found.value.refused == (code.name in REFUSED)
+    assert found.value.message.endswith(f"{code.name}: the server's words")
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_server_that_is_exhausted_gives_no_answer_whatever_the_cause(cause: str) -> None:
+    detail = ResourceExhaustedFailure(cause=ResourceExhaustedCause.Value(cause))
+    with pytest.raises(TemporalError, match="RESOURCE_EXHAUSTED") as found:
+        ask(error(RPCStatusCode.RESOURCE_EXHAUSTED, detail))
+    assert not found.value.refused
+
+
+def test_a_call_ends_even_if_the_sdk_does_not_notice() -> None:
+    async def main() -> float:
+        async def never(_: Any, **__: Any) -> DescribeWorkflowExecutionResponse:
+            answer: DescribeWorkflowExecutionResponse = await asyncio.get_running_loop().create_future()
+            return answer
+
+        with pytest.raises(TemporalError, match="does not answer") as found:
+            await call(never, DescribeWorkflowExecutionRequest())
+        assert not found.value.refused
+        return elapsed()
+
+    assert run(main()) == pytest.approx(DEADLINE + MARGIN)

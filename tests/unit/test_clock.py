@@ -1,0 +1,102 @@
+"""The API server's clock counts, and never early; its calls end."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from kubernetes.aio.client import Configuration
+
+from execution_operator.kube.client import LONGEST_CALL, Api, ApiError
+from execution_operator.kube.clock import ServerClock
+from tests.support.clock import EPOCH, elapsed, run
+
+TICK = timedelta(seconds=1)
+
+
+class Answers:
+    """An API server whose clock is `ahead` of a steady one, and whose answers take their time."""
+
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self.ahead, self.seconds = ahead, 0.0
+        self.clock = ServerClock(lambda: self.seconds)
+
+    @property
+    def time(self) -> datetime:
+        return EPOCH + self.ahead + timedelta(seconds=self.seconds)
+
+    def answer(self, way: float = 0.0) -> None:
+        date = format_datetime(self.time.replace(microsecond=0), usegmt=True)
+        self.seconds += way
+        self.clock.hear(date)
+
+    @property
+    def late(self) -> timedelta:
+        return self.time - self.clock.now()
+
+
+def test_the_first_answer_tells_it_to_the_second() -> None:
+    server = Answers()
+    server.seconds = 0.9
+    server.answer()
+    assert timedelta() <= server.late < TICK
+
+
+def test_it_goes_on_between_answers() -> None:
+    server = Answers()
+    server.answer()
+    server.seconds += 3600
+    assert server.late == timedelta()
+
+
+def test_many_answers_tell_it_well() -> None:
+    server = Answers()
+    for _ in range(100):
+        server.seconds += 0.37
+        server.answer()
+    assert timedelta() <= server.late < timedelta(seconds=0.05)
+
+
+@pytest.mark.parametrize("way", [0.0, 0.3, 9.0])
+def test_it_is_never_early_however_slow_the_answers(way: float) -> None:
+    server = Answers()
+    for _ in range(50):
+        server.seconds += 0.41
+        server.answer(way)
+        assert timedelta() <= server.late <= TICK + timedelta(seconds=way)
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_server_that_sets_its_clock_is_followed_at_once(hours: int) -> None:
+    server = Answers()
+    server.answer()
+    server.ahead += timedelta(hours=hours)
+    server.answer()
+    assert timedelta() <= server.late <= TICK
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday"])
+def test_without_a_date_this_machines_clock_is_all_there_is(date: str | None) -> None:
+    clock = ServerClock()
+    clock.hear(date)
+    assert abs(datetime.now(UTC) - clock.now()) < TICK
+
+
+class Silent:
+    """A client that never returns, whatever deadline it is given."""
+
+    async def param_serialize(self, **_: Any) -> tuple[()]:
+        return ()
+
+    async def call_api(self, **_: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+def test_a_call_ends_even_if_the_client_does_not_notice() -> None:
+    async def main() -> float:
+        with pytest.raises(ApiError, match="does not answer"):
+            await Api(Configuration(), Silent()).get("/version")  # type: ignore[arg-type] # all that is called of it
+        return elapsed()
+
+    assert run(main()) == pytest.approx(LONGEST_CALL)
