@@ -37,6 +37,43 @@ LOOK_AROUND = 10.0
 """Seconds between two looks at which namespaces can be read, where not all are. The sweeps serve a new one so long."""
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf compares each object with its last state, for handlers of changes. There are none here.
+
+    This comparison took a third to a half of its time: for a request and its answer 1.6 ms of CPU, 1.0 without it.
+    """
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing to compare."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Return no last state."""
+
+    def store(self, **_: Any) -> None:
+        """Keep none."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """kopf keeps retries of its handlers in annotations. Ours hands on, and has nothing to retry."""
+
+    def fetch(self, **_: Any) -> None:
+        """Return none."""
+
+    def store(self, **_: Any) -> None:
+        """Keep none."""
+
+    def purge(self, **_: Any) -> None:
+        """Keep none."""
+
+    def touch(self, **_: Any) -> None:
+        """Change nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Return what is to be compared, which has none."""
+        return essence
+
+
 class Requests:
     """The unanswered requests.
 
@@ -171,6 +208,8 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.watching.field_selectors[GROUP, VERSION, "executions"] = selectors["fieldSelector"]
     if shard := selectors.get("shardSelector"):
         settings.watching.shard_selectors[GROUP, VERSION, "executions"] = shard
+    settings.persistence.diffbase_storage = _NoDiffs()
+    settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
     settings.watching.server_timeout = LIFE
     settings.queueing.idle_timeout = 1

@@ -7,21 +7,23 @@ event is believed. So a crash, a lost reply or a second operator at any point le
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from execution_operator.api import DeletionPolicy, ExecutionStatus
+from execution_operator.api import ExecutionStatus
 from execution_operator.core.announce import Announcement, announcements
 from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
 from execution_operator.core.errors import Gone, Superseded, TemporalError
+from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.grace import anew, deadline_of, next_look, rfc3339, start
 from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import candidates, order
+from execution_operator.core.requests import candidates, order, wanted
 from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import answered, closed, deleting, pinned, unanswered
+from execution_operator.core.state import answered, closed, never_seen, pinned, unanswered
 from execution_operator.core.status import render
 from execution_operator.metrics import answered as measure
 from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
@@ -30,17 +32,8 @@ from execution_operator.pursuit import follow, terminate, vanished
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""
 
-QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
-"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
-
 UNDECIDED_LOOK = 0.2
 """Seconds until an Execution is looked at again whose Organization's Temporal is just being asked."""
-
-ROUNDING = timedelta(seconds=1)
-"""What a deadline is later than the end of its grace period: it is recorded without fractions."""
-
-FINALIZER = "control-plane.kubiya.ai/terminate"
-"""Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
 
 
 class Reconciler:
@@ -118,7 +111,7 @@ class _Act:
             return Recorded(), None
         grant = authorize(self.execution, self.world.mapping)
         if not isinstance(grant, Grant):
-            return self._waiting(grant), None
+            return waiting(self.execution, grant), None
         try:
             return await self._pursue(grant, self.world.runs(grant)), grant.place
         except TemporalError as error:
@@ -133,7 +126,8 @@ class _Act:
         """Find the run, make sure that it is the organization's, and do what is asked of it."""
         seen = await self._resolve(grant, runs)
         if seen is None:
-            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {self._sought(grant)}")
+            sought = wanted(self.execution, grant.organization)
+            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {sought}")
         run = seen.run if isinstance(seen, Described) else seen
         if denied := await self._disowned(run, grant, runs):
             return denied
@@ -158,10 +152,6 @@ class _Act:
             if described := await runs.describe(workflow_id, self.execution.spec.run_id or ""):
                 return described
         return None
-
-    def _sought(self, grant: Grant) -> str:
-        ids = " or ".join(candidates(self.execution, grant.organization))
-        return f"workflow {ids}" + (f" with run {run}" if (run := self.execution.spec.run_id) else "")
 
     async def _disowned(self, run: Run, grant: Grant, runs: Runs) -> Denied | None:
         """Hold the start event of the chain's first run, or what was recorded of it, against what is asked."""
@@ -194,33 +184,18 @@ class _Act:
                 raise Superseded  # the Organization has changed while the run was looked up: decide anew
 
         now = self.world.now()
-        deadline = self._deadline(now)
-        if deadline is not None and deadline <= now and await self._unasked(run, runs, deadline - self._grace):
-            deadline = now + self._grace + ROUNDING
+        deadline = deadline_of(self.execution, now)
+        if deadline is not None and deadline <= now and await self._unasked(run, runs, start(self.execution, deadline)):
+            deadline = anew(self.execution, now)
         if deadline is None or deadline <= now:
             called = partial(self.laps.passed, Stage.TERMINATED)
             return await terminate(runs, run, order(self.execution), still_granted, called)
-        graceful = Open(run, deadline=_rfc3339(deadline))
+        graceful = Open(run, deadline=rfc3339(deadline))
         await self._record(graceful, grant.place)
         still_granted()
         await runs.request_cancel(run, order(self.execution))
         found = await follow(runs, run)
         return replace(graceful, run=found.run) if isinstance(found, Open) else found
-
-    def _deadline(self, now: datetime) -> datetime | None:
-        """Return when the grace period ends: as recorded, anew if the spec has changed since."""
-        status = self.execution.status
-        if self.execution.spec.terminate is None or self.execution.spec.terminate.grace_period_seconds == 0:
-            return None
-        recorded = status.termination.deadline if status.termination else None
-        if recorded and status.observed_generation == self.execution.metadata.generation:
-            return datetime.fromisoformat(recorded)
-        return now + self._grace + ROUNDING
-
-    @property
-    def _grace(self) -> timedelta:
-        terminate = self.execution.spec.terminate
-        return timedelta(seconds=terminate.grace_period_seconds if terminate else 0)
 
     async def _unasked(self, run: Run, runs: Runs, since: datetime) -> bool:
         """Tell whether a run that was there when its grace period began was never asked to cancel itself.
@@ -235,7 +210,7 @@ class _Act:
     async def _record(self, finding: Finding, place: Place | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""
         old = self.execution.status
-        status = render(self.execution, finding, place, _rfc3339(self.world.now()))
+        status = render(self.execution, finding, place, rfc3339(self.world.now()))
         if not self.gone:
             try:
                 self.execution = await self.world.records.write_status(self.execution, status)
@@ -253,21 +228,14 @@ class _Act:
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""
-        meta, policy = self.execution.metadata, self.execution.spec.deletion_policy
-        wanted = policy is DeletionPolicy.TERMINATE and not closed(self.execution.status)
-        if wanted and not meta.deletion_timestamp and FINALIZER not in meta.finalizers:
-            await self._write_finalizers([*meta.finalizers, FINALIZER])
+        if unheld(self.execution):
+            await self._write_finalizers([*self.execution.metadata.finalizers, FINALIZER])
 
     async def _release(self, finding: Finding) -> None:
         """Take the finalizer off when it holds nothing any more, before the record that ends all looks."""
-        meta = self.execution.metadata
-        orphan = self.execution.spec.deletion_policy is DeletionPolicy.ORPHAN
-        ended = isinstance(finding, Closed | Recorded)
-        nothing = (isinstance(finding, NotFound) and not finding.heir) or (
-            isinstance(finding, Denied) and not pinned(self.execution.status)
-        )
-        if FINALIZER in meta.finalizers and (orphan or ended or (deleting(self.execution) and nothing)):
-            await self._write_finalizers([name for name in meta.finalizers if name != FINALIZER])
+        if needless(self.execution, finding):
+            names = self.execution.metadata.finalizers
+            await self._write_finalizers([name for name in names if name != FINALIZER])
 
     async def _write_finalizers(self, finalizers: list[str]) -> None:
         if self.gone:
@@ -277,32 +245,16 @@ class _Act:
         except Gone:
             self.gone = True
 
-    def _next_look(self, deadline: str) -> float:
-        """Return the seconds until the next look at a workflow that has been asked to cancel itself."""
-        terminate = self.execution.spec.terminate
-        left = (datetime.fromisoformat(deadline) - self.world.now()).total_seconds()
-        taken = (terminate.grace_period_seconds if terminate else 0) - left
-        return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
-
-    def _waiting(self, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
-        """Say of a deletion that it waits, and how not to."""
-        if isinstance(decision, Denied) and deleting(self.execution) and pinned(self.execution.status):
-            return replace(decision, message=f"{decision.message}; the deletion waits, unless deletionPolicy is Orphan")
-        return decision
-
     def _settlement(self, finding: Finding) -> Settlement:
+        woken = None if never_seen(self.execution) else WOKEN  # the former are found by a list, however many they are
         match finding:
             case Denied() if not self.gone:
-                return Settlement(self.execution, after=WOKEN)
+                return Settlement(self.execution, after=woken)
             case Failing(asked=False):
-                return Settlement(self.execution, after=WOKEN)
+                return Settlement(self.execution, after=woken)
             case Failing():
                 return Settlement(self.execution, failing=True)
             case Open(deadline=str() as deadline):
-                return Settlement(self.execution, after=self._next_look(deadline))
+                return Settlement(self.execution, after=next_look(self.execution, deadline, self.world.now()))
             case _:
                 return Settlement(self.execution)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

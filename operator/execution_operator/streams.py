@@ -1,29 +1,19 @@
 """Which Executions are worked on: those that the streams bring, those that a sweep finds, those that are woken."""
 
 import asyncio
-import logging
-import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
-from execution_operator.core.errors import RecordError
 from execution_operator.core.standing import asked_at
-from execution_operator.core.state import sought, unanswered, wants_attention
+from execution_operator.core.state import never_seen, sought, unanswered, wants_attention
+from execution_operator.entry import version
 from execution_operator.metrics import MISSED
-from execution_operator.pacer import backoff
+from execution_operator.sweep import Sweep
 from execution_operator.workqueue import WorkQueue
-
-logger = logging.getLogger(__name__)
-
-SWEEP = 60.0
-"""Seconds between two sweeps, jittered: they catch what a watch missed, and look again for what was not found."""
 
 LATE = timedelta(seconds=5)
 """Age of a request that its stream should have brought by now."""
-
-GAP, LONGEST_GAP = 0.2, 10.0
-"""Seconds at least between two sweeps, and at most after one that failed."""
 
 
 class Streams:
@@ -31,8 +21,10 @@ class Streams:
 
     Args:
         queue: Where the work is done.
-        select: Lists the Executions that wait for something: an answer, or a first look.
+        requests: Lists the Executions that wait for an answer.
+        unseen: Lists those that wait for a first look, or were not found by an earlier one.
         concerned: Whether Executions of a namespace are to be worked on here.
+        leading: False while another operator does the work: what is to be done is only noted, until `lead`.
 
     Attributes:
         not_found: Requests that the last sweep found, and whose workflow nobody knows.
@@ -41,15 +33,20 @@ class Streams:
     def __init__(
         self,
         queue: WorkQueue,
-        select: Callable[[], AsyncIterator[Execution]],
+        requests: Callable[[], AsyncIterator[Execution]],
+        unseen: Callable[[], AsyncIterator[Execution]],
         concerned: Callable[[str], bool] = lambda _: True,
+        *,
+        leading: bool = True,
     ) -> None:
         self._queue = queue
-        self._select = select
+        self._list_requests = requests
+        self._list_unseen = unseen
         self._concerned = concerned
         self.not_found = 0
-        self._woken: set[str] = set()
-        self._wake = asyncio.Event()
+        self._noted: dict[str, Execution] | None = None if leading else {}
+        self._requests = Sweep(self._sweep)
+        self._looks = Sweep(self._look)
         self._swept = False
 
     def requested(self, execution: Execution) -> None:
@@ -65,7 +62,20 @@ class Streams:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
         waits = wants_attention(execution) and not sought(execution) and not _asked(execution)
         if waits and self._concerned(execution.metadata.namespace):
-            self._queue.add(execution)
+            self._take(execution)
+        else:
+            self.calm(execution.metadata.uid, version(execution))
+
+    def calm(self, uid: str, before: int) -> None:
+        """Forget what was noted of an Execution before a version: it needs nothing, or is no longer there."""
+        if self._noted and uid in self._noted and version(self._noted[uid]) < before:
+            del self._noted[uid]
+
+    def lead(self) -> None:
+        """Work on what was noted, and from now on on all that comes."""
+        noted, self._noted = self._noted or {}, None
+        for execution in noted.values():
+            self.changed(execution)
 
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have closed."""
@@ -78,30 +88,29 @@ class Streams:
 
     def wake(self, namespaces: set[str]) -> None:
         """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
-        self._woken |= namespaces
-        self._wake.set()
+        self._requests.call(namespaces)
+        self._looks.call()
 
     async def run(self) -> None:
-        """Sweep at intervals, and whenever woken, until cancelled."""
-        failures = 0
-        while True:
-            namespaces, self._woken = self._woken, set()
-            self._wake.clear()
-            try:
-                await self._sweep(namespaces)
-                failures = 0
-                await self._pause()
-            except RecordError as error:
-                self._woken |= namespaces
-                failures += 1
-                logger.warning("sweep: %s", error)
-                await asyncio.sleep(backoff(GAP, failures, LONGEST_GAP))
+        """Sweep until cancelled: sweeps catch what a watch missed, and look again for what was not found."""
+        await asyncio.gather(self._requests.run(), self._looks.run())
+
+    def _take(self, execution: Execution) -> None:
+        """Take in one that waits. However many were never seen: a list brings them again."""
+        unseen = never_seen(execution)
+        if self._noted is not None:
+            if not unseen:
+                self._noted[execution.metadata.uid] = execution
+        elif unseen and not self._queue.room:
+            self._looks.call()
+        else:
+            self._queue.add(execution)
 
     async def _sweep(self, woken: set[str]) -> None:
-        """Add all that waits. What is known and unchanged is worked on only where it was woken."""
+        """Add all requests. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
         not_found = 0
-        async for execution in self._select():
+        async for execution in self._list_requests():
             if not self._concerned(execution.metadata.namespace):
                 continue
             not_found += sought(execution) and unanswered(execution)
@@ -120,13 +129,13 @@ class Streams:
         if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
             MISSED.inc()
 
-    async def _pause(self) -> None:
-        await asyncio.sleep(GAP)
-        try:
-            async with asyncio.timeout(SWEEP * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
-                await self._wake.wait()
-        except TimeoutError:
-            return
+    async def _look(self, _: set[str]) -> None:
+        """Add all that wait for a first look, as room comes: each that waits in the queue has its price."""
+        async for execution in self._list_unseen():
+            if _asked(execution) or not self._concerned(execution.metadata.namespace):
+                continue
+            await self._queue.wait_for_room()
+            self._queue.add(execution)
 
 
 def _asked(execution: Execution) -> bool:

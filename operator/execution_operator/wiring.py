@@ -77,7 +77,7 @@ class Operator:
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
-        self.streams = Streams(self.queue, self._waiting, self._concerned)
+        self.streams = Streams(self.queue, self._requests, self._unseen, self._concerned, leading=lease is None)
         self.open_runs = OpenRuns()
         self.finished: list[Census] = []
         self.organization_watch = self._organization_watch()
@@ -103,19 +103,20 @@ class Operator:
             ready = await self._until(self.organizations.synced(), stop, *parts)
         if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
-        if ready and self.lease:
-            parts.append(self._start(self.lease.run()))
+        open_watches, closed_watches = self._open_watches(), self._closed_watches()
+        watches = [*open_watches, *closed_watches]
+        if ready and self.lease:  # the caches of one that stands by are warm
+            parts += [self._start(self.lease.run()), *(self._start(watch.run()) for watch in watches)]
             ready = await self._until(self.lease.held(), stop, *parts)
         if ready:
             logger.info("organizations are known; taking up requests")
             LEADER.set(1)
+            self.streams.lead()
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
-            streams = (self.streams, self.requests, self.feeds, self.expiries)
-            parts += [self._start(stream.run()) for stream in streams]
-            open_watches, closed_watches = self._open_watches(), self._closed_watches()
             self.vitals.lead(open_watches, closed_watches, self.requests)
-            parts += [self._start(watch.run()) for watch in (*open_watches, *closed_watches)]
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries)]
+            parts += [] if self.lease else [self._start(watch.run()) for watch in watches]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
@@ -196,8 +197,10 @@ class Operator:
                 self.open_runs.count(uid, namespace)
             else:
                 self.open_runs.drop(uid)
-            if not (self.queue.knows(uid) if change.deleted else not quiet(change.object)):
-                return
+            if change.deleted or quiet(change.object):
+                self.streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
+                if not (change.deleted and self.queue.knows(uid)):
+                    return
             if execution := parse(Execution, change.object):
                 take = self.streams.deleted if change.deleted else self.streams.changed
                 take(execution)
@@ -209,11 +212,14 @@ class Operator:
 
     def _closed_watches(self) -> list[Watch]:
         def changed(change: Change) -> None:
+            meta = change.object["metadata"]
             if change.deleted:
-                self.expiries.drop(change.object["metadata"]["uid"])
-            elif (behind(change.object) or expendable(change.object)) and (
-                execution := parse(Execution, change.object)
-            ):
+                self.expiries.drop(meta["uid"])
+            if change.deleted or not behind(change.object):
+                self.streams.calm(meta["uid"], int(meta["resourceVersion"]))
+            if change.deleted or not (behind(change.object) or expendable(change.object)):
+                return
+            if execution := parse(Execution, change.object):
                 self.expiries.put(execution)
                 self.streams.changed(execution)
 
@@ -232,8 +238,14 @@ class Operator:
 
         return [watch(selection) for selection in self.share.executions(records.CLOSED).values()]
 
-    async def _waiting(self) -> AsyncIterator[Execution]:
-        for selector, place in itertools.product((UNANSWERED, *NEVER_SEEN), self.share.places):
+    def _requests(self) -> AsyncIterator[Execution]:
+        return self._listed(UNANSWERED)
+
+    def _unseen(self) -> AsyncIterator[Execution]:
+        return self._listed(*NEVER_SEEN)
+
+    async def _listed(self, *selectors: str) -> AsyncIterator[Execution]:
+        for selector, place in itertools.product(selectors, self.share.places):
             try:
                 async for execution in self.records.select(self.share.executions(selector)[place]):
                     yield execution

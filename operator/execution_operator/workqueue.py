@@ -7,120 +7,21 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from weakref import WeakValueDictionary
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import pinned, unanswered
+from execution_operator.core.state import never_seen, unanswered
+from execution_operator.entry import Entry, version
+from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
-from execution_operator.pacer import Pacer, backoff
+from execution_operator.pacer import backoff
 from execution_operator.ports import WOKEN, Settlement, Work
 
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 """Seconds before the first retry and at most; doubled each time, jittered."""
-
-
-@dataclass(frozen=True)
-class Width:
-    """How many passes may be under way at once: in all, and of one namespace, so that none keeps others waiting."""
-
-    slots: int
-    lane: int
-
-
-WIDTHS = {True: Width(100, 25), False: Width(20, 10)}
-"""For requests, and for mere looks: these never keep a request waiting."""
-
-FIRST_LOOKS = 100.0
-"""Executions a second that are looked for for the first time; Temporal has other users too."""
-
-
-class Lanes:
-    """Where passes wait for their turn, requests apart from looks."""
-
-    def __init__(self, widths: Mapping[bool, Width]) -> None:
-        self._widths = widths
-        self._slots = {urgent: asyncio.Semaphore(width.slots) for urgent, width in widths.items()}
-        self._lanes: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
-        self._first_looks = Pacer(FIRST_LOOKS)
-
-    @asynccontextmanager
-    async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
-        """Hold a turn for a pass, or several in a row."""
-        if not urgent and pinned(execution.status) is None:
-            await self._first_looks.turn()
-        place = execution.metadata.namespace, urgent
-        lane = self._lanes.setdefault(place, asyncio.Semaphore(self._widths[urgent].lane))
-        async with lane, self._slots[urgent]:
-            yield
-
-
-@dataclass
-class _Entry:
-    """An object with work to do.
-
-    Attributes:
-        execution: Its newest known state.
-        seen: The version that the last pass ended with; less than the state's means that there is work.
-        left: The version at which it left a selection: more than `seen` means that its state is unknown.
-        hearsay: Whether the state is the one that it left a selection with: the state before, under the version of now.
-            A patch made from it would pass for one of now, so it is never worked on unless the object is gone.
-        forced: Whether it must be read again and passed over again, whatever came in meanwhile.
-        gone: Whether reading it showed that it is no longer there.
-        broken_off: Whether the last pass did not come to its end.
-        urgent: Whether it waits among the requests.
-        waiting: Whether its task waits for its turn.
-        since: When its request came, by the monotonic clock; None where there is none.
-    """
-
-    execution: Execution
-    seen: int = -1
-    left: int = -1
-    hearsay: bool = False
-    forced: bool = False
-    gone: bool = False
-    broken_off: bool = False
-    urgent: bool = False
-    waiting: bool = False
-    since: float | None = None
-    failures: int = 0
-    task: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def unknown(self) -> bool:
-        """Whether the state must be read again."""
-        return self.forced or self.hearsay or self.left > self.seen
-
-    @property
-    def due(self) -> bool:
-        """Whether there is something that no pass has seen."""
-        return self.unknown or version(self.execution) > self.seen
-
-    def renew(self, execution: Execution, *, hearsay: bool = False) -> None:
-        """Take in a state, and forget that earlier ones failed."""
-        self.execution, self.seen, self.failures = execution, min(self.seen, version(execution) - 1), 0
-        self.hearsay = hearsay
-
-    def take(self, read: Execution | None) -> None:
-        """Take in what a read has found: nothing, if the object is gone. Its last state is what counts then."""
-        self.gone = read is None
-        if read is None:
-            self.hearsay = False
-        elif version(read) >= version(self.execution):
-            self.execution, self.hearsay = read, False
-        self.seen = version(self.execution)
-
-    def passed(self, settlement: Settlement) -> None:
-        """Take in what a pass ended with. What came in meanwhile and is no newer was the echo of its own writes."""
-        self.broken_off, self.seen = False, version(settlement.execution)
-        if self.seen >= version(self.execution):
-            self.execution, self.hearsay = settlement.execution, False
 
 
 class WorkQueue:
@@ -141,7 +42,7 @@ class WorkQueue:
         self._reconcile = reconcile
         self._read = read
         self._lanes = Lanes(widths)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -149,6 +50,15 @@ class WorkQueue:
 
     def __iter__(self) -> Iterator[Execution]:
         return (entry.execution for entry in self._entries.values())
+
+    @property
+    def room(self) -> bool:
+        """Whether one more first look should be taken in."""
+        return self._lanes.room.is_set()
+
+    async def wait_for_room(self) -> None:
+        """Wait until there is room for one."""
+        await self._lanes.room.wait()
 
     def knows(self, uid: str) -> bool:
         """Tell whether there is work to do on an object."""
@@ -159,7 +69,7 @@ class WorkQueue:
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
             if not self._closed:
-                self._start(self._entries.setdefault(execution.metadata.uid, _Entry(execution)))
+                self._start(self._entries.setdefault(execution.metadata.uid, Entry(execution)))
         elif version(execution) > version(entry.execution) or (entry.task is None and entry.timer is None):
             if version(execution) >= version(entry.execution):
                 entry.renew(execution)
@@ -217,11 +127,11 @@ class WorkQueue:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _force(self, entry: _Entry) -> None:
+    def _force(self, entry: Entry) -> None:
         entry.forced = True
         self._start(entry)
 
-    def _start(self, entry: _Entry) -> None:
+    def _start(self, entry: Entry) -> None:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
@@ -234,8 +144,10 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
+            if never_seen(entry.execution):
+                self._lanes.occupy(entry.task)
 
-    async def _work(self, entry: _Entry) -> None:
+    async def _work(self, entry: Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
         pause: float | None = None
         async with self._lanes.turn(entry.execution, urgent=entry.urgent):
@@ -250,7 +162,7 @@ class WorkQueue:
         elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
-    def _ended(self, entry: _Entry, task: asyncio.Task[None]) -> None:
+    def _ended(self, entry: Entry, task: asyncio.Task[None]) -> None:
         """Take up an object again whose task broke, by whatever: nothing that has work to do is without one."""
         if entry.task is not task or self._closed:
             return  # it came to its end, or another one has taken its place
@@ -259,11 +171,11 @@ class WorkQueue:
         logger.error("work on %s/%s broke off", meta.namespace, meta.name, exc_info=error)
         entry.timer = asyncio.get_running_loop().call_later(self._backoff(entry), self._again, entry)
 
-    def _again(self, entry: _Entry) -> None:
+    def _again(self, entry: Entry) -> None:
         entry.timer = None
         self._force(entry)
 
-    async def _pass(self, entry: _Entry) -> float | None:
+    async def _pass(self, entry: Entry) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
             work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off, entry.since), True
@@ -277,7 +189,7 @@ class WorkQueue:
         entry.failures = 0
         return settlement.after
 
-    async def _reread(self, entry: _Entry) -> float | None:
+    async def _reread(self, entry: Entry) -> float | None:
         """Read the object again, as long as what is known of it may not be so any more.
 
         Returns the seconds until the next try, where it could not be read.
@@ -291,7 +203,7 @@ class WorkQueue:
         entry.seen = version(entry.execution)
         return None
 
-    def _failed(self, entry: _Entry, error: Exception) -> float:
+    def _failed(self, entry: Entry, error: Exception) -> float:
         name = f"{entry.execution.metadata.namespace}/{entry.execution.metadata.name}"
         if isinstance(error, RecordError):
             logger.warning("%s: %s; trying again", name, error)
@@ -299,12 +211,7 @@ class WorkQueue:
             logger.error("a pass over %s failed", name, exc_info=error)
         return self._backoff(entry)
 
-    def _backoff(self, entry: _Entry) -> float:
+    def _backoff(self, entry: Entry) -> float:
         pause = backoff(FIRST_BACKOFF, entry.failures, LONGEST_BACKOFF)
         entry.failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-
-
-def version(execution: Execution) -> int:
-    """Return the resourceVersion, which the API server orders."""
-    return int(execution.metadata.resource_version or 0)

@@ -11,8 +11,9 @@ from pathlib import Path
 from tests.bench.arena import Arena
 from tests.bench.kube import Kube
 from tests.bench.peers import Peer
+from tests.bench.plan import FULL, QUICK, plan
 from tests.bench.report import write
-from tests.bench.scenarios import FULL, QUICK, Scenario, plan
+from tests.bench.scenarios import Scenario
 from tests.bench.stage import Stage
 from tests.bench.stats import Results
 

@@ -17,7 +17,7 @@ from tests.bench.watcher import Watcher
 from tests.support.process import GuardedProcess
 
 WARM_UP = 5
-FIRST = 280.0
+FIRST = 150.0
 """Seconds that a peer may take until it has answered its first request."""
 
 REQUEST = {"spec": {"terminate": {"reason": "bench"}}}

@@ -60,6 +60,7 @@ class Calls:
 
     Attributes:
         needless: Writes since the last look to Executions that need nothing.
+        touched: Whether there was one since this was set to False.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -67,6 +68,7 @@ class Calls:
         self._offset = 0
         self._rpcs: Counter[str] = Counter()
         self.needless = 0
+        self.touched = False
 
     async def take(self) -> Counter[str]:
         """Return the calls by kind, such as `patch executions/status` or `TerminateWorkflowExecution`."""
@@ -81,6 +83,7 @@ class Calls:
         self._offset += len(whole)
         events = [event for event in map(json.loads, whole.splitlines()) if _counts(event)]
         self.needless = sum(event["verb"] in WRITES and _name(event).startswith(FILLING) for event in events)
+        self.touched |= self.needless > 0
         return Counter(_kind(event) for event in events)
 
     def _new_rpcs(self) -> Counter[str]:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -21,6 +21,9 @@ from tests.support.operator import Operator
 AT_ONCE = 50
 FIRST_SIGHT, CAUGHT_UP = 60, 180
 """Seconds that our operator and the API server may take."""
+
+BETWEEN_LOOKS = 0.2
+"""Seconds between two looks at Temporal's visibility."""
 
 SHAPES = {"open": "running", "finished": "cancelled"}
 """The phases of the shapes."""
@@ -101,6 +104,22 @@ class Crowd:
                 return time.perf_counter()
 
         return dict(zip(names, await asyncio.gather(*map(end, names)), strict=True))
+
+    async def shown(self, names: list[str], seconds: float) -> dict[str, float]:
+        """Wait until Temporal's visibility shows that the workflows have closed.
+
+        Returns the last moments at which it did not: what is counted from there is never too little.
+        """
+        query, begun = f'WorkflowType = "Crowd" AND CloseTime >= "{datetime.now(UTC).isoformat()}"', time.perf_counter()
+        wanted, moments, before = set(names), dict[str, float](), begun
+        while wanted and before - begun < seconds:
+            now = time.perf_counter()
+            closed = {row.id async for row in self._client.list_workflows(query, page_size=1000)} & wanted
+            moments |= dict.fromkeys(closed, before)
+            wanted -= closed
+            before = now
+            await asyncio.sleep(BETWEEN_LOOKS)
+        return moments
 
     async def clear(self) -> None:
         """Remove all Executions that had workflows, and all Events."""

@@ -87,9 +87,10 @@ def _calls(results: Results) -> str:
 
 def _alone(results: Results) -> str:
     """Tell what only we do."""
-    lag, restart = "closed elsewhere → shown", "closed while the operator was down → shown, from its start"
+    lag, restart = "in Temporal's visibility → shown", "closed while the operator was down → shown, from its start"
     rows = [
         *(Row("feed/lag", f"{lag}, {name}, s", of, ratio=False) for name, of in (("p50", p50), ("p99", p99))),
+        Row("feed/closed", "closed elsewhere → shown, the last, s", max, ratio=False),
         Row("feed/restart", f"{restart}, the last, s", max, ratio=False),
         Row("feed/missed", "closings that were missed", sum, ratio=False),
         Row("failover/took", "leader killed → next request answered, s", ratio=False),

@@ -1,4 +1,4 @@
-"""What is measured, as data: a scenario for each figure, and two plans of them."""
+"""What is measured: a scenario for each figure."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from functools import partial
 from tests.bench.arena import Arena, Turn
 from tests.bench.counts import Spent, settled
 from tests.bench.crowd import Filling
-from tests.bench.peers import FLOOR, GO, LEAN, NAIVE, OURS, PEERS, Peer
+from tests.bench.peers import PEERS, Peer
 from tests.bench.stage import TEMPORAL_NAMESPACE
 from tests.bench.stats import Results
 
@@ -26,10 +26,6 @@ START = 3.0
 """Seconds after which a process has begun to do something, so that its rest means that it has started."""
 
 BATCH = "Temporal's batch"
-MIXES = (0.0, 0.95)
-"""The shares of finished Executions in the crowds among which peers are started."""
-
-TIMED = (FLOOR, LEAN, NAIVE, GO, OURS)
 RUNNING = "WorkflowType = 'Crowd' AND ExecutionStatus = 'Running'"
 
 Measure = Callable[[Arena, Peer, Results], Awaitable[None]]
@@ -113,22 +109,35 @@ async def growth(arena: Arena, peer: Peer, results: Results, *, filling: Filling
     """Start a peer among many Executions that need nothing: the first answer, what it costs, and what rest costs."""
     await arena.crowd.fill(filling)
     await arena.calls.take()
+    arena.calls.touched = False
     figure = f"growth/{filling.finished:.0%} finished/{filling.size}"
-    async with arena.turn(peer) as turn:
-        spent = await settled(turn.pid)
-        results.add(f"{figure}/first", peer.name, turn.first)
-        results.add(f"{figure}/memory", peer.name, spent.memory)
-        results.add(f"{figure}/peak", peer.name, spent.peak)
-        results.add(f"{figure}/cpu", peer.name, spent.cpu)
+    try:
+        async with arena.turn(peer) as turn:
+            note = partial(_note, results, figure, peer.name)
+            await _rest(arena, turn, note, idle)
+    finally:  # what a peer has written to Executions that need nothing is not left to the next one
         await arena.calls.take()
-        needless = arena.calls.needless
-        results.add(f"{figure}/writes", peer.name, needless)
-        if idle:
-            await asyncio.sleep(idle)
-            results.add(f"{figure}/idle", peer.name, (Spent.by(turn.pid).cpu - spent.cpu) / idle)
-            results.add(f"{figure}/requests", peer.name, (await arena.calls.take()).total() * 60 / idle)
-    if needless:
-        await arena.crowd.drain()
+        if arena.calls.touched:
+            await arena.crowd.drain()
+
+
+def _note(results: Results, figure: str, peer: str, name: str, value: float) -> None:
+    results.add(f"{figure}/{name}", peer, value)
+
+
+async def _rest(arena: Arena, turn: Turn, note: Callable[[str, float], None], idle: float) -> None:
+    """Note what a peer has cost once it is at rest, and what its rest costs."""
+    spent = await settled(turn.pid)
+    note("first", turn.first)
+    note("memory", spent.memory)
+    note("peak", spent.peak)
+    note("cpu", spent.cpu)
+    await arena.calls.take()
+    note("writes", arena.calls.needless)
+    if idle:
+        await asyncio.sleep(idle)
+        note("idle", (Spent.by(turn.pid).cpu - spent.cpu) / idle)
+        note("requests", (await arena.calls.take()).total() * 60 / idle)
 
 
 async def elsewhere(arena: Arena, peer: Peer, results: Results, *, size: int) -> None:
@@ -136,9 +145,12 @@ async def elsewhere(arena: Arena, peer: Peer, results: Results, *, size: int) ->
     async with arena.turn(peer) as turn:
         names = await arena.crowd.open(size)
         await settled(turn.pid)
+        looking = asyncio.create_task(arena.crowd.shown(names, PATIENCE))
         ended = await arena.crowd.end(names)
         seen = await turn.watcher.all(names, PATIENCE)
-        results.add("feed/lag", peer.name, *(moment - ended[name] for name, moment in seen.items()))
+        shown = await looking
+        results.add("feed/closed", peer.name, *(moment - ended[name] for name, moment in seen.items()))
+        results.add("feed/lag", peer.name, *(moment - shown[name] for name, moment in seen.items() if name in shown))
     missed = size - len(seen)
     names = await arena.crowd.open(size)
     await arena.crowd.end(names)
@@ -165,71 +177,3 @@ async def failover(arena: Arena, peer: Peer, results: Results, *, filling: Filli
     results.add("failover/took", peer.name, took)
     results.add("failover/beyond", peer.name, took - lease)
     await arena.crowd.drain()
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is measured.
-
-    Attributes:
-        rounds: Turns of each peer, one at a time.
-        count: Terminations in such a turn.
-        seconds: Seconds of a turn at 20 a second.
-        bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
-        crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
-        idle: Seconds of that while.
-        closings: Workflows that are terminated by others.
-        open: Open Executions at a failover.
-        lease: Seconds of the lease.
-    """
-
-    rounds: int
-    count: int
-    seconds: int
-    bulk: tuple[int, ...]
-    crowds: tuple[int, ...]
-    idle: float
-    closings: int
-    open: int
-    lease: int
-
-
-QUICK = Sizes(
-    rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5, closings=200, open=1_000, lease=3
-)
-FULL = Sizes(
-    rounds=4,
-    count=30,
-    seconds=15,
-    bulk=(1_000, 10_000),
-    crowds=(1_000, 10_000, 100_000),
-    idle=60,
-    closings=1_000,
-    open=10_000,
-    lease=15,
-)
-
-
-def plan(sizes: Sizes) -> list[Scenario]:
-    """Return the scenarios."""
-    latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
-    load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
-    feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,))
-    standby = partial(failover, filling=Filling(sizes.open, 0), lease=sizes.lease)
-    return [latency, load, *_bulks(sizes), feed, Scenario("failover", standby, peers=(OURS,)), *_crowds(sizes)]
-
-
-def _bulks(sizes: Sizes) -> list[Scenario]:
-    least = min(sizes.bulk)
-    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size)) for size in sizes.bulk]
-    return [*ours, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
-
-
-def _crowds(sizes: Sizes) -> list[Scenario]:
-    scenarios = []
-    for size in sizes.crowds:
-        for finished in MIXES:
-            idle = sizes.idle if size == max(sizes.crowds) and finished else 0
-            measure = partial(growth, filling=Filling(size, finished), idle=idle)
-            scenarios.append(Scenario(f"among {size:,}, {finished:.0%} finished", measure))
-    return scenarios

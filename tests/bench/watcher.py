@@ -46,13 +46,18 @@ class Watcher:
         return done
 
     async def _run(self, version: str) -> None:
-        query = {"fieldSelector": "status.phase=cancelled", "resourceVersion": version}
-        async for line in self._kube.lines(executions(CROWD), metadata_only=True, **query):
-            now, event = time.perf_counter(), json.loads(line)
-            if event["type"] == "ERROR":
-                raise RuntimeError(f"the watcher's watch broke: {event['object']}")
-            if event["type"] == "ADDED":
-                name = event["object"]["metadata"]["name"]
-                self._seen.setdefault(name, now)
-                if name in self._waiting and not self._waiting[name].done():
-                    self._waiting[name].set_result(now)
+        """Watch for ever: the API server ends watches whose reader falls behind in a burst."""
+        while True:
+            query = {"fieldSelector": "status.phase=cancelled", "resourceVersion": version}
+            async for line in self._kube.lines(executions(CROWD), metadata_only=True, **query):
+                now, event = time.perf_counter(), json.loads(line)
+                if event["type"] == "ERROR":
+                    raise RuntimeError(f"the watcher's watch broke: {event['object']}")
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] == "ADDED":
+                    self._note(event["object"]["metadata"]["name"], now)
+
+    def _note(self, name: str, now: float) -> None:
+        self._seen.setdefault(name, now)
+        if name in self._waiting and not self._waiting[name].done():
+            self._waiting[name].set_result(now)

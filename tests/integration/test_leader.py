@@ -80,6 +80,24 @@ def test_after_a_crash_the_other_takes_over(world: World, pair: tuple[Operator, 
     assert says(standby, READY)
 
 
+def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody_leads(
+    world: World, pair: tuple[Operator, Operator]
+) -> None:
+    leader, standby = pair
+    name = f"open-{uuid.uuid4().hex[:6]}"
+    world.samples.begin(Agent, name)
+    world.apply("Execution", name, {"executionId": name}, "team-a")
+    wait_for(
+        lambda: 'executions{phase="running"} 1.0' in served(standby, "/metrics"), "the one that stands by to know it"
+    )
+    leader.kill()
+    world.apply("Execution", name, {"executionId": name, "ttlSecondsAfterFinished": 60}, "team-a")
+    assert not says(standby, READY)
+    world.until(name, seconds=20)
+    world.terminate(name, "whoever leads")
+    world.until(name, Terminated="True/Terminated")
+
+
 def test_a_leader_that_ends_hands_over_at_once(world: World, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     leader.end()

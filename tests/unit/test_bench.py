@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.plot import Panel, svg
 from tests.bench.stats import Results, Row, number, p50, p99, table
-from tests.bench.targets import Target, ratio
+from tests.bench.targets import Target, ratio, targets
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,15 @@ def test_a_target_says_what_came_out(ours: float | None, verdict: str) -> None:
     if ours:
         results.add("alone", "ours", ours)
     assert Target("soon", ratio("alone", "floor"), 1.3).verdict(results) == verdict
+
+
+def test_what_was_not_measured_is_said_of_every_target() -> None:
+    results = Results()
+    results.add("failover/beyond", "ours", 1.0)
+    verdicts = [target.verdict(results) for target in targets(0, 0)]
+    assert [verdict for verdict in verdicts if "not measured" not in verdict] == [
+        "- kept: failover within the lease's duration and 2 s: 1.00"
+    ]
 
 
 def test_a_plot_has_a_line_for_each_peer() -> None:

@@ -14,6 +14,7 @@ from execution_operator.api import (
     Terminate,
 )
 from execution_operator.core.errors import RecordError, Superseded
+from execution_operator.core.finalizer import FINALIZER
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Order, Run
@@ -21,7 +22,7 @@ from execution_operator.core.state import answered
 from execution_operator.metrics import REQUESTS, STAGES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
-from execution_operator.reconcile import CONFLICTS, FINALIZER, Reconciler
+from execution_operator.reconcile import CONFLICTS, Reconciler
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import Clock, at_once
 from tests.support.fake_records import FakeApiServer, FakeRecords

@@ -14,9 +14,11 @@ from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
+from execution_operator.lanes import AHEAD, FIRST_LOOKS
 from execution_operator.metrics import REGISTRY
 from execution_operator.ports import WOKEN, Settlement, Work
-from execution_operator.streams import LONGEST_GAP, SWEEP, Streams
+from execution_operator.streams import Streams
+from execution_operator.sweep import LONGEST_GAP, SWEEP
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -39,21 +41,24 @@ class Scene:
     """Streams over a queue that notes what it works on, and a list of what waits.
 
     Attributes:
-        waiting: What a sweep finds.
+        waiting: The requests that a sweep finds.
+        unseen: What a sweep finds that waits for a first look.
         errors: What the next sweeps fail with.
         answer: How a pass ends.
         done: What was worked on, and when.
     """
 
     waiting: list[Execution] = field(default_factory=list)
+    unseen: list[Execution] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    leading: bool = True
     answer: Callable[[Execution], Settlement] = Settlement
     done: list[tuple[str, float]] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self._reconcile, self._read)
-        self.streams = Streams(self.queue, self._select)
+        self.streams = Streams(self.queue, self._select, self._unseen, leading=self.leading)
 
     @property
     def names(self) -> list[str]:
@@ -74,10 +79,14 @@ class Scene:
         for one in self.waiting:
             yield one
 
+    async def _unseen(self) -> AsyncIterator[Execution]:
+        for one in self.unseen:
+            yield one
 
-def scene(test: Callable[[Scene], Awaitable[None]], *, sweeping: bool = False) -> None:
+
+def scene(test: Callable[[Scene], Awaitable[None]], *, sweeping: bool = False, leading: bool = True) -> None:
     async def main() -> None:
-        at = Scene()
+        at = Scene(leading=leading)
         task = asyncio.create_task(at.streams.run()) if sweeping else None
         await test(at)
         if task:
@@ -274,3 +283,113 @@ def test_requests_whose_workflow_nobody_knows_are_counted_by_the_sweep() -> None
         assert at.streams.not_found == 1
 
     scene(test, sweeping=True)
+
+
+# --- first looks
+
+
+def crowd(size: int) -> list[Execution]:
+    return [execution(uid=f"uid-{number}", name=f"run-{number}") for number in range(size)]
+
+
+def test_first_looks_are_taken_in_as_room_comes() -> None:
+    async def test(at: Scene) -> None:
+        at.unseen, most = crowd(3 * AHEAD), 0
+        while len(at.done) < 3 * AHEAD:
+            await asyncio.sleep(0.1)
+            most = max(most, len(at.queue))
+        assert most <= AHEAD + 1
+        assert elapsed() == pytest.approx(3 * AHEAD / FIRST_LOOKS, rel=0.1)
+        assert sorted(at.names) == sorted(one.metadata.name for one in at.unseen)
+
+    scene(test, sweeping=True)
+
+
+def test_what_a_watch_brings_beyond_the_room_is_left_to_a_sweep() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(1)
+        at.unseen = crowd(3 * AHEAD)
+        for start in range(0, len(at.unseen), AHEAD):  # a page after the other
+            for one in at.unseen[start : start + AHEAD]:
+                at.streams.changed(one)
+            await asyncio.sleep(0.01)
+        assert len(at.queue) <= AHEAD + 1
+        await asyncio.sleep(2 * 3 * AHEAD / FIRST_LOOKS)
+        assert set(at.names) == {one.metadata.name for one in at.unseen}
+
+    scene(test, sweeping=True)
+
+
+def test_a_request_is_not_held_back() -> None:
+    async def test(at: Scene) -> None:
+        at.unseen = crowd(3 * AHEAD)
+        await asyncio.sleep(1)
+        at.streams.requested(execution("stop", uid="asked", name="asked"))
+        await asyncio.sleep(0.1)
+        assert "asked" in at.names
+
+    scene(test, sweeping=True)
+
+
+def test_a_wake_looks_again_at_what_was_never_seen() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(10)
+        at.unseen = crowd(1)
+        at.streams.wake({"team-a"})
+        await asyncio.sleep(1)
+        assert at.names == ["run-0"]
+
+    scene(test, sweeping=True)
+
+
+# --- standing by
+
+
+BEHIND = execution(status=SEEN, generation=2, version=5)
+
+
+def test_who_stands_by_does_nothing_until_it_leads() -> None:
+    async def test(at: Scene) -> None:
+        at.streams.changed(BEHIND)
+        await asyncio.sleep(1)
+        assert (at.done, len(at.queue)) == ([], 0)
+        at.streams.lead()
+        at.streams.changed(execution(status=SEEN, generation=2, uid="later", name="later"))
+        await asyncio.sleep(1)
+        assert at.names == ["run", "later"]
+
+    scene(test, leading=False)
+
+
+def test_what_another_has_settled_meanwhile_is_forgotten() -> None:
+    async def test(at: Scene) -> None:
+        at.streams.changed(BEHIND)
+        at.streams.changed(execution(status=SEEN, version=6))
+        at.streams.changed(execution(status=SEEN, generation=2, version=5, uid="b", name="b"))
+        at.streams.calm("b", 6)
+        at.streams.lead()
+        await asyncio.sleep(1)
+        assert at.names == []
+
+    scene(test, leading=False)
+
+
+def test_what_left_one_watch_and_came_by_another_in_the_same_version_is_not_forgotten() -> None:
+    async def test(at: Scene) -> None:
+        at.streams.changed(BEHIND)
+        at.streams.calm("uid-1", 5)
+        at.streams.lead()
+        await asyncio.sleep(1)
+        assert at.names == ["run"]
+
+    scene(test, leading=False)
+
+
+def test_who_stands_by_leaves_first_looks_to_the_list() -> None:
+    async def test(at: Scene) -> None:
+        at.streams.changed(execution())
+        at.streams.lead()
+        await asyncio.sleep(1)
+        assert at.names == []
+
+    scene(test, leading=False)

@@ -11,8 +11,10 @@ import pytest
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
+from execution_operator.entry import version
+from execution_operator.lanes import FIRST_LOOKS, Width
 from execution_operator.ports import WOKEN, Settlement, Work
-from execution_operator.workqueue import FIRST_BACKOFF, FIRST_LOOKS, LONGEST_BACKOFF, Width, WorkQueue, version
+from execution_operator.workqueue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue
 from tests.support import builders
 from tests.support.clock import elapsed, run
 

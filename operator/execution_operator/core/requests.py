@@ -41,3 +41,9 @@ def order(execution: Execution) -> Order:
         name=meta.name,
         requested_by=requested_by(execution) or "",
     )
+
+
+def wanted(execution: Execution, organization: Organization) -> str:
+    """Say which workflow is looked for."""
+    ids = " or ".join(candidates(execution, organization))
+    return f"workflow {ids}" + (f" with run {run}" if (run := execution.spec.run_id) else "")

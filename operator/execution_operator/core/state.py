@@ -34,6 +34,11 @@ def pinned(status: ExecutionStatus) -> Run | None:
     return Run(status.workflow_id, status.run_id, status.first_run_id or status.run_id, status.started_at)
 
 
+def never_seen(execution: Execution) -> bool:
+    """Whether it waits for a first look, and nobody waits for its answer."""
+    return pinned(execution.status) is None and not unanswered(execution)
+
+
 def wants_attention(execution: Execution) -> bool:
     """Whether the status is behind: never seen, changed since, broken off, or decided on what may be otherwise now."""
     status = execution.status

@@ -41,12 +41,14 @@ class ApiError(RecordError):
     Attributes:
         status: HTTP status; 0 where there was no answer.
         message: The API server's message.
+        resume: Of a list that took too long (410): where it can go on, with what is there by then.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, resume: str = "") -> None:
         super().__init__(f"{status}: {message}" if status else message)
         self.status = status
         self.message = message
+        self.resume = resume
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ class Api:
         if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, _Credentials):
             self._configuration.refresh_api_key_hook.refuse()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
-            raise ApiError(response.status, await _message(response))
+            raise await _refusal(response)
         return response
 
 
@@ -247,13 +249,14 @@ def _say(error: Exception) -> str:
     return f"{type(error).__name__} {words}".strip().splitlines()[0][:200]
 
 
-async def _message(response: aiohttp.ClientResponse) -> str:
-    """Return the message of a metav1.Status, or what there is instead."""
+async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
+    """Return the error that a metav1.Status tells of, or what there is instead."""
     try:
         text = await response.text()
     except (aiohttp.ClientError, TimeoutError) as error:
-        return _say(error)
+        return ApiError(response.status, _say(error))
     try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return text[:300] or str(response.reason)
+        status = json.loads(text)
+        return ApiError(response.status, str(status["message"]), str(status.get("metadata", {}).get("continue", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ApiError(response.status, text[:300] or str(response.reason))

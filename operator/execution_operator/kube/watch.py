@@ -55,14 +55,22 @@ class Change:
 
 
 async def listing(api: Api, selection: Selection) -> AsyncIterator[Json]:
-    """Yield the objects of a selection, page by page."""
-    async for page in _pages(api, selection):
-        for item in page["items"]:
-            yield item
-
-
-async def _pages(api: Api, selection: Selection, pause: float = 0) -> AsyncIterator[Json]:
+    """Yield the objects of a selection, page by page. Who takes long gets the later pages as they are by then."""
     more = ""
+    while True:
+        try:
+            async for page in _pages(api, selection, more):
+                for item in page["items"]:
+                    yield item
+        except ApiError as error:
+            if error.status != EXPIRED or not error.resume:
+                raise
+            more = error.resume
+        else:
+            return
+
+
+async def _pages(api: Api, selection: Selection, more: str = "", pause: float = 0) -> AsyncIterator[Json]:
     while True:
         position = {"limit": PAGE, **({"continue": more} if more else {})}
         page = await api.get(selection.path, **position, **selection.selectors)
@@ -133,7 +141,7 @@ class Watch:
         uids: set[str] = set()
         version = ""
         self._begun()
-        async for page in _pages(self._api, self._selection, self._pause):
+        async for page in _pages(self._api, self._selection, pause=self._pause):
             self._heard = time.monotonic()
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:

@@ -1,0 +1,49 @@
+"""The grace period: when it ends, and when to look meanwhile."""
+
+from datetime import UTC, datetime, timedelta
+
+from execution_operator.api import Execution
+
+QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
+"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
+
+ROUNDING = timedelta(seconds=1)
+"""What a deadline is later than the end of its grace period: it is recorded without fractions."""
+
+
+def deadline_of(execution: Execution, now: datetime) -> datetime | None:
+    """Return when the grace period ends: as recorded, anew if the spec has changed since; None where there is none."""
+    status = execution.status
+    if not _period(execution):
+        return None
+    recorded = status.termination.deadline if status.termination else None
+    if recorded and status.observed_generation == execution.metadata.generation:
+        return datetime.fromisoformat(recorded)
+    return anew(execution, now)
+
+
+def anew(execution: Execution, now: datetime) -> datetime:
+    """Return the end of a grace period that begins now."""
+    return now + _period(execution) + ROUNDING
+
+
+def start(execution: Execution, deadline: datetime) -> datetime:
+    """Return when the grace period began that ends then."""
+    return deadline - _period(execution)
+
+
+def next_look(execution: Execution, deadline: str, now: datetime) -> float:
+    """Return the seconds until the next look at a workflow that has been asked to cancel itself."""
+    left = (datetime.fromisoformat(deadline) - now).total_seconds()
+    taken = _period(execution).total_seconds() - left
+    return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the moment in UTC, in whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _period(execution: Execution) -> timedelta:
+    terminate = execution.spec.terminate
+    return timedelta(seconds=terminate.grace_period_seconds if terminate else 0)
