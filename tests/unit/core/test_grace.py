@@ -1,0 +1,59 @@
+"""The grace period: when it ends, and when to look meanwhile."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from execution_operator.api import ExecutionStatus, Termination
+from execution_operator.core.grace import QUICKEST_LOOK, SLOWEST_LOOK, anew, deadline_of, next_look, rfc3339, start
+from tests.support.builders import execution
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = 3600
+
+
+def recorded(deadline: str | None, observed: int) -> ExecutionStatus:
+    return ExecutionStatus(observed_generation=observed, termination=Termination(reason="enough", deadline=deadline))
+
+
+@pytest.mark.parametrize(
+    ("grace", "status", "ends"),
+    [
+        (0, ExecutionStatus(), None),
+        (0, recorded("2026-01-01T00:00:30Z", 1), None),  # none is asked for any more
+        (60, ExecutionStatus(), NOW + timedelta(seconds=61)),
+        (60, recorded(None, 1), NOW + timedelta(seconds=61)),
+        (60, recorded("2026-01-01T00:00:30Z", 1), NOW + timedelta(seconds=30)),
+        (60, recorded("2026-01-01T00:00:30Z", 0), NOW + timedelta(seconds=61)),  # the spec has changed since
+    ],
+)
+def test_when_it_ends(grace: int, status: ExecutionStatus, ends: datetime | None) -> None:
+    assert deadline_of(execution("enough", grace=grace, status=status), NOW) == ends
+
+
+def test_without_a_request_there_is_none() -> None:
+    assert deadline_of(execution(), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("grace", "left", "pause"),
+    [
+        (10, 10, QUICKEST_LOOK),  # it has just begun
+        (10, 6, 4),  # as long as it has taken so far
+        (10, 0.2, 0.2),  # not beyond its end
+        (10, -3, 0),
+        (HOUR, HOUR / 2, SLOWEST_LOOK),
+    ],
+)
+def test_when_to_look_meanwhile(grace: int, left: float, pause: float) -> None:
+    deadline = (NOW + timedelta(seconds=left)).isoformat()
+    assert next_look(execution("enough", grace=grace), deadline, NOW) == pytest.approx(pause)
+
+
+def test_it_begins_its_length_before_its_end() -> None:
+    it = execution("enough", grace=60)
+    assert anew(it, start(it, NOW)) == NOW + timedelta(seconds=1)  # for deadlines are recorded without fractions
+
+
+def test_moments_are_recorded_in_utc_and_whole_seconds() -> None:
+    assert rfc3339(datetime.fromisoformat("2026-01-01T01:00:00.999+01:00")) == "2026-01-01T00:00:00Z"
