@@ -177,6 +177,7 @@ def scrape(seen: Seen) -> str:
 def live(world: World) -> None:
     """Have an operator terminate, be late, deny, not find, wait, and notice what others do."""
     world.organization("acme", "team-a")
+    world.control_plane.kubectl("wait", "organization/acme", "--for=condition=Ready", "--timeout=30s")
     for name in ("ended", "late", "elsewhere", "graceful"):
         world.samples.begin(Stubborn if name == "graceful" else Agent, name)
         world.apply("Execution", name, {"executionId": name}, "team-a")

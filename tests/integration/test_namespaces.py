@@ -32,6 +32,10 @@ def test_it_has_rights_in_its_namespaces_only(world: PackagedWorld, verb: str) -
     assert [may(world, verb, where) for where in places] == [True, True, False, False]
 
 
+UNSEEN = {"observedGeneration": 0}
+"""The status that the API server gives to each new Execution."""
+
+
 def begin(world: PackagedWorld, name: str, namespace: str) -> None:
     world.samples.begin(Stubborn, name)
     world.apply("Execution", name, {"executionId": name}, namespace)
@@ -44,7 +48,7 @@ def test_it_works_in_each_of_them(world: PackagedWorld) -> None:
         world.until(f"first-{namespace}", namespace, Finished="False/Open")
         world.terminate(f"first-{namespace}", "runaway cost", namespace)
         world.until(f"first-{namespace}", namespace, Terminated="True/Terminated")
-    assert "status" not in world.get("unseen", "team-b")
+    assert world.get("unseen", "team-b")["status"] == UNSEEN
     assert "orbidden" not in world.operator.log.read_text()
 
 
@@ -68,7 +72,7 @@ def test_a_namespace_that_is_gone_stops_no_other_and_may_come_back(world: Packag
     for name in ("third-team-a", "third-team-c"):
         world.terminate(name, "runaway cost", name.removeprefix("third-"))
     world.until("third-team-a", Terminated="True/Terminated", seconds=5)
-    assert "status" not in world.get("third-team-c", "team-c")
+    assert world.get("third-team-c", "team-c")["status"] == UNSEEN
     wait_for(lambda: "namespace team-c can't be read" in world.operator.log.read_text(), "the log to say so")
 
     account = f"--serviceaccount={RELEASE.namespace}:{RELEASE.name}"

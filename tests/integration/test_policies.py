@@ -144,7 +144,7 @@ def test_the_status_subresource_cannot_carry_a_stamp_or_a_request(tenant: Tenant
     )
     for each in (write, request):
         written = each.by(tenant, OPERATOR).content
-        assert written["status"] == {"phase": "running"}
+        assert written["status"] == {"observedGeneration": 0, "phase": "running"}
         assert "annotations" not in written["metadata"]
         assert "terminate" not in written["spec"]
 

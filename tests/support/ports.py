@@ -1,6 +1,7 @@
 """Free ports on the loopback interface."""
 
 import fcntl
+import functools
 import os
 import random
 import socket
@@ -10,6 +11,8 @@ from pathlib import Path
 # Below the ports that Linux and macOS give to outgoing connections: a server that is stopped for a while
 # finds its port free again, and a client that keeps dialling it never connects to itself.
 PORTS = range(20000, 32768)
+
+_given: set[int] = set()
 
 
 def free_port() -> int:
@@ -21,16 +24,23 @@ def free_port() -> int:
 
 
 def _reserve(port: int) -> bool:
-    """Lock the port's file until this process ends: a server binds its port later, and not at all while it is down."""
-    folder = Path(tempfile.gettempdir()) / f"execution-operator-ports-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    lock = os.open(folder / str(port), os.O_CREAT | os.O_WRONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:  # this process' own files lock each other out, too
-        os.close(lock)
+    """Lock the port's byte of a file until this process ends: a server binds its port later, or again."""
+    if port in _given:  # a process' own locks don't shut it out
         return False
+    reservations = _reservations()
+    try:
+        fcntl.lockf(reservations, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    _given.add(port)
     return True
+
+
+@functools.cache
+def _reservations() -> int:
+    """Open the file that all of the user's tests share. It stays open, and empty: closing it would end the locks."""
+    file = Path(tempfile.gettempdir()) / f"execution-operator-ports-{os.getuid()}.lock"
+    return os.open(file, os.O_CREAT | os.O_RDWR)
 
 
 def _is_free(port: int) -> bool:

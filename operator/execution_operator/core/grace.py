@@ -7,8 +7,10 @@ from execution_operator.api import Execution
 QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
 """Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
 
-ROUNDING = timedelta(seconds=1)
-"""What a deadline is later than the end of its grace period: it is recorded without fractions."""
+ROUNDING = timedelta(seconds=2)
+"""What a deadline is later than the end of its grace period: it is recorded without fractions, by a clock that may be
+almost a second late, and held against another operator's that may not be.
+"""
 
 
 def deadline_of(execution: Execution, now: datetime) -> datetime | None:

@@ -21,10 +21,10 @@ def recorded(deadline: str | None, observed: int) -> ExecutionStatus:
     [
         (0, ExecutionStatus(), None),
         (0, recorded("2026-01-01T00:00:30Z", 1), None),  # none is asked for any more
-        (60, ExecutionStatus(), NOW + timedelta(seconds=61)),
-        (60, recorded(None, 1), NOW + timedelta(seconds=61)),
+        (60, ExecutionStatus(), NOW + timedelta(seconds=62)),
+        (60, recorded(None, 1), NOW + timedelta(seconds=62)),
         (60, recorded("2026-01-01T00:00:30Z", 1), NOW + timedelta(seconds=30)),
-        (60, recorded("2026-01-01T00:00:30Z", 0), NOW + timedelta(seconds=61)),  # the spec has changed since
+        (60, recorded("2026-01-01T00:00:30Z", 0), NOW + timedelta(seconds=62)),  # the spec has changed since
     ],
 )
 def test_when_it_ends(grace: int, status: ExecutionStatus, ends: datetime | None) -> None:
@@ -52,7 +52,7 @@ def test_when_to_look_meanwhile(grace: int, left: float, pause: float) -> None:
 
 def test_it_begins_its_length_before_its_end() -> None:
     it = execution("enough", grace=60)
-    assert anew(it, start(it, NOW)) == NOW + timedelta(seconds=1)  # for deadlines are recorded without fractions
+    assert anew(it, start(it, NOW)) == NOW + timedelta(seconds=2)  # for clocks and records know no fractions
 
 
 def test_moments_are_recorded_in_utc_and_whole_seconds() -> None:
