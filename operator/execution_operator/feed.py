@@ -1,15 +1,15 @@
-"""The feed: what closes in Temporal by itself, or by others, is noticed and handed on as a hint.
+"""The feed: what closes in Temporal by itself, or by others, or is paused, is noticed and handed on as a hint.
 
-One incremental query for each Temporal namespace, whatever the number of Executions. A hint is no authority: whoever
-gets it asks Temporal for the run itself. Visibility is late at times and out of order, so each look overlaps the one
-before, and some by much; what closed while nobody looked is found by asking for the open runs by name.
+One incremental query for each Temporal namespace, whatever the number of Executions, and one for pauses. A hint is no
+authority: whoever gets it asks Temporal for the run itself. Visibility is late at times and out of order, so each look
+overlaps the one before, and some by much; what closed while nobody looked is found by asking for the open runs by name.
 """
 
 import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Organization
@@ -18,7 +18,8 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff
-from execution_operator.ports import Closings
+from execution_operator.pauses import Pauses
+from execution_operator.ports import Closings, Tell
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +40,13 @@ VISIBILITY_RATE = 5.0
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
-Tell = Callable[[Sequence[Reference]], Awaitable[None]]
-
 
 class Feed:
     """The feed of one Temporal namespace.
 
     Args:
         runs: The open Executions.
-        tell: Called with those whose run seems to have closed; raises RecordError if it must be told again.
+        tell: Called with those whose run seems to have closed, or to be paused or not any more.
         clock: Seconds that only go forward.
     """
 
@@ -59,13 +58,14 @@ class Feed:
         self._long_look = self._clock() + LONG_LOOK
         self._called: dict[str, float] = {}
         self._told: dict[Reference, datetime] = {}
+        self._pauses = Pauses(runs, tell, clock)
 
     async def look(self, organizations: set[str], closings: Closings) -> None:
         """Look once. What is told is not told again, unless telling it failed.
 
         Args:
             organizations: Whose workflows run there.
-            closings: What has closed there.
+            closings: What has closed there, and what is paused.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
@@ -76,6 +76,7 @@ class Feed:
         if self._newest is None:
             self._newest = await closings.newest() or EPOCH
         await self._look_back(closings, self._newest)
+        await self._pauses.look(organizations, closings)
         for name in organizations:
             if self._clock() >= self._called.get(name, 0.0):
                 await self._call_the_roll(name, closings)

@@ -1,6 +1,6 @@
 """What the act needs of Temporal and of the API server, and what it says of a pass. Adapters fill the protocols."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -8,10 +8,15 @@ from typing import Protocol
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.announce import Announcement
+from execution_operator.core.openruns import Reference
 from execution_operator.core.runs import Closing, Described, Ended, Order, Run, Unclosed
 
 WOKEN = inf
 """Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
+
+
+Tell = Callable[[Sequence[Reference]], Awaitable[None]]
+"""Has Executions looked at whose run seems to have changed; raises RecordError if it must be told again."""
 
 
 class Runs(Protocol):
@@ -37,9 +42,9 @@ class Runs(Protocol):
 
 
 class Closings(Protocol):
-    """What has closed in one Temporal namespace. Hints only: late, out of order, and never proof of anything.
+    """What has closed, or is paused, in one Temporal namespace.
 
-    Every call raises TemporalError if it settled nothing.
+    Hints only: late, out of order, and never proof of anything. Every call raises TemporalError if it settled nothing.
     """
 
     async def newest(self) -> datetime | None:
@@ -50,6 +55,9 @@ class Closings(Protocol):
 
     async def among(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the runs that have closed."""
+
+    async def paused(self, token: bytes) -> tuple[set[str], bytes]:
+        """Return a page of the runs that are paused, and the token of the next one: empty before the first and last."""
 
 
 class Records(Protocol):

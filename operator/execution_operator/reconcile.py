@@ -16,18 +16,19 @@ from execution_operator.core.authorize import Denied, Failing, Grant, Place, Und
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.grace import anew, deadline_of, next_look, rfc3339, start
+from execution_operator.core.grace import anew, deadline_of, rfc3339, start
 from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import candidates, order, wanted
 from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import answered, closed, never_seen, pinned, unanswered
+from execution_operator.core.state import answered, closed, pinned, unanswered
 from execution_operator.core.status import render
 from execution_operator.metrics import answered as measure
-from execution_operator.ports import WOKEN, Records, Runs, Settlement, Work
+from execution_operator.ports import Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate, vanished
+from execution_operator.settle import settlement
 
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""
@@ -104,7 +105,7 @@ class _Act:
         await self._record(finding, place)
         for announcement in self.untold:
             await self.world.records.announce(self.execution, announcement)
-        return self._settlement(finding)
+        return settlement(self.execution, finding, self.world.now(), gone=self.gone)
 
     async def _find(self) -> tuple[Finding | Undecided, Place | None]:
         if closed(self.execution.status):
@@ -244,17 +245,3 @@ class _Act:
             self.execution = await self.world.records.write_finalizers(self.execution, finalizers)
         except Gone:
             self.gone = True
-
-    def _settlement(self, finding: Finding) -> Settlement:
-        woken = None if never_seen(self.execution) else WOKEN  # the former are found by a list, however many they are
-        match finding:
-            case Denied() if not self.gone:
-                return Settlement(self.execution, after=woken)
-            case Failing(asked=False):
-                return Settlement(self.execution, after=woken)
-            case Failing():
-                return Settlement(self.execution, failing=True)
-            case Open(deadline=str() as deadline):
-                return Settlement(self.execution, after=next_look(self.execution, deadline, self.world.now()))
-            case _:
-                return Settlement(self.execution)

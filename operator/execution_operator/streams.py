@@ -78,7 +78,7 @@ class Streams:
             self.changed(execution)
 
     def hinted(self, execution: Execution) -> None:
-        """Look at an open Execution whose run seems to have closed."""
+        """Look at an open Execution whose run seems to have changed."""
         if self._concerned(execution.metadata.namespace):
             self._queue.wake(execution)
 

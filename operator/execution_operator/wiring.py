@@ -11,17 +11,15 @@ from typing import Any
 
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
-from execution_operator.core.census import Census
 from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
-from execution_operator.kube import records
 from execution_operator.kube.client import Api, ApiError, collection, own_namespace
 from execution_operator.kube.lease import Lease
-from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
+from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.share import FORBIDDEN, Share
@@ -33,6 +31,7 @@ from execution_operator.streams import Streams
 from execution_operator.temporal.connections import Target
 from execution_operator.temporal.pool import Pool
 from execution_operator.vitals import Gauges, Vitals, listen_to_loop
+from execution_operator.watches import FinishedStream, OpenStream
 from execution_operator.web import Web
 from execution_operator.workqueue import WorkQueue
 
@@ -40,9 +39,6 @@ logger = logging.getLogger(__name__)
 
 DRAIN = 5.0
 """Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
-
-TRICKLE = 0.2
-"""Seconds between two pages of the finished Executions, of which hardly any has something to do."""
 
 READS = 10
 """Executions that are read at once when a feed tells of them."""
@@ -79,12 +75,13 @@ class Operator:
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._requests, self._unseen, self._concerned, leading=lease is None)
         self.open_runs = OpenRuns()
-        self.finished: list[Census] = []
+        self.open_stream = OpenStream(api, share, self.open_runs, self.streams, self.queue.knows, self._concerned)
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
+        self.finished = FinishedStream(api, share, self.expiries, self.streams)
         self.requests = Requests(
             share.selectors(UNANSWERED),
             partial(share.readable, api),
@@ -103,7 +100,7 @@ class Operator:
             ready = await self._until(self.organizations.synced(), stop, *parts)
         if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
-        open_watches, closed_watches = self._open_watches(), self._closed_watches()
+        open_watches, closed_watches = self.open_stream.watches(), self.finished.watches()
         watches = [*open_watches, *closed_watches]
         if ready and self.lease:  # the caches of one that stands by are warm
             parts += [self._start(self.lease.run()), *(self._start(watch.run()) for watch in watches)]
@@ -150,7 +147,7 @@ class Operator:
         gauges = Gauges(
             queue=lambda: iter(self.queue),
             not_found=lambda: self.streams.not_found,
-            phases=lambda: sum((each.counts for each in self.finished), self.open_runs.phases()),
+            phases=lambda: self.finished.phases() + self.open_runs.phases(),
             organizations=lambda: self.mapping,
             feed_age=self.feeds.age,
         )
@@ -186,57 +183,6 @@ class Operator:
                 self.organizations.put(organization)
 
         return Watch(self.api, Selection(collection("organizations")), changed, self.organizations.listed)
-
-    def _open_watches(self) -> list[Watch]:
-        def changed(change: Change) -> None:
-            uid, namespace = change.object["metadata"]["uid"], change.object["metadata"]["namespace"]
-            pinned = None if change.deleted else reference(change.object)
-            if pinned is not None and self.share.has(pinned.organization):
-                self.open_runs.put(pinned)
-            elif pinned is None and not change.deleted and self._concerned(namespace):
-                self.open_runs.count(uid, namespace)
-            else:
-                self.open_runs.drop(uid)
-            if change.deleted or quiet(change.object):
-                self.streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
-                if not (change.deleted and self.queue.knows(uid)):
-                    return
-            if execution := parse(Execution, change.object):
-                take = self.streams.deleted if change.deleted else self.streams.changed
-                take(execution)
-
-        return [
-            Watch(self.api, selection, changed, partial(self.open_runs.keep, namespace=place))
-            for place, selection in self.share.executions(records.OPEN).items()
-        ]
-
-    def _closed_watches(self) -> list[Watch]:
-        def changed(change: Change) -> None:
-            meta = change.object["metadata"]
-            if change.deleted:
-                self.expiries.drop(meta["uid"])
-            if change.deleted or not behind(change.object):
-                self.streams.calm(meta["uid"], int(meta["resourceVersion"]))
-            if change.deleted or not (behind(change.object) or expendable(change.object)):
-                return
-            if execution := parse(Execution, change.object):
-                self.expiries.put(execution)
-                self.streams.changed(execution)
-
-        def watch(selection: Selection) -> Watch:
-            census = Census()
-            self.finished.append(census)
-
-            def counted(change: Change) -> None:
-                census.take(change.object["status"]["phase"], change.event)
-                changed(change)
-
-            def listed(_: set[str]) -> None:
-                census.end()
-
-            return Watch(self.api, selection, counted, listed, pause=TRICKLE, begun=census.begin)
-
-        return [watch(selection) for selection in self.share.executions(records.CLOSED).values()]
 
     def _requests(self) -> AsyncIterator[Execution]:
         return self._listed(UNANSWERED)

@@ -16,7 +16,7 @@ from tests.support.world import World
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World(durable=True) as running:
+    with World(durable=True, dynamic_config={"frontend.WorkflowPauseEnabled": True}) as running:
         running.organization("acme", "team-a")
         running.organization("globex", "team-b")
         yield running
@@ -103,6 +103,27 @@ class TestClosings:
         world.samples.do(_cancel_all(world.samples.client, names))
         for one in names:
             world.until(one, Finished="True/Canceled")
+
+
+def shows(world: World, name: str, phase: str) -> None:
+    wait_for(lambda: world.get(name)["status"]["phase"] == phase, f"the phase {phase}", 15)
+
+
+class TestPauses:
+    """What its people pause, and have go on, shows."""
+
+    def test_paused_and_unpaused_elsewhere(self, world: World, name: str) -> None:
+        observed(world, name)
+        for act, phase in (("pause", "paused"), ("unpause", "running"), ("pause", "paused")):
+            world.temporal.cli("workflow", act, "-n", "shared", "-w", name, "--reason", "lunch")
+            shows(world, name, phase)
+
+    def test_while_the_operator_is_down(self, world: World, name: str) -> None:
+        observed(world, name)
+        world.operator.kill()
+        world.temporal.cli("workflow", "pause", "-n", "shared", "-w", name, "--reason", "lunch")
+        world.operator.start()
+        shows(world, name, "paused")
 
 
 async def _cancel_all(client: Client, names: list[str]) -> None:

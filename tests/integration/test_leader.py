@@ -4,6 +4,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -17,7 +18,7 @@ from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
 from tests.support.world import World
 
-DURATION = 5
+DURATION, LONG = 5, 15
 STANDING_BY = "standing by for the lease"
 
 
@@ -30,17 +31,18 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def pair(world: World) -> Iterator[tuple[Operator, Operator]]:
-    """A leader and one that stands by."""
-    leader = Operator(world.control_plane, world.temporal.address, arguments(free_port()))
-    standby = Operator(world.control_plane, world.temporal.address, arguments(free_port()), STANDING_BY)
+def pair(world: World, request: pytest.FixtureRequest) -> Iterator[tuple[Operator, Operator]]:
+    """A leader and one that stands by; the parameter is the lease's duration."""
+    duration = getattr(request, "param", DURATION)
+    leader = Operator(world.control_plane, world.temporal.address, arguments(free_port(), duration))
+    standby = Operator(world.control_plane, world.temporal.address, arguments(free_port(), duration), STANDING_BY)
     world.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
     with leader, standby:
         yield leader, standby
 
 
-def arguments(port: int) -> tuple[str, ...]:
-    return "run", "--leader-elect", f"--lease-duration={DURATION}", f"--http-address=127.0.0.1:{port}"
+def arguments(port: int, duration: int = DURATION) -> tuple[str, ...]:
+    return "run", "--leader-elect", f"--lease-duration={duration}", f"--http-address=127.0.0.1:{port}"
 
 
 def served(operator: Operator, path: str) -> str:
@@ -51,6 +53,12 @@ def served(operator: Operator, path: str) -> str:
 
 def says(operator: Operator, words: str) -> bool:
     return words in operator.log.read_text()
+
+
+def holder_of(world: World) -> str:
+    """Return who holds the Lease; empty where it is nobody's, or not there."""
+    words = ("lease", "execution-operator", "--namespace=execution-operator", "--ignore-not-found")
+    return world.control_plane.kubectl("get", *words, "--output=jsonpath={.spec.holderIdentity}").stdout
 
 
 def requested(world: World) -> str:
@@ -134,14 +142,24 @@ def test_a_leader_that_was_paused_does_no_harm(world: World, pair: tuple[Operato
     assert process.poll() == 1, tail(leader.log)
 
 
-def test_a_lease_that_was_deleted_is_made_again(world: World, pair: tuple[Operator, Operator]) -> None:
-    leader, _ = pair
-    process = leader.process
-    assert process is not None
-    world.control_plane.kubectl("delete", "lease", "execution-operator", "--namespace=execution-operator")
-    time.sleep(DURATION)
-    assert process.poll() is None
-    world.until(requested(world), Terminated="True/Terminated")
+@pytest.mark.parametrize("pair", [LONG], indirect=True)
+def test_a_lease_that_was_deleted_is_made_again_by_its_leader(world: World, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    assert leader.process is not None
+    held, holder = partial(holder_of, world), holder_of(world)
+    leader.process.signal(signal.SIGSTOP)  # so that the one that stands by sees first that the Lease is gone
+    try:
+        world.control_plane.kubectl("delete", "lease", "execution-operator", "--namespace=execution-operator")
+        time.sleep(LONG / 5)
+        assert held() == ""
+    finally:
+        leader.process.signal(signal.SIGCONT)
+    wait_for(held, "the Lease to be made again", LONG)
+    assert (held(), holder != "") == (holder, True)
+    name = requested(world)
+    world.until(name, Terminated="True/Terminated")
+    assert terminations(world, name) == 1
+    assert (leader.process.poll(), says(standby, READY)) == (None, False)
 
 
 def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, Operator]) -> None:

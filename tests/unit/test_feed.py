@@ -1,53 +1,18 @@
 """The feed: nothing missed, nothing told twice, whatever visibility does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 
 import pytest
 
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.core.runs import Ended
 from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, LONGEST_PAUSE, NAMES, OVERLAP, ROLL_CALL, Feed, Feeds
 from execution_operator.metrics import REGISTRY
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Visibility:
-    """The port `Closings` in memory: rows that are there, and the questions that were asked."""
-
-    rows: list[Ended] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    fault: bool = False
-
-    async def newest(self) -> datetime | None:
-        self._ask("newest")
-        return max((row.at for row in self.rows), default=None)
-
-    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
-        self._ask("since")
-        for row in sorted(self.rows, key=lambda row: row.at, reverse=True):
-            if row.at >= moment:
-                yield row
-
-    async def among(self, run_ids: Sequence[str]) -> set[str]:
-        self._ask(f"among {len(run_ids)}")
-        return {row.run_id for row in self.rows} & set(run_ids)
-
-    def close(self, run_id: str, after: float = 0) -> None:
-        self.rows.append(Ended(run_id, START + timedelta(seconds=after)))
-
-    def _ask(self, question: str) -> None:
-        if self.fault:
-            raise TemporalError("visibility is away")
-        self.asked.append(question)
+from tests.support.visibility import Visibility
 
 
 class Bench:
@@ -92,10 +57,10 @@ def test_what_closed_before_the_first_look_is_found_by_name() -> None:
 def test_names_are_asked_for_in_pages_and_rarely() -> None:
     bench = Bench(executions=NAMES + 1)
     bench.look()
-    assert bench.visibility.asked == ["newest", "since", f"among {NAMES}", "among 1"]
+    assert bench.visibility.asked == ["newest", "since", "paused", f"among {NAMES}", "among 1"]
     bench.seconds = ROLL_CALL - 1
     bench.look()
-    assert bench.visibility.asked[4:] == ["since"]
+    assert bench.visibility.asked[5:] == ["since", "paused"]
     bench.seconds = ROLL_CALL
     bench.visibility.asked.clear()
     bench.look()
@@ -165,6 +130,12 @@ def test_another_organization_of_the_same_temporal_namespace_is_called_too() -> 
     bench.visibility.close("run-8", -5000)
     bench.runs.put(Reference("uid-8", "team-b", "ex-8", "globex", "run-8"))
     assert bench.look(frozenset({"acme", "globex"})) == ["ex-8"]
+
+
+def test_what_is_paused_is_told_once() -> None:
+    bench = Bench()
+    bench.visibility.pauses.append("run-1")
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
 
 
 def test_where_nothing_is_open_nothing_is_asked() -> None:

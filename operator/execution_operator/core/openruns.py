@@ -1,6 +1,7 @@
 """The index of open Executions by the run that they pin: what a hint from Temporal is looked up in."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from execution_operator.api import Phase
@@ -24,6 +25,7 @@ class OpenRuns:
     def __init__(self) -> None:
         self._by_uid: dict[str, Reference] = {}
         self._by_run: dict[str, tuple[Reference, ...]] = {}
+        self._paused: dict[str, Reference] = {}
         self._unpinned: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._phases: Counter[str] = Counter()
@@ -39,6 +41,8 @@ class OpenRuns:
             self._counts[reference.organization] += 1
             self._phases[reference.phase] += 1
             self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
+            if reference.phase == Phase.PAUSED:
+                self._paused[reference.uid] = reference
 
     def count(self, uid: str, namespace: str) -> None:
         """Take in an open Execution that pins no run yet: it is counted, and no more."""
@@ -52,6 +56,7 @@ class OpenRuns:
     def drop(self, uid: str) -> None:
         """Forget an Execution that has closed or is gone; one that is not known is no error."""
         self._unpinned.pop(uid, None)
+        self._paused.pop(uid, None)
         if reference := self._by_uid.pop(uid, None):
             self._counts[reference.organization] -= 1
             self._phases[reference.phase] -= 1
@@ -73,6 +78,10 @@ class OpenRuns:
     def of_run(self, run_id: str) -> tuple[Reference, ...]:
         """Return the Executions that pin the run."""
         return self._by_run.get(run_id, ())
+
+    def paused(self) -> Collection[Reference]:
+        """Return the Executions whose phase is paused."""
+        return self._paused.values()
 
     def has(self, organization: str) -> bool:
         """Tell at once whether an Organization has open Executions."""

@@ -1,8 +1,9 @@
 """Leader election by a Lease: the kubernetes package elects, and the Lease is read and written here.
 
 Its own lock can't create a Lease (its client refuses `pretty=True`), has no bound on its calls, so that a leader
-believes in its lease while the API server is silent, and ends with the first broken connection. And a leader that
-ends gives its lease up here: the others need not wait until it runs out.
+believes in its lease while the API server is silent, and ends with the first broken connection; and it lets whoever
+comes first make a Lease that was deleted, though its leader still works. And a leader that ends gives its lease up
+here: the others need not wait until it runs out.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.electionconfig import Config
@@ -53,7 +55,7 @@ class Lease:
         self._held = asyncio.Event()
         self._election = LeaderElection(
             Config(
-                lock=_Lock(api, name, namespace, identity),
+                lock=_Lock(api, name, namespace, identity, duration),
                 lease_duration=duration,
                 renew_deadline=duration * RENEWAL,
                 retry_period=max(1.0, duration * RETRY),
@@ -99,21 +101,24 @@ class Lease:
 class _Lock(BaseLock):
     """The Lease in the API server. Every call is bounded, and its failure an answer like any other."""
 
-    def __init__(self, api: Api, name: str, namespace: str, identity: str) -> None:
+    def __init__(self, api: Api, name: str, namespace: str, identity: str, duration: int) -> None:
         super().__init__(name, namespace, identity)
         self._api = api
+        self._duration = duration
         self._last: Json = {}
+        self._changed = 0.0
 
     async def get(
         self, name: str, namespace: str
     ) -> tuple[bool, LeaderElectionRecord] | tuple[bool, Exception] | tuple[bool, None]:
-        """Return the record, or why there is none."""
+        """Return the record, or why there is none. One that another held when it was deleted stands until it ends."""
         try:
-            self._last = await _bounded(self._api.get(_path(namespace, name)))
+            self._read(await _bounded(self._api.get(_path(namespace, name))))
         except ApiError as error:
-            refusal = ApiException(status=error.status, reason=error.message)
-            refusal.body = json.dumps({"code": error.status})
-            return False, refusal
+            if error.status != HTTPStatus.NOT_FOUND or not self._anothers():
+                refusal = ApiException(status=error.status, reason=error.message)
+                refusal.body = json.dumps({"code": error.status})
+                return False, refusal
         spec = self._last.get("spec", {})
         duration = spec.get("leaseDurationSeconds")
         return True, LeaderElectionRecord(
@@ -135,6 +140,16 @@ class _Lock(BaseLock):
         guard = {"resourceVersion": self._last["metadata"]["resourceVersion"]}
         body = {"metadata": guard, "spec": self._spec(updated_record, self._last.get("spec", {}))}
         return await self._written(self._api.merge(_path(namespace, name), body))
+
+    def _read(self, lease: Json) -> None:
+        if lease != self._last:
+            self._last, self._changed = lease, asyncio.get_running_loop().time()
+
+    def _anothers(self) -> bool:
+        """Tell whether another still holds the Lease as it was read last: its leader makes it again."""
+        holder = self._last.get("spec", {}).get("holderIdentity")
+        unexpired = asyncio.get_running_loop().time() < self._changed + self._duration
+        return holder not in (None, self.identity) and unexpired
 
     def _spec(self, record: LeaderElectionRecord, old: Json) -> Json:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

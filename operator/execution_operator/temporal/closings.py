@@ -1,4 +1,4 @@
-"""Which runs of a Temporal namespace have closed, as its visibility has it: late at times, and out of order."""
+"""Which runs of a Temporal namespace have closed or are paused, as its visibility has it: late, and out of order."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -55,6 +55,11 @@ class TemporalClosings:
         names = ", ".join(f'"{run_id}"' for run_id in run_ids)
         rows = (await self._list(f"RunId IN ({names})")).executions
         return {row.execution.run_id for row in rows if row.status not in OPEN}
+
+    async def paused(self, token: bytes) -> tuple[set[str], bytes]:
+        """Return a page of the runs that are paused, and the token of the next one; empty after the last."""
+        page = await self._list('ExecutionStatus = "Paused"', token)
+        return {row.execution.run_id for row in page.executions}, page.next_page_token
 
     async def _list(self, query: str, token: bytes = b"", size: int = PAGE) -> ListWorkflowExecutionsResponse:
         await self.turn()

@@ -72,3 +72,13 @@ def test_executions_are_counted_by_phase_those_without_a_run_as_pending() -> Non
     assert runs.phases() == {"terminating": 1, "pending": 1}
     runs.keep({"uid-1"})
     assert runs.phases() == {"terminating": 1}
+
+
+def test_the_paused_are_known() -> None:
+    runs = index(reference("uid-1"), paused := replace(reference("uid-2"), phase="paused"))
+    assert [*runs.paused()] == [paused]
+    runs.put(reference("uid-2"))
+    assert [*runs.paused()] == []
+    runs.put(paused)
+    runs.drop("uid-2")
+    assert [*runs.paused()] == []

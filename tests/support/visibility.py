@@ -1,0 +1,57 @@
+"""Temporal's visibility in memory: the port `Closings`."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from execution_operator.core.errors import TemporalError
+from execution_operator.core.runs import Ended
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Visibility:
+    """What has closed and what is paused, and the questions that were asked.
+
+    Attributes:
+        fault: Give no answer.
+        deny: Refuse to say what is paused, as servers do that do not know the status.
+    """
+
+    rows: list[Ended] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    fault: bool = False
+    pauses: list[str] = field(default_factory=list)
+    page: int = 1000
+    deny: bool = False
+
+    async def newest(self) -> datetime | None:
+        self._ask("newest")
+        return max((row.at for row in self.rows), default=None)
+
+    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
+        self._ask("since")
+        for row in sorted(self.rows, key=lambda row: row.at, reverse=True):
+            if row.at >= moment:
+                yield row
+
+    async def among(self, run_ids: Sequence[str]) -> set[str]:
+        self._ask(f"among {len(run_ids)}")
+        return {row.run_id for row in self.rows} & set(run_ids)
+
+    async def paused(self, token: bytes) -> tuple[set[str], bytes]:
+        self._ask("paused")
+        if self.deny:
+            raise TemporalError("invalid value for search attribute ExecutionStatus: Paused", refused=True)
+        start = int(token or b"0")
+        end = start + self.page
+        return set(self.pauses[start:end]), str(end).encode() if end < len(self.pauses) else b""
+
+    def close(self, run_id: str, after: float = 0) -> None:
+        self.rows.append(Ended(run_id, START + timedelta(seconds=after)))
+
+    def _ask(self, question: str) -> None:
+        if self.fault:
+            raise TemporalError("visibility is away")
+        self.asked.append(question)
