@@ -134,7 +134,7 @@ class Crowd:
             return
         await self.drain()
         self._filling = filling
-        await self._stage.etcd.write(self._all_of(filling))
+        await self._stage.etcd.pour(self._all_of(filling))
         await self._noticed(filling.last, there=True)
 
     async def drain(self) -> None:

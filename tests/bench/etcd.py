@@ -1,5 +1,6 @@
 """etcd by its JSON gateway: 100,000 objects in seconds, which by the API server would take many minutes."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterable, Mapping
@@ -8,8 +9,11 @@ from typing import Any
 
 import aiohttp
 
-AT_ONCE = 100
+TOGETHER = 100
 """Keys written in one transaction; etcd takes 128."""
+
+WRITERS = 16
+"""Keys written at once where each has a revision of its own."""
 
 KEY = "/registry/control-plane.kubiya.ai/executions/"
 """Where the API server stores Executions, as JSON."""
@@ -28,15 +32,23 @@ class Etcd:
         content: dict[str, Any] = json.loads(base64.b64decode(found["kvs"][0]["value"]))
         return content
 
-    async def write(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Write objects by their keys, many in one transaction."""
+    async def pour(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects that nobody watches: many in one transaction, and so of one revision."""
         async with aiohttp.ClientSession(self._url) as session:
             rest = iter(objects)
-            while some := list(islice(rest, AT_ONCE)):
-                puts = [
-                    {"requestPut": {"key": _encode(key), "value": _encode(json.dumps(value))}} for key, value in some
-                ]
-                await _post(session, "txn", {"success": puts})
+            while some := list(islice(rest, TOGETHER)):
+                await _post(session, "txn", {"success": [{"requestPut": _pair(*each)} for each in some]})
+
+    async def write(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects as the API server does: each has its own revision, at which a broken watch can go on."""
+        rest = iter(objects)
+        async with aiohttp.ClientSession(self._url) as session:
+
+            async def some() -> None:
+                for each in rest:
+                    await _post(session, "put", _pair(*each))
+
+            await asyncio.gather(*(some() for _ in range(WRITERS)))
 
     async def remove(self, prefix: str) -> None:
         """Remove all whose keys begin so."""
@@ -50,6 +62,10 @@ async def _post(session: aiohttp.ClientSession, method: str, body: dict[str, Any
         response.raise_for_status()
         content: dict[str, Any] = await response.json()
     return content
+
+
+def _pair(key: str, value: Mapping[str, Any]) -> dict[str, str]:
+    return {"key": _encode(key), "value": _encode(json.dumps(value))}
 
 
 def _encode(text: str) -> str:

@@ -93,7 +93,7 @@ async def record(kube: Kube, execution: Json, at: str) -> None:
 async def main(*, lean: bool) -> None:
     """Answer requests for ever."""
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
-    slots, tasks = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
+    slots, tasks, taken = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]](), set[str]()
 
     async with Kube(Path(os.environ["KUBECONFIG"])) as kube:
 
@@ -102,11 +102,14 @@ async def main(*, lean: bool) -> None:
                 at = await terminate(client.workflow_service, execution, lean=lean)
                 await record(kube, execution, at)
 
-        async for line in kube.lines(f"{GROUP}/executions", fieldSelector=UNANSWERED):
-            event = json.loads(line)
-            if event["type"] == "ADDED":
-                tasks.add(task := asyncio.create_task(answer(event["object"])))
-                task.add_done_callback(tasks.discard)
+        while True:  # the API server ends a watch whose reader falls behind, and the next one begins with all there are
+            async for line in kube.lines(f"{GROUP}/executions", fieldSelector=UNANSWERED):
+                event = json.loads(line)
+                uid = event["object"]["metadata"].get("uid")
+                if event["type"] == "ADDED" and uid not in taken:
+                    taken.add(uid)
+                    tasks.add(task := asyncio.create_task(answer(event["object"])))
+                    task.add_done_callback(tasks.discard)
 
 
 if __name__ == "__main__":
