@@ -278,7 +278,7 @@ class TestRuns:
         world.samples.begin(Agent, name)
         observed(world, name)
         world.temporal.cli("workflow", "delete", "-n", "shared", "-w", name, "--yes")
-        wait_for(lambda: not _exists(world, name), "the deletion")
+        wait_for(lambda: not world.exists(name), "the deletion")
         second = world.samples.begin(Agent, name)
         world.terminate(name, "which is gone")
         execution = world.until(name, Terminated="False/ExecutionNotFound", Stalled="True/ExecutionNotFound")
@@ -297,7 +297,7 @@ class TestRuns:
 
     def test_children_left_running_are_named(self, world: World, name: str) -> None:
         world.samples.begin(Parent, name)
-        wait_for(lambda: _exists(world, f"{name}-child"), "the child")
+        wait_for(lambda: world.exists(f"{name}-child"), "the child")
         observed(world, name)
         world.terminate(name, "only me")
         execution = world.until(name, Terminated="True/Terminated")
@@ -494,7 +494,3 @@ def _go_on(world: World, workflow_id: str) -> None:
     before = _current(world, workflow_id)
     world.samples.do(world.samples.client.get_workflow_handle(workflow_id).signal("next"))
     wait_for(lambda: _current(world, workflow_id) != before, "the next run")
-
-
-def _exists(world: World, workflow_id: str) -> bool:
-    return bool(world.temporal.cli("workflow", "describe", "-w", workflow_id, "-n", "shared", check=False).stdout)

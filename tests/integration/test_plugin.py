@@ -307,8 +307,7 @@ class TestShow:
 
     def test_describe_tells_it_in_order(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name, Parent)
-        look = ("workflow", "describe", "-w", f"{name}-child", "-n", "shared")
-        wait_for(lambda: prompt.world.temporal.cli(*look, check=False).stdout, "the child")  # it may not be there yet
+        wait_for(lambda: prompt.world.exists(f"{name}-child"), "the child")
         prompt.terminate(name, "--wait")
         wait_for(lambda: len(prompt.world.events(name)) == 2, "the Events")
         organization = json.dumps({"spec": {"temporal": {"uiUrl": "https://ui.example/"}}})

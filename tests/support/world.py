@@ -47,6 +47,10 @@ class Site(Server):
         """Return an Execution."""
         return self.control_plane.kube.get(name, namespace)
 
+    def exists(self, workflow_id: str) -> bool:
+        """Tell whether the shared Temporal namespace has such a workflow."""
+        return bool(self.temporal.cli("workflow", "describe", "-w", workflow_id, "-n", "shared", check=False).stdout)
+
     def terminate(self, name: str, reason: str, namespace: str = "team-a", **more: Any) -> None:
         """Set spec.terminate, as users do."""
         patch = json.dumps({"spec": {"terminate": {"reason": reason, **more}}})
