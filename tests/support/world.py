@@ -47,10 +47,6 @@ class Site(Server):
         """Return an Execution."""
         return self.control_plane.kube.get(name, namespace)
 
-    def exists(self, workflow_id: str) -> bool:
-        """Tell whether the shared Temporal namespace has such a workflow."""
-        return bool(self.temporal.cli("workflow", "describe", "-w", workflow_id, "-n", "shared", check=False).stdout)
-
     def terminate(self, name: str, reason: str, namespace: str = "team-a", **more: Any) -> None:
         """Set spec.terminate, as users do."""
         patch = json.dumps({"spec": {"terminate": {"reason": reason, **more}}})
@@ -124,6 +120,10 @@ class World(Site):
         """Stop all of it."""
         for server in (self.operator, self.samples, self.control_plane, self.temporal):
             server.stop()
+
+    def exists(self, workflow_id: str) -> bool:
+        """Tell whether the shared Temporal namespace has such a workflow."""
+        return bool(self.temporal.cli("workflow", "describe", "-w", workflow_id, "-n", "shared", check=False).stdout)
 
 
 def matches(execution: Object, conditions: Mapping[str, str]) -> bool:
