@@ -43,6 +43,7 @@ DRAWN = GROWTH[:3]
 
 def write(results: Results, folder: Path, seconds: float) -> str:
     """Write the page and its plot; return the page."""
+    folder.mkdir(parents=True, exist_ok=True)
     panels = _panels(results)
     parts = [_head(seconds), "## Terminations\n", table(results, _rows(results), [*NAMES, BATCH]), _calls(results)]
     parts.append(_alone(results))
