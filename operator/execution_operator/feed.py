@@ -1,8 +1,8 @@
 """The feed: what closes in Temporal by itself, or by others, or is paused, is noticed and handed on as a hint.
 
 One incremental query for each Temporal namespace, whatever the number of Executions, and one for pauses. A hint is no
-authority: whoever gets it asks Temporal for the run itself. Visibility is late at times and out of order, so each look
-overlaps the one before, and some by much; what closed while nobody looked is found by asking for the open runs by name.
+authority: whoever gets it asks Temporal for the run itself. What closed while nobody looked is found by asking for the
+open runs by name.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from execution_operator.api import Organization
 from execution_operator.core.errors import RecordError, TemporalError
@@ -20,25 +20,21 @@ from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff
 from execution_operator.pauses import Pauses
 from execution_operator.ports import Closings, Tell
+from execution_operator.recent import Recent
 
 logger = logging.getLogger(__name__)
 
+Hints = dict[Reference, datetime]
+"""Executions whose run seems to have closed, and when."""
+
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
-
-OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
-"""How far a look goes back behind the newest closing that is known, and how far every now and then."""
-
-LONG_LOOK = 60.0
-"""Seconds between two looks that go back far."""
 
 ROLL_CALL, NAMES = 3600.0, 100
 """Seconds between two questions for all open runs by name, and the names in one request."""
 
 VISIBILITY_RATE = 5.0
 """Requests a second to the visibility of one Temporal address. Servers allow 10 and more, for all who ask."""
-
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Feed:
@@ -54,10 +50,10 @@ class Feed:
         self._runs = runs
         self._tell = tell
         self._clock = clock
-        self._newest: datetime | None = None
-        self._long_look = self._clock() + LONG_LOOK
+        self._recent = Recent(clock)
         self._called: dict[str, float] = {}
-        self._told: dict[Reference, datetime] = {}
+        self._untold: Hints = {}
+        self._told: Hints = {}
         self._pauses = Pauses(runs, tell, clock)
 
     async def look(self, organizations: set[str], closings: Closings) -> None:
@@ -73,31 +69,23 @@ class Feed:
         """
         if not any(map(self._runs.has, organizations)):
             return
-        if self._newest is None:
-            self._newest = await closings.newest() or EPOCH
-        await self._look_back(closings, self._newest)
+        await self._look_back(closings)
         await self._pauses.look(organizations, closings)
         for name in organizations:
             if self._clock() >= self._called.get(name, 0.0):
                 await self._call_the_roll(name, closings)
                 self._called[name] = self._clock() + ROLL_CALL
 
-    async def _look_back(self, closings: Closings, newest: datetime) -> None:
-        far = self._clock() >= self._long_look
-        since = newest - min(LONG_OVERLAP if far else OVERLAP, newest - EPOCH)
-        hints: dict[Reference, datetime] = {}
-        async for ended in closings.since(since):
-            newest = max(newest, ended.at)
-            hints |= dict.fromkeys(self._runs.of_run(ended.run_id), ended.at)
-        fresh = hints.keys() - self._told.keys()
-        if fresh:
-            await self._tell(tuple(fresh))
-            noticed(hints[reference] for reference in fresh)
-        self._newest = newest
-        self._told |= hints
-        if far:
-            self._long_look = self._clock() + LONG_LOOK
-            self._told = {reference: at for reference, at in self._told.items() if at >= newest - LONG_OVERLAP}
+    async def _look_back(self, closings: Closings) -> None:
+        ended = await self._recent.look(closings)
+        hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
+        self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
+        if self._untold:
+            await self._tell(tuple(self._untold))
+            noticed(self._untold.values())
+        self._told |= self._untold
+        self._untold.clear()
+        self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
 
     async def _call_the_roll(self, organization: str, closings: Closings) -> None:
         """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""

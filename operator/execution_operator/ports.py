@@ -50,8 +50,11 @@ class Closings(Protocol):
     async def newest(self) -> datetime | None:
         """Return when the run closed that closed last; None where none has."""
 
-    def since(self, moment: datetime) -> AsyncIterator[Ended]:
-        """Yield the runs that closed then or later, the last ones first."""
+    def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+        """Yield the runs that closed in this time, the last ones first. `page`: ask for so many to begin with."""
+
+    async def count(self, since: datetime, before: datetime) -> int:
+        """Return how many runs closed in this time."""
 
     async def among(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the runs that have closed."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.runs import Ended
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Visibility:
 
     Attributes:
         fault: Give no answer.
+        read: How many rows were read of those that closed.
         deny: Refuse to say what is paused, as servers do that do not know the status.
     """
 
@@ -25,16 +26,22 @@ class Visibility:
     pauses: list[str] = field(default_factory=list)
     page: int = 1000
     deny: bool = False
+    read: int = 0
 
     async def newest(self) -> datetime | None:
         self._ask("newest")
         return max((row.at for row in self.rows), default=None)
 
-    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
-        self._ask("since")
+    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+        self._ask(f"closed, {page} at first" if page else "closed")
         for row in sorted(self.rows, key=lambda row: row.at, reverse=True):
-            if row.at >= moment:
+            if since <= row.at < (before or END):
+                self.read += 1
                 yield row
+
+    async def count(self, since: datetime, before: datetime) -> int:
+        self._ask("count")
+        return sum(since <= row.at < before for row in self.rows)
 
     async def among(self, run_ids: Sequence[str]) -> set[str]:
         self._ask(f"among {len(run_ids)}")

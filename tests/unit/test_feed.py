@@ -8,8 +8,9 @@ import pytest
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.feed import LONG_LOOK, LONG_OVERLAP, LONGEST_PAUSE, NAMES, OVERLAP, ROLL_CALL, Feed, Feeds
+from execution_operator.feed import LONGEST_PAUSE, NAMES, ROLL_CALL, Feed, Feeds
 from execution_operator.metrics import REGISTRY
+from execution_operator.recent import COUNT, OVERLAP
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 from tests.support.visibility import Visibility
@@ -57,35 +58,24 @@ def test_what_closed_before_the_first_look_is_found_by_name() -> None:
 def test_names_are_asked_for_in_pages_and_rarely() -> None:
     bench = Bench(executions=NAMES + 1)
     bench.look()
-    assert bench.visibility.asked == ["newest", "since", "paused", f"among {NAMES}", "among 1"]
+    assert bench.visibility.asked == ["newest", "closed", "count", "paused", f"among {NAMES}", "among 1"]
     bench.seconds = ROLL_CALL - 1
     bench.look()
-    assert bench.visibility.asked[5:] == ["since", "paused"]
-    bench.seconds = ROLL_CALL
+    assert bench.visibility.asked[6:] == ["closed", "count", "paused"]
+    bench.seconds = ROLL_CALL  # a second after the last count
     bench.visibility.asked.clear()
     bench.look()
-    assert bench.visibility.asked == ["since", f"among {NAMES}", "among 1"]
+    assert bench.visibility.asked == ["closed", f"among {NAMES}", "among 1"]
 
 
-def test_rows_out_of_order_are_seen_within_the_overlap() -> None:
+def test_rows_out_of_order_are_told() -> None:
     bench = Bench()
     bench.look()
     bench.visibility.close("run-0", 100)
     bench.look()
     bench.visibility.close("run-1", 100 - OVERLAP.total_seconds())
-    assert bench.look() == ["ex-1"]
-
-
-def test_rows_that_are_very_late_are_seen_by_a_long_look() -> None:
-    bench = Bench()
-    bench.look()
-    bench.visibility.close("run-0", 1000)
-    bench.look()
-    bench.visibility.close("run-1", 1000 - LONG_OVERLAP.total_seconds())
-    assert bench.look() == []
-    bench.seconds = LONG_LOOK
-    assert bench.look() == ["ex-1"]
-    assert bench.look() == []
+    bench.seconds = COUNT
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
 
 
 def test_what_could_not_be_handed_on_is_told_again() -> None:

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    ListWorkflowExecutionsRequest,
+    ListWorkflowExecutionsResponse,
+)
 from temporalio.service import WorkflowService
 
 from execution_operator.core.runs import Ended
@@ -40,15 +44,23 @@ class TemporalClosings:
         rows = (await self._list(f'CloseTime > "{_EPOCH}"', size=1)).executions
         return _ended(rows[0]).at if rows else None
 
-    async def since(self, moment: datetime) -> AsyncIterator[Ended]:
-        """Yield the runs that closed then or later, the last ones first."""
-        query, token = f'CloseTime >= "{moment.isoformat()}"', b""
+    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+        """Yield the runs that closed in this time, the last ones first. `page`: ask for so many to begin with."""
+        token, size = b"", page or PAGE
         while True:
-            page = await self._list(query, token)
-            for row in page.executions:
+            answer = await self._list(_within(since, before), token, size)
+            for row in answer.executions:
                 yield _ended(row)
-            if not (token := page.next_page_token):
+            if not (token := answer.next_page_token):
                 return
+            size = PAGE
+
+    async def count(self, since: datetime, before: datetime) -> int:
+        """Return how many runs closed in this time."""
+        await self.turn()
+        request = CountWorkflowExecutionsRequest(namespace=self.namespace, query=_within(since, before))
+        response = await cleaned(self.service.count_workflow_executions, request, self.clean)
+        return response.count if response else 0
 
     async def among(self, run_ids: Sequence[str]) -> set[str]:
         """Return those of the runs, a page of them at most, that have closed."""
@@ -71,6 +83,11 @@ class TemporalClosings:
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC).isoformat()
+
+
+def _within(since: datetime, before: datetime | None) -> str:
+    end = f' AND CloseTime < "{before.isoformat()}"' if before else ""
+    return f'CloseTime >= "{since.isoformat()}"{end}'
 
 
 def _ended(row: WorkflowExecutionInfo) -> Ended:
