@@ -43,15 +43,16 @@ class Spent:
         return cls((int(fields[11]) + int(fields[12])) / TICK, memory, peak)
 
 
-async def settled(pid: int, seconds: float = 60) -> Spent:
-    """Wait until a process has nothing to do, or the time is up."""
-    before, rounds = Spent.by(pid), int(seconds / LOOK)
-    for _ in range(rounds):
+async def settled(pid: int, seconds: float = 60, looks: int = 1) -> Spent:
+    """Wait until a process has nothing to do for so many looks in a row, or the time is up."""
+    before, quiet = Spent.by(pid), 0
+    for _ in range(int(seconds / LOOK)):
         await asyncio.sleep(LOOK)
         now = Spent.by(pid)
-        if now.cpu - before.cpu <= QUIET * LOOK:
-            return now
+        quiet = quiet + 1 if now.cpu - before.cpu <= QUIET * LOOK else 0
         before = now
+        if quiet == looks:
+            break
     return before
 
 

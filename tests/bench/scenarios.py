@@ -25,6 +25,11 @@ PATIENCE = 60.0
 START = 3.0
 """Seconds after which a process has begun to do something, so that its rest means that it has started."""
 
+AT_REST, LONG_REST = 150.0, 8
+"""Seconds after which a process is taken to be at rest among a crowd, and the looks that show it to be so before: the
+finished Executions trickle in after all others.
+"""
+
 BATCH = "Temporal's batch"
 RUNNING = "WorkflowType = 'Crowd' AND ExecutionStatus = 'Running'"
 
@@ -127,7 +132,7 @@ def _note(results: Results, figure: str, peer: str, name: str, value: float) -> 
 
 async def _rest(arena: Arena, turn: Turn, note: Callable[[str, float], None], idle: float) -> None:
     """Note what a peer has cost once it is at rest, and what its rest costs."""
-    spent = await settled(turn.pid)
+    spent = await settled(turn.pid, AT_REST, looks=LONG_REST)
     note("first", turn.first)
     note("memory", spent.memory)
     note("peak", spent.peak)
