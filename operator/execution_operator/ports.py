@@ -34,6 +34,9 @@ class Runs(Protocol):
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none."""
 
+    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+        """Return what `closing` does, and the children that outlive the run: None where these can't be seen."""
+
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
 

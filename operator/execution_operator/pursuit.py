@@ -14,13 +14,13 @@ CHASES = 3
 """Misses after which a chain that continues faster than our calls is terminated as a whole."""
 
 
-async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
-    """Walk along the close events to the run that is open, or that closed for good.
+async def follow(runs: Runs, run: Run, seen: Closing | Unclosed | None = None) -> Open | Closed | NotFound:
+    """Walk along the close events to the run that is open, or that closed for good; `seen` is what the first showed.
 
     Continue-as-new, retry and cron are told by them; a reset run and a reused ID are not.
     """
     while True:
-        match await runs.closing(run):
+        match seen or await runs.closing(run):
             case Unclosed.OPEN:
                 return Open(run)
             case Unclosed.MISSING:
@@ -28,7 +28,7 @@ async def follow(runs: Runs, run: Run) -> Open | Closed | NotFound:
             case Closing(successor="") as closing:
                 return Closed(run, closing)
             case Closing(successor=successor):
-                run = replace(run, run_id=successor)
+                run, seen = replace(run, run_id=successor), None
 
 
 async def terminate(
@@ -43,7 +43,7 @@ async def terminate(
         still_granted()
         found = await _strike(runs, run, order, called, chain=miss == CHASES)
         if not isinstance(found, Open):
-            return await _with_children(runs, found, order)
+            return found
         if found.run == run:
             break
         run = found.run
@@ -53,7 +53,7 @@ async def terminate(
 async def _strike(
     runs: Runs, run: Run, order: Order, called: Callable[[], None], *, chain: bool
 ) -> Open | Closed | NotFound:
-    """Terminate once, and observe whatever the answer was.
+    """Terminate once, and observe whatever the answer was; of a run that we ended also the children that outlive it.
 
     With `chain` the server is told the chain instead of the run. Only ever right after `follow` has shown that the
     open run descends from the pinned one: by itself a chain includes reset runs.
@@ -64,21 +64,15 @@ async def _strike(
     except TemporalError as error:
         failure = error
     called()
-    found = await follow(runs, run)
+    seen, abandoned = (None, None) if failure else await runs.aftermath(run)
+    found = await follow(runs, run, seen)
     if isinstance(found, Open) and failure is not None:
         raise failure
-    return found
-
-
-async def _with_children(runs: Runs, found: Closed | NotFound, order: Order) -> Closed | NotFound:
-    """Note the children that outlive a run that we ended. What can't be seen is not worth losing the record for."""
     if not isinstance(found, Closed) or found.closing.execution_uid != order.execution_uid:
         return found
-    try:
-        described = await runs.describe(found.run.workflow_id, found.run.run_id)
-    except TemporalError:
-        return found
-    return replace(found, abandoned=described.abandoned) if described else found
+    if failure or found.run != run:
+        _, abandoned = await runs.aftermath(found.run)
+    return replace(found, abandoned=abandoned)
 
 
 async def vanished(runs: Runs, run: Run) -> NotFound:

@@ -5,6 +5,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TypeVar
@@ -346,6 +347,14 @@ class FakeRuns:
             return (found.closing or Unclosed.OPEN) if found else Unclosed.MISSING
 
         return await self._call("closing", read)
+
+    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+        """Return what `closing` does, and the children that outlive the run: None where these can't be seen."""
+        closing = await self.closing(run)
+        with suppress(TemporalError):
+            if described := await self.describe(run.workflow_id, run.run_id):
+                return closing, described.abandoned
+        return closing, None
 
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Terminate this run, or whichever run of its chain is open. Proves nothing."""

@@ -1,7 +1,9 @@
 """The runs of one Temporal namespace, by calls that never block and answers that are only observed facts."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
@@ -115,6 +117,20 @@ class TemporalRuns:
             if response.history.events:
                 return _closing(response.history.events[0]) or Unclosed.OPEN
         raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
+
+    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+        """Return what `closing` does, and the children that outlive the run: None where these can't be seen.
+
+        Both are asked for at the same time.
+        """
+        closing, abandoned = await asyncio.gather(self.closing(run), self._abandoned(run))
+        return closing, abandoned
+
+    async def _abandoned(self, run: Run) -> tuple[str, ...] | None:
+        with suppress(TemporalError):
+            if described := await self.describe(run.workflow_id, run.run_id):
+                return described.abandoned
+        return None
 
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
