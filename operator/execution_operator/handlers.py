@@ -15,7 +15,7 @@ from typing import Any
 import kopf
 
 from execution_operator.api import GROUP, VERSION, Execution
-from execution_operator.kube.client import Login
+from execution_operator.kube.config import Login
 from execution_operator.kube.parse import parse
 from execution_operator.metrics import STREAM_ENDS
 

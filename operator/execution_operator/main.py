@@ -14,7 +14,8 @@ from typing import NoReturn
 
 from execution_operator import __version__
 from execution_operator.gateway import command as gateway
-from execution_operator.kube.client import Api, load_configuration, own_namespace
+from execution_operator.kube.client import Api
+from execution_operator.kube.config import load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
 from execution_operator.kube.shard import Shard
 from execution_operator.kube.share import Share

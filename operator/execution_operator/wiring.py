@@ -17,7 +17,8 @@ from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
 from execution_operator.feed import Feeds
 from execution_operator.handlers import Requests
-from execution_operator.kube.client import Api, ApiError, collection, own_namespace
+from execution_operator.kube.client import Api, ApiError, collection
+from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords

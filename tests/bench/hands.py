@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import aiohttp
 
-from execution_operator.kube.client import Api, collection, load_configuration
+from execution_operator.kube.client import Api, collection
+from execution_operator.kube.config import load_configuration
 from execution_operator.kube.watch import Change, Selection, Watch
 from tests.support.gateway import Account, Gateway
 from tests.support.plugin import environment, execution

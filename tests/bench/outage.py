@@ -13,7 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from execution_operator.kube.client import Api, collection, load_configuration
+from execution_operator.kube.client import Api, collection
+from execution_operator.kube.config import load_configuration
 from execution_operator.kube.records import UNANSWERED
 from tests.bench.gate import Gate
 from tests.support.operator import Operator

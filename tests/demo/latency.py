@@ -4,7 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from execution_operator.kube.client import Api, collection, load_configuration
+from execution_operator.kube.client import Api, collection
+from execution_operator.kube.config import load_configuration
 from execution_operator.kube.watch import Change, Selection, Watch
 
 

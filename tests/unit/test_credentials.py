@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 
-from execution_operator.kube import client
-from execution_operator.kube.client import load_configuration
+from execution_operator.kube import config
+from execution_operator.kube.config import load_configuration
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_they_are_read_again_after_a_while(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(token)
-    monkeypatch.setattr(client, "LONGEST_AGE", 0.0)
+    monkeypatch.setattr(config, "LONGEST_AGE", 0.0)
     assert await present(configuration) == "Bearer second"
 
 
@@ -55,7 +55,7 @@ async def test_refused_ones_are_read_again_soon(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(token)
-    monkeypatch.setattr(client, "REFUSED_AGE", 0.0)
+    monkeypatch.setattr(config, "REFUSED_AGE", 0.0)
     assert await present(configuration) == "Bearer first"
     configuration.refresh_api_key_hook.refuse()  # type: ignore[attr-defined] # the package types it as None
     assert await present(configuration) == "Bearer second"

@@ -8,7 +8,7 @@ import kopf
 import pytest
 
 from execution_operator.handlers import Requests
-from execution_operator.kube.client import Login
+from execution_operator.kube.config import Login
 
 
 async def places() -> list[str]:

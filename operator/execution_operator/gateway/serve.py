@@ -15,7 +15,8 @@ from execution_operator.gateway.app import Gateway
 from execution_operator.gateway.caller import AT_ONCE, Caller
 from execution_operator.gateway.index import Index
 from execution_operator.gateway.limits import Limits
-from execution_operator.kube.client import Api, anonymous, collection, load_configuration
+from execution_operator.kube.client import Api, collection
+from execution_operator.kube.config import anonymous, load_configuration
 from execution_operator.kube.watch import Selection, Watch
 
 logger = logging.getLogger(__name__)

@@ -1,30 +1,19 @@
-"""One connection to the API server: configuration as kubectl has it, JSON in and out, errors with their status."""
+"""One connection to the API server: JSON in and out, errors with their status."""
 
 import asyncio
 import json
-import os
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from math import inf
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException
 
 from execution_operator.api import GROUP, VERSION
 from execution_operator.core.errors import RecordError
 from execution_operator.kube.clock import ServerClock
-
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds its ServiceAccount's token and namespace."""
-
-LONGEST_AGE, REFUSED_AGE = 60.0, 1.0
-"""Seconds after which credentials are read again: while they are good, and when the API server has refused them."""
+from execution_operator.kube.config import Credentials, Login
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 LONGEST_CALL = 11.0
@@ -49,79 +38,6 @@ class ApiError(RecordError):
         self.status = status
         self.message = message
         self.resume = resume
-
-
-@dataclass(frozen=True)
-class Login:
-    """What another client needs to reach the same API server as the same user."""
-
-    server: str
-    ca_path: str | None
-    certificate_path: str | None
-    key_path: str | None
-    token: str | None = field(repr=False)
-    insecure: bool = False
-
-
-class _Credentials:
-    """The operator's own, read again at times, and at once when the API server refuses them: tokens are replaced.
-
-    Args:
-        load: Reads them into the configuration.
-    """
-
-    def __init__(self, load: Callable[[Configuration], Awaitable[object]]) -> None:
-        self._load = load
-        self._read = -inf
-        self._refused = False
-
-    async def __call__(self, configuration: Configuration) -> None:
-        """Bring the configuration up to date. The client calls this before each request.
-
-        It takes the place of the hook that the loader for pods sets, which is deaf to refusals.
-        """
-        age = time.monotonic() - self._read
-        if age > (REFUSED_AGE if self._refused else LONGEST_AGE):
-            self._read, self._refused = time.monotonic(), True  # until they have been read
-            await self._load(configuration)
-            self._refused = False
-            configuration.refresh_api_key_hook = self  # type: ignore[assignment] # the package types it as None
-
-    def refuse(self) -> None:
-        """Take note that the API server refuses them."""
-        self._refused = True
-
-
-async def load_configuration(kubeconfig: Path | None = None) -> Configuration:
-    """Return the configuration of the file, KUBECONFIG, the pod, or ~/.kube/config: the first that there is."""
-    configuration = Configuration()
-    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}  # with it, each request reads .netrc
-    file = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
-    in_pod = file is None and (SERVICE_ACCOUNT / "token").exists()
-
-    async def load(target: Configuration) -> None:
-        if in_pod:
-            load_incluster_config(client_configuration=target)
-        else:
-            await load_kube_config(file, client_configuration=target)
-
-    await _Credentials(load)(configuration)
-    return configuration
-
-
-def anonymous(configuration: Configuration) -> Configuration:
-    """Return the way to the same API server without any credentials: neither token nor client certificate."""
-    bare = Configuration(host=configuration.host)
-    for name in ("ssl_ca_cert", "verify_ssl", "tls_server_name", "proxy", "client_session_kwargs"):
-        setattr(bare, name, getattr(configuration, name))
-    return bare
-
-
-def own_namespace() -> str:
-    """Return the operator's own namespace: OPERATOR_NAMESPACE, the pod's, or execution-operator."""
-    file = SERVICE_ACCOUNT / "namespace"
-    in_pod = file.read_text().strip() if file.exists() else ""
-    return os.environ.get("OPERATOR_NAMESPACE") or in_pod or "execution-operator"
 
 
 def collection(plural: str, namespace: str = "") -> str:
@@ -236,7 +152,7 @@ class Api:
             raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
         self.clock.hear(response.headers.get("Date"))
-        if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, _Credentials):
+        if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, Credentials):
             self._configuration.refresh_api_key_hook.refuse()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise await _refusal(response)
