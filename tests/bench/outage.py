@@ -5,13 +5,11 @@ python -m tests.bench.outage [--executions 10000] [--seconds 120]
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 from execution_operator.kube.client import Api, collection
 from execution_operator.kube.config import load_configuration
@@ -23,6 +21,9 @@ from tests.support.workflows import TASK_QUEUE, Agent
 from tests.support.world import API_VERSION, World
 
 NAMESPACE, AT_ONCE = "crowd", 50
+LONGEST = 600
+"""Seconds after the end of the outage when it is given up."""
+
 EXECUTIONS = collection("executions", NAMESPACE)
 
 
@@ -76,10 +77,10 @@ class Crowd:
         arguments = ("get", "executions", f"--namespace={NAMESPACE}", f"--field-selector={selector}", "--output=name")
         return len(self.world.control_plane.kubectl(*arguments).stdout.splitlines())
 
-    def any(self, selector: str) -> bool:
-        """Tell whether a field selector selects one at all, at little cost to those that are being measured."""
-        path = f"{EXECUTIONS}?limit=1&fieldSelector={quote(selector)}"
-        return bool(json.loads(self.world.control_plane.kubectl("get", f"--raw={path}").stdout)["items"])
+    async def settled(self, api: Api) -> None:
+        """Wait until none waits for its answer, at little cost to those that are being measured."""
+        while (await api.get(EXECUTIONS, limit="1", fieldSelector=UNANSWERED))["items"]:
+            await asyncio.sleep(1)
 
     def _all(self, do: Callable[[Api, str], Awaitable[object]]) -> None:
         async def run(api: Api) -> None:
@@ -117,7 +118,7 @@ def measure(world: World, gate: Gate, size: int, seconds: float) -> None:
     _say(f"waiting visibly: {crowd.count(UNANSWERED)} unanswered")
     gate.open()
     start = time.monotonic()
-    wait_for(lambda: not crowd.any(UNANSWERED), "all to be settled", 600, 1)
+    asyncio.run(asyncio.wait_for(with_api(world.control_plane.admin_kubeconfig, crowd.settled), LONGEST))
     settled = time.monotonic() - start
     ended = crowd.count("status.termination.outcome=Terminated")
     _say(f"all settled {settled:.0f} s after its return; {ended} Terminated")
