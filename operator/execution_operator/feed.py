@@ -68,6 +68,7 @@ class Feed:
             RecordError: A hint could not be handed on.
         """
         if not any(map(self._runs.has, organizations)):
+            self._recent, self._called = Recent(self._clock), {}  # what closes meanwhile concerns nobody
             return
         await self._look_back(closings)
         await self._pauses.look(organizations, closings)

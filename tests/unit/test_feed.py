@@ -10,7 +10,7 @@ from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.feed import LONGEST_PAUSE, NAMES, ROLL_CALL, Feed, Feeds
 from execution_operator.metrics import REGISTRY
-from execution_operator.recent import COUNT, OVERLAP
+from execution_operator.recent import COUNT, FEW, OVERLAP
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 from tests.support.visibility import Visibility
@@ -132,6 +132,21 @@ def test_where_nothing_is_open_nothing_is_asked() -> None:
     bench = Bench(executions=0)
     bench.look()
     assert bench.visibility.asked == []
+
+
+def test_what_closed_while_nothing_was_open_is_not_read_afterwards() -> None:
+    bench = Bench(executions=1)
+    bench.look()
+    bench.runs.drop("uid-0")
+    bench.look()
+    for number in range(1000):
+        bench.visibility.close(f"somebody else's {number}", number)
+    bench.visibility.close("run-1", 0)
+    bench.visibility.asked.clear()
+    bench.runs.put(Reference("uid-1", "team-a", "ex-1", "acme", "run-1"))
+    assert bench.look() == ["ex-1"]
+    assert bench.visibility.asked == ["newest", "closed", "count", f"closed, {FEW} at first", "among 1"]
+    assert bench.visibility.read < 2 * FEW
 
 
 def test_looks_that_fail_for_days_go_on() -> None:
