@@ -25,6 +25,8 @@ in-turn: $(READY)
 	@$(MAKE) coverage
 	@$(BIN)/python -m pytest --ignore=tests/unit -n $(WORKERS)
 
+in-turn faults mutants: export GOGC ?= 400  # The servers are Go, and share the cores with what is tested.
+
 coverage: $(READY)  ## The unit tests, which take every branch of the core.
 	@$(BIN)/python -m pytest tests/unit --cov
 

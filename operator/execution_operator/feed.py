@@ -20,7 +20,7 @@ from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff
 from execution_operator.pauses import Pauses
 from execution_operator.ports import Closings, Tell
-from execution_operator.recent import Recent
+from execution_operator.recent import Ends, Recent
 
 logger = logging.getLogger(__name__)
 
@@ -69,17 +69,30 @@ class Feed:
         """
         if not any(map(self._runs.has, organizations)):
             self._recent, self._called = Recent(self._clock), {}  # what closes meanwhile concerns nobody
+            self._untold.clear()
             return
-        await self._look_back(closings)
+        await self._tell_of(await self._recent.look(closings))
+        await self._tell_of(await self._late(closings))
+        if self._recent.cut:
+            self._called.clear()
         await self._pauses.look(organizations, closings)
         for name in organizations:
             if self._clock() >= self._called.get(name, 0.0):
                 await self._call_the_roll(name, closings)
                 self._called[name] = self._clock() + ROLL_CALL
 
-    async def _look_back(self, closings: Closings) -> None:
-        ended = await self._recent.look(closings)
+    async def _late(self, closings: Closings) -> Ends:
+        """Return what visibility was late with. That it can't be counted holds up nothing else."""
+        try:
+            return await self._recent.late(closings)
+        except TemporalError as error:
+            FEED_FAILURES.inc()
+            logger.warning("what visibility may be late with is not known: %s", error)
+            return {}
+
+    async def _tell_of(self, ended: Ends) -> None:
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
+        self._untold = {one: at for one, at in self._untold.items() if one in self._runs.of_run(one.run_id)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
         if self._untold:
             await self._tell(tuple(self._untold))

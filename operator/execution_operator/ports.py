@@ -34,8 +34,11 @@ class Runs(Protocol):
     async def closing(self, run: Run) -> Closing | Unclosed:
         """Return the run's close event, or why there is none."""
 
+    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
+
     async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does, and the children that outlive the run: None where these can't be seen."""
+        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
 
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""

@@ -71,7 +71,7 @@ async def _strike(
     if not isinstance(found, Closed) or found.closing.execution_uid != order.execution_uid:
         return found
     if failure or found.run != run:
-        _, abandoned = await runs.aftermath(found.run)
+        abandoned = await runs.abandoned(found.run)
     return replace(found, abandoned=abandoned)
 
 

@@ -1,9 +1,9 @@
-"""What has closed lately in one Temporal namespace: each row of its visibility read about once, and none missed.
+"""What has closed lately in one Temporal namespace, each row of its visibility read about once.
 
-Visibility is late at times and out of order. So the rows since the newest closing that is known are read at each look,
-and those before it are counted every now and then, some of them far back, and read where there are more than are known.
-A row costs a server far more than its count: at a hundred closings a second, reading the last ten seconds anew each
-second took a tenth of the cores that Temporal and the operator had.
+Visibility is late at times and out of order. So the rows since the newest closing that is known are listed at each
+look, and those before it are counted every now and then, some of them far back, and read where their number is not the
+one that is known. A row costs a server far more than its count: at a hundred closings a second, reading the last ten
+seconds anew each second took a tenth of the cores that Temporal and the operator had.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,21 @@ OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
 """How far a count goes back behind the newest closing that is known, and how far every now and then."""
 
 COUNT, LONG_COUNT = 2.0, 60.0
-"""Seconds between two counts, and between two that go back far."""
+"""Seconds between two counts, and between two that go back far; or until the next one, after one that failed."""
+
+SHARE = 5.0
+"""Times as long as one takes are at least between two counts, so that they yield where visibility is slow or shared."""
 
 FEW = 100
 """Rows to begin with where some are late: they are among the last ones mostly."""
 
 REMEMBERED = 50_000
-"""Closings that are remembered, some 12 MB. Where ten minutes bring more, a count goes back as far as memory does."""
+"""Closings that are remembered at most, some 12 MB, and rows that one look reads."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+
+Ends = dict[str, datetime]
+"""When runs closed, by run ID."""
 
 
 class Recent:
@@ -31,60 +37,94 @@ class Recent:
 
     Args:
         clock: Seconds that only go forward.
+
+    Attributes:
+        cut: Whether the last look left rows out, because there were too many.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._count_due = 0.0
-        self._long_count_due = clock() + LONG_COUNT
-        self._seen: dict[str, datetime] = {}
-        self._memory = EPOCH
+        self._count_due, self._long_count_due = clock(), clock() + LONG_COUNT
+        self._seen: Ends = {}
         self._newest: datetime | None = None
+        self._complete = EPOCH
+        """What closed since then is remembered, unless it is late."""
+        self.cut = False
 
     @property
     def horizon(self) -> datetime:
         """What closed before it is shown no more."""
         return _back(self._newest or EPOCH, LONG_OVERLAP)
 
-    async def look(self, closings: Closings) -> dict[str, datetime]:
-        """Return when the runs closed that are new or closed within the overlap, by run ID.
+    async def look(self, closings: Closings) -> Ends:
+        """Return the runs that are new or closed within the overlap.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer. What the look would have shown, the next one shows.
         """
-        newest = self._newest or await closings.newest() or EPOCH
-        rows = {ended.run_id: ended.at async for ended in closings.closed(newest)}
-        if self._clock() >= self._count_due:
-            rows |= await self._late(closings, newest)
-        self._seen |= rows
-        self._newest = max([newest, *rows.values()])
-        return rows | {run_id: at for run_id, at in self._seen.items() if at >= _back(newest, OVERLAP)}
+        if self._newest is None:
+            self._newest = await closings.newest() or EPOCH
+            self._complete = _back(self._newest, OVERLAP)
+        newest, rows = self._newest, Ends()
+        async for ended in closings.closed(newest):
+            rows[ended.run_id] = ended.at
+            if len(rows) == REMEMBERED:
+                break
+        self.cut = len(rows) == REMEMBERED
+        if self.cut:
+            self._complete = min(rows.values()) + timedelta.resolution
+        self._take(rows)
+        return rows | self._since(_back(newest, OVERLAP))
 
-    async def _late(self, closings: Closings, newest: datetime) -> dict[str, datetime]:
-        """Return what closed before the newest and was not seen yet."""
+    async def late(self, closings: Closings) -> Ends:
+        """Return what closed before the newest run and was not seen yet; at times, once more, all that was seen.
+
+        Raises:
+            TemporalError: Temporal's visibility gave no answer. It is asked again later.
+        """
+        begun = self._clock()
+        if self._newest is None or begun < self._count_due:
+            return {}
+        far = begun >= self._long_count_due
+        self._count_due = begun + LONG_COUNT
+        since = max(_back(self._newest, LONG_OVERLAP if far else OVERLAP), self._complete)
+        late = await self._missing(closings, since, self._newest)
+        self._take(late)
         now = self._clock()
-        far = now >= self._long_count_due
-        since = max(_back(newest, LONG_OVERLAP if far else OVERLAP), self._memory)
-        missing = await closings.count(since, newest) - sum(since <= at < newest for at in self._seen.values())
-        late: dict[str, datetime] = {}
-        if missing > 0:
-            async for ended in closings.closed(since, newest, FEW):
-                if ended.run_id not in self._seen:
-                    late[ended.run_id] = ended.at
-                if len(late) == missing:
-                    break
-        self._count_due = now + COUNT
-        if far:
-            self._long_count_due = now + LONG_COUNT
-            self._forget()
+        self._count_due = now + max(COUNT, SHARE * (now - begun))
+        if not far:
+            return late
+        self._long_count_due = now + LONG_COUNT
+        self._seen = self._since(self.horizon)
+        return dict(self._seen)
+
+    async def _missing(self, closings: Closings, since: datetime, before: datetime) -> Ends:
+        """Return what closed in this time and was not seen; forget what was seen and is no longer there."""
+        known = {run_id for run_id, at in self._seen.items() if since <= at < before}
+        missing = await closings.count(since, before) - len(known)
+        late: Ends = {}
+        if missing == 0:
+            return late
+        async for ended in closings.closed(since, before, FEW):
+            if ended.run_id not in self._seen:
+                late[ended.run_id] = ended.at
+            known.discard(ended.run_id)
+            if len(late) == missing:
+                return late
+        for run_id in known:
+            del self._seen[run_id]
         return late
 
-    def _forget(self) -> None:
-        """Forget what is too long ago, or too much."""
-        kept = sorted(self._seen.items(), key=lambda row: row[1])[-REMEMBERED:]
-        if len(kept) < len(self._seen):
-            self._memory = kept[0][1] + timedelta.resolution
-        self._seen = {run_id: at for run_id, at in kept if at >= self.horizon}
+    def _take(self, rows: Ends) -> None:
+        self._seen |= rows
+        self._newest = max([self._newest or EPOCH, *rows.values()])
+        if len(self._seen) > REMEMBERED:
+            kept = sorted(self._seen.items(), key=lambda row: row[1])[-REMEMBERED // 2 :]
+            self._complete = max(self._complete, kept[0][1] + timedelta.resolution)
+            self._seen = dict(kept)
+
+    def _since(self, moment: datetime) -> Ends:
+        return {run_id: at for run_id, at in self._seen.items() if at >= moment}
 
 
 def _back(moment: datetime, reach: timedelta) -> datetime:

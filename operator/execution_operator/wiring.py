@@ -15,7 +15,7 @@ from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
-from execution_operator.feed import Feeds
+from execution_operator.feed import LOOK, Feeds
 from execution_operator.handlers import Requests
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.config import own_namespace
@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 DRAIN = 5.0
 """Seconds that acts under way may take to finish after SIGTERM. What does not is done again after the restart."""
+
+INDEXED = 60.0
+"""Seconds after which feeds begin though the open Executions of some place could not be listed."""
 
 READS = 10
 """Executions that are read at once when a feed tells of them."""
@@ -113,13 +116,22 @@ class Operator:
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
             self.vitals.lead(open_watches, closed_watches, self.requests)
-            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.feeds, self.expiries)]
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.expiries)]
+            parts.append(self._start(self._feed(open_watches)))
             parts += [] if self.lease else [self._start(watch.run()) for watch in watches]
         stopped = self._start(stop.wait())
         done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         await self._shut_down([stopped, *parts])
         for part in done - {stopped}:
             part.result()
+
+    async def _feed(self, watches: list[Watch]) -> None:
+        """Follow Temporal once the open Executions are known: what has closed before is asked for by name, and once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INDEXED):
+                while not all(watch.listed for watch in watches):  # noqa: ASYNC110 (lists take their time)
+                    await asyncio.sleep(LOOK)
+        await self.feeds.run()
 
     async def _until(
         self, condition: Coroutine[Any, Any, None], stop: asyncio.Event, *parts: asyncio.Task[Any]

@@ -389,6 +389,7 @@ def test_only_children_that_outlive_their_parent_are_named_before_and_after_its_
     for policy in ParentClosePolicy:
         world.child(parent, policy)
     assert described(world, wid).abandoned == (f"{wid}-ABANDON",)
+    assert world.do(world.runs.aftermath(parent)) == (Unclosed.OPEN, None)
     terminate(world, parent)
     assert described(world, wid, parent.run_id).abandoned == (f"{wid}-ABANDON",)
     assert world.do(world.runs.aftermath(parent)) == (closing(world, parent), (f"{wid}-ABANDON",))

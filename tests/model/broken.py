@@ -113,5 +113,5 @@ BROKEN = {
 }
 """Each with what the model says of it."""
 
-RARE = {"insistent": 20_000}
+RARE = {"insistent": 3000}
 """Seeds before which no schedule shows it: the search begins there."""

@@ -42,7 +42,7 @@ REPLAYS = [
     ),
 ]
 
-ACCEPTED = ["created asking", "A sees", "A", "A is raced", *["A"] * 6, "is reset"]
+ACCEPTED = ["created asking", "A sees", "A", "A is raced", *["A"] * 4, "is reset"]
 
 
 @pytest.mark.parametrize("schedule", REPLAYS)

@@ -349,12 +349,17 @@ class FakeRuns:
         return await self._call("closing", read)
 
     async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does, and the children that outlive the run: None where these can't be seen."""
+        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
         closing = await self.closing(run)
+        ended = isinstance(closing, Closing) and not closing.successor
+        return closing, await self.abandoned(run) if ended else None
+
+    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
         with suppress(TemporalError):
             if described := await self.describe(run.workflow_id, run.run_id):
-                return closing, described.abandoned
-        return closing, None
+                return described.abandoned
+        return None
 
     async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
         """Terminate this run, or whichever run of its chain is open. Proves nothing."""

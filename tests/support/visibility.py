@@ -16,6 +16,8 @@ class Visibility:
 
     Attributes:
         fault: Give no answer.
+        faulty: Give none to this question.
+        breaks_after: Give no answer after so many rows of those that closed.
         read: How many rows were read of those that closed.
         deny: Refuse to say what is paused, as servers do that do not know the status.
     """
@@ -23,6 +25,8 @@ class Visibility:
     rows: list[Ended] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     fault: bool = False
+    faulty: str = ""
+    breaks_after: int | None = None
     pauses: list[str] = field(default_factory=list)
     page: int = 1000
     deny: bool = False
@@ -34,10 +38,12 @@ class Visibility:
 
     async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
         self._ask(f"closed, {page} at first" if page else "closed")
-        for row in sorted(self.rows, key=lambda row: row.at, reverse=True):
-            if since <= row.at < (before or END):
-                self.read += 1
-                yield row
+        rows = [row for row in self.rows if since <= row.at < (before or END)]
+        for number, row in enumerate(sorted(rows, key=lambda row: row.at, reverse=True)):
+            if number == self.breaks_after:
+                raise TemporalError("visibility is away")
+            self.read += 1
+            yield row
 
     async def count(self, since: datetime, before: datetime) -> int:
         self._ask("count")
@@ -59,6 +65,6 @@ class Visibility:
         self.rows.append(Ended(run_id, START + timedelta(seconds=after)))
 
     def _ask(self, question: str) -> None:
-        if self.fault:
+        if self.fault or question == self.faulty:
             raise TemporalError("visibility is away")
         self.asked.append(question)

@@ -221,6 +221,14 @@ def test_children_that_can_not_be_seen_do_not_cost_the_record() -> None:
     assert stage.shown == TERMINATED
 
 
+def test_what_was_seen_is_not_lost_by_a_second_look_for_the_children() -> None:
+    stage, _ = asked()
+    stage.fault("terminate", Fault.AFTER)
+    stage.fault("closing", None, Fault.BEFORE)
+    stage.play()
+    assert stage.shown == TERMINATED
+
+
 def test_while_the_organizations_temporal_is_away_nothing_is_asked_and_the_return_wakes() -> None:
     stage, _ = asked()
     stage.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))

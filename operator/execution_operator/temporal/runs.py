@@ -119,14 +119,20 @@ class TemporalRuns:
         raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
 
     async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does, and the children that outlive the run: None where these can't be seen.
+        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does.
 
         Both are asked for at the same time.
         """
-        closing, abandoned = await asyncio.gather(self.closing(run), self._abandoned(run))
-        return closing, abandoned
+        children = asyncio.create_task(self.abandoned(run))
+        try:
+            closing = await self.closing(run)
+            ended = isinstance(closing, Closing) and not closing.successor
+            return closing, await children if ended else None
+        finally:
+            children.cancel()
 
-    async def _abandoned(self, run: Run) -> tuple[str, ...] | None:
+    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
         with suppress(TemporalError):
             if described := await self.describe(run.workflow_id, run.run_id):
                 return described.abandoned
