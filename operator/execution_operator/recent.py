@@ -17,7 +17,7 @@ OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
 COUNT, LONG_COUNT = 2.0, 60.0
 """Seconds between two counts, and between two that go back far; or until the next one, after one that failed."""
 
-SHARE = 5.0
+SHARE = 2.0
 """Times as long as one takes are at least between two counts, so that they yield where visibility is slow or shared."""
 
 FEW = 100

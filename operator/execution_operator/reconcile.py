@@ -27,7 +27,7 @@ from execution_operator.core.state import answered, closed, pinned, unanswered
 from execution_operator.core.status import render
 from execution_operator.metrics import answered as measure
 from execution_operator.ports import Records, Runs, Settlement, Work
-from execution_operator.pursuit import follow, terminate, vanished
+from execution_operator.pursuit import follow, terminate
 from execution_operator.settle import settlement
 
 CONFLICTS = 10
@@ -168,14 +168,16 @@ class _Act:
         return Denied(Reason.ORGANIZATION_MISMATCH, message)
 
     async def _look(self, seen: Described | Run, runs: Runs) -> Finding:
-        """Observe only."""
-        described = seen if isinstance(seen, Described) else await runs.describe(seen.workflow_id, seen.run_id)
-        if described is None:
-            return await vanished(runs, seen.run if isinstance(seen, Described) else seen)
-        if described.status.open:
-            run = pinned(self.execution.status) or described.run
-            return Open(run, paused=described.paused)
-        return await follow(runs, pinned(self.execution.status) or described.run)
+        """Observe only. Whoever knows the run looks because it seems to have closed: its close event tells at once."""
+        if isinstance(seen, Described):
+            return Open(seen.run, paused=seen.paused) if seen.status.open else await follow(runs, seen.run)
+        found = await follow(runs, seen)
+        if not isinstance(found, Open):
+            return found
+        described = await runs.describe(found.run.workflow_id, found.run.run_id)
+        if described is None or not described.status.open:
+            return await follow(runs, found.run)  # it has closed in between
+        return replace(found, paused=described.paused)
 
     async def _end(self, run: Run, grant: Grant, runs: Runs) -> Finding:
         """Terminate the run: at once, or after its grace period."""

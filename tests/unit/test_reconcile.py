@@ -160,12 +160,37 @@ def test_a_late_request_is_answered_without_asking() -> None:
     assert stage.shown == ("completed", "False/AlreadyClosed", "AlreadyClosed")
 
 
-def test_an_open_one_is_looked_at_with_one_call_and_nothing_is_written() -> None:
+def test_an_open_one_is_looked_at_with_two_calls_and_nothing_is_written() -> None:
     stage, _ = asked()
     stage.server.edit(stage.now, terminate=None)
     stage.play()
     stage.play()
-    assert stage.calls == ["describe"]
+    assert stage.calls == ["closing", "describe"]
+
+
+def test_one_that_has_closed_is_looked_at_with_one_call() -> None:
+    stage, run = asked()
+    stage.server.edit(stage.now, terminate=None)
+    stage.play()
+    stage.temporal.complete(run)
+    stage.play()
+    assert (stage.calls, stage.now.status.phase) == (["closing", "write_status"], "completed")
+
+
+def test_one_that_closes_while_it_is_looked_at_is_not_taken_for_open() -> None:
+    stage, run = asked()
+    stage.server.edit(stage.now, terminate=None)
+    stage.play()
+    note = stage.runs.gate
+
+    async def complete(call: str) -> None:
+        if call == "describe":
+            stage.temporal.complete(run)
+        await note(call)
+
+    stage.runs.gate = complete
+    stage.play()
+    assert stage.now.status.phase == "completed"
 
 
 def test_before_temporal_was_asked_at_all_nothing_is_decided() -> None:
