@@ -25,7 +25,8 @@ in-turn: $(READY)
 	@$(MAKE) coverage
 	@$(BIN)/python -m pytest --ignore=tests/unit -n $(WORKERS)
 
-in-turn faults mutants: export GOGC ?= 400  # The servers are Go, and share the cores with what is tested.
+# The servers are written in Go, and share the cores with what is tested: they collect garbage less often.
+in-turn faults mutants: export GOGC ?= 400
 
 coverage: $(READY)  ## The unit tests, which take every branch of the core.
 	@$(BIN)/python -m pytest tests/unit --cov
