@@ -5,8 +5,8 @@ import signal
 import sys
 from argparse import Namespace
 from collections import deque
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from execution_operator.plugin import output
@@ -53,7 +53,7 @@ class Run:
         """Request all, wait if asked to, and tell."""
         interrupted = False
         quiet, waits = self._arguments.output is not None, self._arguments.wait is not None
-        with screen(self._targets, quiet=quiet, waits=waits) as view:
+        with _interruptible(), screen(self._targets, quiet=quiet, waits=waits) as view:
             self._view = view
             sending = asyncio.ensure_future(self._send_all())
             try:
@@ -167,6 +167,20 @@ class Run:
         settled.cancel()
         if following in done:
             following.result()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have Ctrl-C cancel this task where it waits, each time: asyncio's own breaks off anywhere from the second on."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    with suppress(NotImplementedError):  # Windows has no such handlers
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _open(target: Target) -> bool:
