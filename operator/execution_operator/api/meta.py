@@ -36,6 +36,19 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 NotBlank = rule("self.trim() != ''", "must not be blank")
 
 
+class FieldsV1(Schema):
+    """The fields of one writer, as far as the operator reads them. Those of a status take more room than all else."""
+
+    spec: dict[str, Any] = Field(default={}, alias="f:spec")
+
+
+class ManagedFields(Schema):
+    """One writer of the object."""
+
+    time: str | None = None
+    fields_v1: FieldsV1 = FieldsV1()
+
+
 class ObjectMeta(Schema):
     """The part of metav1.ObjectMeta that the operator reads."""
 
@@ -48,7 +61,7 @@ class ObjectMeta(Schema):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = {}
     finalizers: list[str] = []
-    managed_fields: list[dict[str, Any]] = []
+    managed_fields: list[ManagedFields] = []
 
 
 class ConditionStatus(StrEnum):

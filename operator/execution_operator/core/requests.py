@@ -23,11 +23,8 @@ def requested_by(execution: Execution) -> str | None:
 
 def requested_at(execution: Execution) -> str | None:
     """Return when `spec.terminate` was last written: the API server's time, from managedFields."""
-    times = [
-        entry["time"]
-        for entry in execution.metadata.managed_fields
-        if "time" in entry and "f:terminate" in entry.get("fieldsV1", {}).get("f:spec", {})
-    ]
+    writers = execution.metadata.managed_fields
+    times = [writer.time for writer in writers if writer.time and "f:terminate" in writer.fields_v1.spec]
     return max(times, default=None)
 
 
