@@ -73,6 +73,7 @@ class Feed:
             return
         await self._tell_of(await self._recent.look(closings))
         await self._tell_of(await self._late(closings))
+        self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
         if self._recent.cut:
             self._called.clear()
         await self._pauses.look(organizations, closings)
@@ -99,7 +100,6 @@ class Feed:
             noticed(self._untold.values())
         self._told |= self._untold
         self._untold.clear()
-        self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
 
     async def _call_the_roll(self, organization: str, closings: Closings) -> None:
         """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""

@@ -1,7 +1,6 @@
 """`kubectl execution` on real servers, run by the real kubectl."""
 
 import json
-import re
 import signal
 import subprocess
 import time
@@ -272,7 +271,7 @@ class TestTerminal:
                 assert terminal.end(8) == 130
             finally:
                 server.signal(signal.SIGCONT)
-        assert re.search(" [12] on their way, perhaps requested: ", terminal.screen)
+        assert " 2 on their way, perhaps requested: " in terminal.screen
         assert "interrupted; what was requested goes on:" in terminal.screen
         assert "The same command again requests the rest." in terminal.screen
         assert "Traceback" not in terminal.screen

@@ -1,7 +1,7 @@
 """The floor: the calls that a termination costs, made by a bare asyncio script that decides nothing.
 
 `python -m tests.bench.peers.floor [--lean]`: `--lean` leaves out the look at the children that live on.
-It has no index, no retries, no guard against anything: what an operator adds is measured against it.
+It has no index, no retries, and only begins an ended watch anew: what an operator adds is measured against it.
 """
 
 import asyncio
