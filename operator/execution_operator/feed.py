@@ -30,6 +30,12 @@ Hints = dict[Reference, datetime]
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
 
+SHARE, LONGEST_REST = 10.0, 5.0
+"""Times as long as its requests took is the pause after a look that told nothing, at least; and seconds at most.
+
+SQL databases have no index for what a look asks: the more has closed, and the busier they are, the longer it takes.
+"""
+
 ROLL_CALL, NAMES = 3600.0, 100
 """Seconds between two questions for all open runs by name, and the names in one request."""
 
@@ -44,24 +50,32 @@ class Feed:
         runs: The open Executions.
         tell: Called with those whose run seems to have closed, or to be paused or not any more.
         clock: Seconds that only go forward.
+        busy: Tells by its UID whether an Execution is being worked on. Its hint waits until it is not: mostly the
+            closing is the work's own doing, and nothing is left to tell then.
     """
 
-    def __init__(self, runs: OpenRuns, tell: Tell, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, runs: OpenRuns, tell: Tell, clock: Callable[[], float], busy: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._runs = runs
         self._tell = tell
         self._clock = clock
+        self._busy = busy
         self._recent = Recent(clock)
         self._called: dict[str, float] = {}
         self._untold: Hints = {}
         self._told: Hints = {}
         self._pauses = Pauses(runs, tell, clock)
 
-    async def look(self, organizations: set[str], closings: Closings) -> None:
+    async def look(self, organizations: set[str], closings: Closings) -> bool:
         """Look once. What is told is not told again, unless telling it failed.
 
         Args:
             organizations: Whose workflows run there.
             closings: What has closed there, and what is paused.
+
+        Returns:
+            Whether a closing was told.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
@@ -70,9 +84,9 @@ class Feed:
         if not any(map(self._runs.has, organizations)):
             self._recent, self._called = Recent(self._clock), {}  # what closes meanwhile concerns nobody
             self._untold.clear()
-            return
-        await self._tell_of(await self._recent.look(closings))
-        await self._tell_of(await self._late(closings))
+            return False
+        told = await self._tell_of(await self._recent.look(closings))
+        told |= await self._tell_of(await self._late(closings))
         self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
         if self._recent.cut:
             self._called.clear()
@@ -81,6 +95,7 @@ class Feed:
             if self._clock() >= self._called.get(name, 0.0):
                 await self._call_the_roll(name, closings)
                 self._called[name] = self._clock() + ROLL_CALL
+        return told
 
     async def _late(self, closings: Closings) -> Ends:
         """Return what visibility was late with. That it can't be counted holds up nothing else."""
@@ -91,15 +106,17 @@ class Feed:
             logger.warning("what visibility may be late with is not known: %s", error)
             return {}
 
-    async def _tell_of(self, ended: Ends) -> None:
+    async def _tell_of(self, ended: Ends) -> bool:
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {one: at for one, at in self._untold.items() if one in self._runs.of_run(one.run_id)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
-        if self._untold:
-            await self._tell(tuple(self._untold))
-            noticed(self._untold.values())
-        self._told |= self._untold
-        self._untold.clear()
+        ready = {one: at for one, at in self._untold.items() if not self._busy(one.uid)}
+        if ready:
+            await self._tell(tuple(ready))
+            noticed(ready.values())
+        self._told |= ready
+        self._untold = {one: at for one, at in self._untold.items() if one not in ready}
+        return bool(ready)
 
     async def _call_the_roll(self, organization: str, closings: Closings) -> None:
         """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""
@@ -119,6 +136,7 @@ class Feeds:
         closings: Gives what has closed in an Organization's Temporal namespace; None where it was not reached yet.
         runs: The open Executions.
         tell: See `Feed`.
+        busy: See `Feed`.
     """
 
     def __init__(
@@ -127,11 +145,13 @@ class Feeds:
         closings: Callable[[Organization, Callable[[], Awaitable[None]]], Closings | None],
         runs: OpenRuns,
         tell: Tell,
+        busy: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._mapping = mapping
         self._closings = closings
         self._runs = runs
         self._tell = tell
+        self._busy = busy
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, float] = {}
         self._there: dict[str, list[Organization]] = {}
@@ -168,10 +188,11 @@ class Feeds:
 
     async def _follow(self, place: str) -> None:
         """Look again and again, less often while looks fail."""
-        feed, failures = Feed(self._runs, self._tell, asyncio.get_running_loop().time), 0
+        feed, failures = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy), 0
         while True:
+            rest = LOOK
             try:
-                await self._look(feed, self._there[place])
+                rest = await self._look(feed, self._there[place])
                 self._looked[place], failures = asyncio.get_running_loop().time(), 0
             except (TemporalError, RecordError) as error:
                 failures += 1
@@ -181,12 +202,14 @@ class Feeds:
                 failures += 1
                 FEED_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
-            await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(backoff(rest, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 
-    async def _look(self, feed: Feed, organizations: list[Organization]) -> None:
+    async def _look(self, feed: Feed, organizations: list[Organization]) -> float:
+        """Look once; return the seconds until the next look."""
         for organization in organizations:
             probe = self._mapping.probe(organization.metadata.name)
             turn = self._pacers[probe.address if probe else ""].turn
             if closings := self._closings(organization, turn):
-                await feed.look({each.metadata.name for each in organizations}, closings)
-                return
+                told = await feed.look({each.metadata.name for each in organizations}, closings)
+                return LOOK if told else min(max(LOOK, SHARE * closings.took), LONGEST_REST)
+        return LOOK

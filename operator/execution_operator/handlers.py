@@ -7,6 +7,7 @@ Here that ends nothing else, and kopf is started again.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -47,8 +48,9 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Return nothing to compare."""
         return kopf.BodyEssence()
 
-    def fetch(self, **_: Any) -> None:
-        """Return no last state."""
+    def fetch(self, **_: Any) -> kopf.BodyEssence:
+        """Return the same as the last state."""
+        return kopf.BodyEssence()
 
     def store(self, **_: Any) -> None:
         """Keep none."""
@@ -101,6 +103,8 @@ class Requests:
         self._changed = changed
         self._left = left
         self._loop = asyncio.get_running_loop()
+        self._untold: deque[tuple[Callable[[Execution], None], Execution]] = deque()
+        self._woken = False
         self._stopped = False
         self._heard = self._answered = time.monotonic()
         self._asked = 0.0
@@ -196,7 +200,17 @@ class Requests:
         self._heard = time.monotonic()
         if execution := parse(Execution, dict(event["object"])):
             tell = self._left if event["type"] == "DELETED" else self._changed
-            self._loop.call_soon_threadsafe(tell, execution)
+            self._untold.append((tell, execution))
+            if not self._woken:  # once for all that comes before the other loop gets to it: each call wakes it
+                self._woken = True
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        """Hand on, in their own thread, what has come meanwhile. Whatever comes from now on has this called again."""
+        self._woken = False
+        while self._untold:
+            tell, execution = self._untold.popleft()
+            self._loop.call_soon(tell, execution)
 
 
 async def _await(login: Awaitable[Login]) -> Login:
@@ -212,7 +226,7 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
     settings.watching.server_timeout = LIFE
-    settings.queueing.idle_timeout = 1
+    settings.queueing.idle_timeout = 0.2  # a worker keeps its last object alive so long
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3
     settings.networking.error_backoffs = (0.05, 0.2, 1, 3, 10)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -24,6 +25,13 @@ from execution_operator.wiring import Operator, UnshardedError
 logger = logging.getLogger(__name__)
 
 MOST_PORT = 65535
+
+COLLECTED = (10_000, 20, 20)
+"""When Python looks for cycles among its objects, see `gc.set_threshold`. Nearly nothing here is one.
+
+With its defaults (700, 10, 10) it goes through all that waits again and again: a tenth of the operator's CPU with
+10,000 requests at once.
+"""
 
 
 class JsonLines(logging.Formatter):
@@ -51,6 +59,13 @@ def _log(level: str, form: str) -> None:
     for name in ("kopf", "kubernetes.aio.leaderelection"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
+
+
+def _collect_less_often() -> None:
+    """Leave alone what the imports have made, and look for cycles among the rest less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED)
 
 
 async def _run(arguments: argparse.Namespace) -> NoReturn:
@@ -174,6 +189,7 @@ def main() -> None:
     _log(arguments.log_level, arguments.log_format)
     if arguments.command == "gateway":
         sys.exit(gateway.start(arguments))
+    _collect_less_often()
     asyncio.run(_run(arguments))
 
 

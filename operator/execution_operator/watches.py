@@ -9,7 +9,7 @@ from execution_operator.core.census import Census
 from execution_operator.core.openruns import OpenRuns
 from execution_operator.expiry import Expiries
 from execution_operator.kube.client import Api
-from execution_operator.kube.parse import behind, expendable, parse, quiet, reference
+from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, OPEN
 from execution_operator.kube.share import Share
 from execution_operator.kube.watch import Change, Selection, Watch
@@ -57,7 +57,7 @@ class OpenStream:
     def _changed(self, change: Change) -> None:
         self._index(change)
         uid = change.object["metadata"]["uid"]
-        if change.deleted or quiet(change.object):
+        if change.deleted or quiet(change.object) or asked(change.object):
             self._streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
             if not (change.deleted and self._knows(uid)):
                 return

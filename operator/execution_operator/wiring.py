@@ -83,7 +83,7 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted)
+        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)
         self.requests = Requests(

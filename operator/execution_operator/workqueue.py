@@ -64,6 +64,11 @@ class WorkQueue:
         """Tell whether there is work to do on an object."""
         return uid in self._entries
 
+    def busy(self, uid: str) -> bool:
+        """Tell whether a pass over an object is under way, or waits for its turn."""
+        entry = self._entries.get(uid)
+        return entry is not None and entry.task is not None
+
     def add(self, execution: Execution) -> None:
         """Take a state in, unless it is known already and being worked on, or waits for its time."""
         entry = self._entries.get(execution.metadata.uid)

@@ -5,7 +5,8 @@ import asyncio
 import shutil
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.arena import Arena
@@ -25,16 +26,29 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def run(stage: Stage, scenarios: list[Scenario], results: Results) -> None:
-    """Let the peers take turns: A B C D A B C D, so that what else the machine does meets all of them."""
-    client = await stage.client()
-    async with Kube(stage.control_plane.admin_kubeconfig) as kube:
-        arena = Arena(stage, kube, client)
-        await arena.crowd.learn()
-        for scenario in scenarios:
-            for number in range(scenario.rounds):
-                for peer in _rotated(scenario.peers, number):
-                    await _take(arena, scenario, peer, results, f"round {number + 1} of {scenario.rounds}")
+@dataclass(frozen=True)
+class Take:
+    """A peer's turn at a scenario."""
+
+    scenario: Scenario
+    number: int
+    peer: Peer
+
+
+def takes(scenarios: list[Scenario]) -> Iterator[list[Take]]:
+    """Yield the turns, those together that share servers.
+
+    Peers take turns (A B C D, then B C D A), so that what else the machine does meets all of them.
+    """
+    shared: list[Take] = []
+    for scenario in scenarios:
+        for number in range(scenario.rounds):
+            turns = [Take(scenario, number, peer) for peer in _rotated(scenario.peers, number)]
+            if scenario.fresh:
+                yield from ([turn] for turn in turns)
+            else:
+                shared += turns
+    yield shared
 
 
 def _rotated(peers: tuple[Peer, ...], number: int) -> tuple[Peer, ...]:
@@ -43,14 +57,25 @@ def _rotated(peers: tuple[Peer, ...], number: int) -> tuple[Peer, ...]:
     return peers[first:] + peers[:first]
 
 
-async def _take(arena: Arena, scenario: Scenario, peer: Peer, results: Results, which: str) -> None:
-    start, outcome = time.monotonic(), ""
+async def run(stage: Stage, turns: list[Take], results: Results) -> None:
+    """Let peers take their turns at the same servers."""
+    client = await stage.client()
+    async with Kube(stage.control_plane.admin_kubeconfig) as kube:
+        arena = Arena(stage, kube, client)
+        await arena.crowd.learn()
+        for turn in turns:
+            await _take(arena, turn, results)
+
+
+async def _take(arena: Arena, turn: Take, results: Results) -> None:
+    start, outcome, scenario, name = time.monotonic(), "", turn.scenario, turn.peer.name
     try:
-        await scenario.measure(arena, peer, results)
+        await scenario.measure(arena, turn.peer, results)
     except TimeoutError:
         outcome = ": gave no answer in time"
-        results.add("failures", peer.name, 1)
-    say(f"{scenario.title}, {which}: {peer.name}, {time.monotonic() - start:.1f} s{outcome}")
+        results.add("failures", name, 1)
+    took = time.monotonic() - start
+    say(f"{scenario.title}, round {turn.number + 1} of {scenario.rounds}: {name}, {took:.1f} s{outcome}")
 
 
 def main() -> None:
@@ -72,13 +97,13 @@ def main() -> None:
         for scenario in plan(sizes)
         if arguments.only in scenario.title
     ]
-    with Stage() as stage:
-        say(f"the servers are up: {time.monotonic() - start:.1f} s")
-        try:
-            asyncio.run(run(stage, scenarios, results))
-        finally:
-            if arguments.logs:
-                shutil.copytree(stage.folder.path, arguments.logs, dirs_exist_ok=True)
+    for number, turns in enumerate(filter(None, takes(scenarios))):
+        with Stage() as stage:
+            try:
+                asyncio.run(run(stage, turns, results))
+            finally:
+                if arguments.logs:
+                    shutil.copytree(stage.folder.path, arguments.logs / str(number), dirs_exist_ok=True)
     print(write(results, arguments.docs, seconds=time.monotonic() - start))
 
 

@@ -60,14 +60,14 @@ def plan(sizes: Sizes) -> list[Scenario]:
     """Return the scenarios."""
     latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
     load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
-    feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,))
+    feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,), fresh=True)
     standby = partial(failover, filling=Filling(sizes.open, 0), lease=sizes.lease)
     return [latency, load, *_bulks(sizes), feed, Scenario("failover", standby, peers=(OURS,)), *_crowds(sizes)]
 
 
 def _bulks(sizes: Sizes) -> list[Scenario]:
     least = min(sizes.bulk)
-    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size)) for size in sizes.bulk]
+    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size), fresh=True) for size in sizes.bulk]
     return [*ours, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
 
 

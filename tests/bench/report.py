@@ -19,8 +19,9 @@ HEAD = """# Benchmarks
 
 Written by `make bench`: {cores} cores, {machine}, Python {python}, {minutes:.0f} minutes. A real API server with RBAC,
 etcd and Temporal's development server run on the same cores as the peers, so the figures are ratios within one run,
-not promises: in parentheses, the value as a multiple of the floor's. The peers take turns (A B C D A B C D), each
-under the operator's ServiceAccount.
+not promises: in parentheses, the value as a multiple of the floor's. The peers take turns (A B C D B C D A), each
+under the operator's ServiceAccount. Crowds that are terminated at once get new servers for each turn: Temporal's
+development server becomes slower with all that has ever run in it, and the last peer would pay for the others.
 
 {peers}
 

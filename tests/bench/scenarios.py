@@ -38,12 +38,17 @@ Measure = Callable[[Arena, Peer, Results], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """One measurement, which every peer takes in turn, as many rounds as it says."""
+    """One measurement, which every peer takes in turn, as many rounds as it says.
+
+    Attributes:
+        fresh: Whether each turn gets servers of its own, since it leaves too much behind for the next one.
+    """
 
     title: str
     measure: Measure
     rounds: int = 1
     peers: tuple[Peer, ...] = PEERS
+    fresh: bool = False
 
 
 async def one_at_a_time(arena: Arena, peer: Peer, results: Results, *, count: int) -> None:

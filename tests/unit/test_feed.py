@@ -1,6 +1,7 @@
 """The feed: nothing missed, nothing told twice, whatever visibility does."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.feed import LONGEST_PAUSE, NAMES, ROLL_CALL, Feed, Feeds
+from execution_operator.feed import LONGEST_PAUSE, LONGEST_REST, LOOK, NAMES, ROLL_CALL, SHARE, Feed, Feeds
 from execution_operator.metrics import REGISTRY
 from execution_operator.recent import COUNT, LONG_COUNT, OVERLAP
 from tests.support.builders import mapping, organization, probe
@@ -24,9 +25,10 @@ class Bench:
         self.told: list[str] = []
         self.seconds = 0.0
         self.deaf = False
+        self.busy = set[str]()
         for number in range(executions):
             self.runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
-        self.feed = Feed(self.runs, self._tell, lambda: self.seconds)
+        self.feed = Feed(self.runs, self._tell, lambda: self.seconds, self.busy.__contains__)
 
     async def _tell(self, references: Sequence[Reference]) -> None:
         if self.deaf:
@@ -128,6 +130,19 @@ def test_what_is_paused_is_told_once() -> None:
     assert [bench.look(), bench.look()] == [["ex-1"], []]
 
 
+def test_what_is_being_worked_on_is_told_once_it_is_not_unless_it_is_done_then() -> None:
+    bench = Bench()
+    bench.look()
+    bench.busy |= {"uid-0", "uid-1"}
+    bench.visibility.close("run-0", 5)
+    bench.visibility.close("run-1", 5)
+    bench.visibility.close("run-2", 5)
+    assert [bench.look(), bench.look()] == [["ex-2"], []]
+    bench.runs.drop("uid-0")
+    bench.busy.clear()
+    assert [bench.look(), bench.look()] == [["ex-1"], []]
+
+
 def test_where_nothing_is_open_nothing_is_asked() -> None:
     bench = Bench(executions=0)
     bench.look()
@@ -213,6 +228,39 @@ def test_looks_that_fail_for_days_go_on() -> None:
         return told
 
     assert set(run(main())) == {"ex-0"}
+
+
+@pytest.mark.parametrize(
+    ("took", "told", "rest"),
+    [
+        (0.0, False, LOOK),
+        (LOOK / SHARE * 2, False, LOOK * 2),
+        (3600.0, False, LONGEST_REST),
+        (LOOK / SHARE * 2, True, LOOK),
+    ],
+)
+def test_looks_that_take_long_and_tell_nothing_come_less_often(took: float, *, told: bool, rest: float) -> None:
+    visibility, runs = Visibility(took=took), OpenRuns()
+    for number in range(1000):
+        runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
+
+    async def tell(_: Sequence[Reference]) -> None: ...
+
+    async def main() -> list[float]:
+        feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
+        task, looks, clock = asyncio.create_task(feeds.run()), [0.0], asyncio.get_running_loop()
+        for number in range(100):
+            if told:
+                visibility.close(f"run-{number}", number)
+            seen = visibility.asked.count("closed")
+            while visibility.asked.count("closed") == seen:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(LOOK / 100)
+            looks.append(clock.time())
+        task.cancel()
+        return [later - earlier for earlier, later in itertools.pairwise(looks[1:])]
+
+    pauses = run(main())
+    assert 0.75 * rest <= min(pauses) <= max(pauses) <= 1.25 * rest + 0.1
 
 
 def noticed() -> float:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Termination
 from execution_operator.core.authorize import Denied, Place
 from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Run
-from execution_operator.core.state import wants_attention
+from execution_operator.core.state import unanswered, wants_attention
 from execution_operator.core.status import render
-from execution_operator.kube.parse import quiet
+from execution_operator.kube.parse import asked, quiet
 from tests.support.builders import execution
 
 PLACE = Place("acme", "uid-acme", "acme")
@@ -35,6 +35,23 @@ OPEN = {
 @pytest.mark.parametrize("open_one", OPEN.values(), ids=OPEN)
 def test_an_open_execution_is_quiet_where_it_wants_no_attention(open_one: Execution) -> None:
     assert quiet(open_one.wire()) is not wants_attention(open_one)
+
+
+ANSWERED = SEEN.model_copy(update={"termination": Termination(reason="stop", outcome="AlreadyClosed")})
+REQUESTS = {
+    "asked": execution("stop", status=SEEN),
+    "asked before the first look": execution("stop"),
+    "asked again, not yet answered": execution(
+        "stop", status=SEEN.model_copy(update={"termination": Termination(reason="stop")})
+    ),
+    "answered": execution("stop", status=ANSWERED),
+    "not asked": execution(status=SEEN),
+}
+
+
+@pytest.mark.parametrize("one", REQUESTS.values(), ids=REQUESTS)
+def test_a_request_is_known_without_a_model(one: Execution) -> None:
+    assert asked(one.wire()) is unanswered(one)
 
 
 def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:

@@ -1,12 +1,16 @@
-"""Lists that take long."""
+"""Lists that take long, and watches that end early."""
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from execution_operator.kube.client import Api, ApiError, Json
-from execution_operator.kube.watch import EXPIRED, Selection, listing
+from execution_operator.kube.watch import EXPIRED, SILENCE, Change, Selection, Watch, listing
+from tests.support.clock import run
 
 
 @dataclass
@@ -44,3 +48,46 @@ def test_a_list_goes_on_where_its_version_has_expired() -> None:
 def test_a_list_that_can_not_go_on_fails() -> None:
     with pytest.raises(ApiError, match="too old"):
         asyncio.run(names(Pages(resume="")))
+
+
+class Brief(Api):
+    """An API server whose watches end at once: after one change each, as long as there are some."""
+
+    def __init__(self, changes: int) -> None:
+        self.changes = changes
+        self.asked: list[str] = []
+
+    async def get(self, path: str, **_: str) -> Json:
+        assert path == "/executions"
+        return {"items": [], "metadata": {"resourceVersion": self.asked[-1] if self.asked else "1"}}
+
+    async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
+        assert (path, silence) == ("/executions", SILENCE)
+        self.asked.append(query["resourceVersion"])
+        version = int(query["resourceVersion"]) + 1
+        if version <= self.changes + 1:
+            yield {"type": "ADDED", "object": {"metadata": {"resourceVersion": str(version)}}}
+
+
+def test_a_watch_that_falls_behind_a_burst_goes_on_at_once_and_one_that_brings_nothing_has_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api, seen, seconds = Brief(changes=100), list[Change](), list[float]()
+
+    async def main() -> None:
+        def changed(change: Change) -> None:
+            seen.append(change)
+            seconds.append(asyncio.get_running_loop().time())
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(100):
+                await Watch(api, Selection("/executions"), changed).run()
+
+    caplog.set_level(logging.WARNING)
+    run(main())
+    assert (len(seen), seconds[-1] - seconds[0]) == (100, 0)
+    assert api.asked[:101] == [str(version) for version in range(1, 102)]
+    assert 5 < len(api.asked) - 100 < 25  # later each time, up to ten seconds
+    assert {record.message.partition(";")[0] for record in caplog.records} == {
+        "watch of /executions: the watch ended at once"
+    }

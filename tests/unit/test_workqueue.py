@@ -325,6 +325,18 @@ def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
     desk(test, answer=lambda one: Settlement(one, after=WOKEN))
 
 
+@pytest.mark.parametrize("after", [WOKEN, 1000.0, None])
+def test_an_object_is_busy_until_its_pass_has_ended(after: float | None) -> None:
+    async def test(at: Desk) -> None:
+        assert not at.queue.busy("uid-1")
+        at.queue.add(execution())
+        assert at.queue.busy("uid-1")
+        await idle()
+        assert (len(at.passes), at.queue.busy("uid-1")) == (1, False)
+
+    desk(test, answer=lambda one: Settlement(one, after=after))
+
+
 def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
     async def test(at: Desk) -> None:
         at.queue.add(execution())

@@ -49,6 +49,11 @@ def behind(content: Json) -> bool:
     return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))
 
 
+def asked(content: Json) -> bool:
+    """Tell without a model whether a request of an object waits for its answer; the stream of requests brings those."""
+    return "terminate" in content["spec"] and "outcome" not in content.get("status", {}).get("termination", {})
+
+
 def expendable(content: Json) -> bool:
     """Tell without a model whether an object is to be deleted when it has been finished for some time."""
     return "ttlSecondsAfterFinished" in content["spec"]

@@ -25,7 +25,9 @@ EXPIRED, PATIENCE = 410, 3
 """HTTP status of a version that is too old; failures in a row after which any version counts as such."""
 
 BRIEF = 1.0
-"""Seconds that a watch lasts at least. One that ends sooner counts as failed, or it would be asked for without end."""
+"""Seconds that a watch lasts at least which brings nothing. One that ends sooner counts as failed, or it would be asked
+for without end. The API server ends those soon that fall behind a burst, and they go on where they were.
+"""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Watch:
 
     async def _follow(self) -> None:
         """Watch until the server ends it."""
-        start = time.monotonic()
+        start, version = time.monotonic(), self._version
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -167,5 +169,5 @@ class Watch:
             self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 self._changed(Change(event["object"], event["type"] == "DELETED", event["type"]))
-        if time.monotonic() - start < BRIEF:
+        if self._version == version and time.monotonic() - start < BRIEF:
             raise ApiError(0, "the watch ended at once")
