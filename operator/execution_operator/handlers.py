@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import kopf
@@ -85,7 +86,8 @@ class Requests:
             miss for ever what is served later, and ends with the first place that it may not read.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
-        left: Called in this thread for one that has left the selection: answered, withdrawn or deleted.
+        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID
+            and the resourceVersion of that moment.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class Requests:
         readable: Callable[[], Awaitable[list[str]]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
-        left: Callable[[Execution], None],
+        left: Callable[[str, int], None],
     ) -> None:
         self._selectors = selectors
         self._readable = readable
@@ -103,7 +105,7 @@ class Requests:
         self._changed = changed
         self._left = left
         self._loop = asyncio.get_running_loop()
-        self._untold: deque[tuple[Callable[[Execution], None], Execution]] = deque()
+        self._untold: deque[Callable[[], None]] = deque()
         self._woken = False
         self._stopped = False
         self._heard = self._answered = time.monotonic()
@@ -198,19 +200,21 @@ class Requests:
     async def _on_event(self, event: kopf.RawEvent, **_: Any) -> None:
         """Hand the object on. All the work is the queue's: kopf drops an event whose handler failed."""
         self._heard = time.monotonic()
-        if execution := parse(Execution, dict(event["object"])):
-            tell = self._left if event["type"] == "DELETED" else self._changed
-            self._untold.append((tell, execution))
-            if not self._woken:  # once for all that comes before the other loop gets to it: each call wakes it
-                self._woken = True
-                self._loop.call_soon_threadsafe(self._tell)
+        content: dict[str, Any] = dict(event["object"])
+        if event["type"] == "DELETED":
+            meta = content["metadata"]
+            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"])))
+        elif execution := parse(Execution, content):
+            self._untold.append(partial(self._changed, execution))
+        if self._untold and not self._woken:  # once for all that comes before the other loop gets to it
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         """Hand on, in their own thread, what has come meanwhile. Whatever comes from now on has this called again."""
         self._woken = False
         while self._untold:
-            tell, execution = self._untold.popleft()
-            self._loop.call_soon(tell, execution)
+            self._loop.call_soon(self._untold.popleft())
 
 
 async def _await(login: Awaitable[Login]) -> Login:

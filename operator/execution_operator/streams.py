@@ -54,9 +54,9 @@ class Streams:
         if not sought(execution) and self._concerned(execution.metadata.namespace):
             self._queue.add(execution)
 
-    def left(self, execution: Execution) -> None:
+    def left(self, uid: str, at: int) -> None:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
-        self._queue.leave(execution)
+        self._queue.leave(uid, at)
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""

@@ -82,10 +82,15 @@ class WorkQueue:
                 entry.renew(entry.execution, hearsay=entry.hearsay)
             self._start(entry)
 
-    def leave(self, execution: Execution) -> None:
-        """Have an object that has left a selection read again and worked on now, if it is being worked on or waits."""
-        if entry := self._entries.get(execution.metadata.uid):
-            entry.left = max(entry.left, version(execution))
+    def leave(self, uid: str, at: int) -> None:
+        """Have an object that has left a selection read again and worked on now, if it is being worked on or waits.
+
+        Args:
+            uid: Which one.
+            at: The resourceVersion with which it left.
+        """
+        if entry := self._entries.get(uid):
+            entry.left = max(entry.left, at)
             self._start(entry)
 
     def delete(self, execution: Execution) -> None:
@@ -93,7 +98,7 @@ class WorkQueue:
         entry = self._entries.get(execution.metadata.uid)
         if entry is not None and version(execution) > version(entry.execution):
             entry.renew(execution, hearsay=True)
-        self.leave(execution)
+        self.leave(execution.metadata.uid, version(execution))
 
     def wake(self, execution: Execution) -> None:
         """Work on the object now, known or not: something that it depends on has changed."""

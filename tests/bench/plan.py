@@ -22,6 +22,7 @@ class Sizes:
         count: Terminations in such a turn.
         seconds: Seconds of a turn at 20 a second.
         bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
+        takes: Turns of each peer at them, but of the naive one, which takes too long.
         crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
         idle: Seconds of that while.
         closings: Workflows that are terminated by others.
@@ -33,6 +34,7 @@ class Sizes:
     count: int
     seconds: int
     bulk: tuple[int, ...]
+    takes: int
     crowds: tuple[int, ...]
     idle: float
     closings: int
@@ -41,13 +43,23 @@ class Sizes:
 
 
 QUICK = Sizes(
-    rounds=1, count=30, seconds=3, bulk=(300,), crowds=(1_000, 5_000), idle=5, closings=200, open=1_000, lease=5
+    rounds=1,
+    count=30,
+    seconds=3,
+    bulk=(300,),
+    takes=1,
+    crowds=(1_000, 5_000),
+    idle=5,
+    closings=200,
+    open=1_000,
+    lease=5,
 )
 FULL = Sizes(
     rounds=4,
     count=30,
     seconds=15,
     bulk=(1_000, 10_000),
+    takes=2,
     crowds=(1_000, 10_000, 100_000),
     idle=60,
     closings=1_000,
@@ -67,8 +79,12 @@ def plan(sizes: Sizes) -> list[Scenario]:
 
 def _bulks(sizes: Sizes) -> list[Scenario]:
     least = min(sizes.bulk)
-    ours = [Scenario(f"{size:,} at once", partial(at_once, size=size), fresh=True) for size in sizes.bulk]
-    return [*ours, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
+    bulks = [
+        Scenario(f"{size:,} at once", partial(at_once, size=size), rounds, peers, fresh=True)
+        for size in sizes.bulk
+        for rounds, peers in ((sizes.takes, (FLOOR, GO, OURS)), (1, (NAIVE,)))
+    ]
+    return [*bulks, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
 
 
 def _crowds(sizes: Sizes) -> list[Scenario]:

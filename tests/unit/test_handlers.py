@@ -23,7 +23,7 @@ async def login() -> Login:
 
 
 def requests(
-    changed: Callable[[Execution], None] = lambda _: None, left: Callable[[Execution], None] = lambda _: None
+    changed: Callable[[Execution], None] = lambda _: None, left: Callable[[str, int], None] = lambda *_: None
 ) -> Requests:
     return Requests({"fieldSelector": "a=b"}, places, login, changed, left)
 
@@ -66,20 +66,23 @@ async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_it
     async def operator(registry: kopf.OperatorRegistry, stop_flag: asyncio.Event, **_: Any) -> None:
         on_event: Any = next(iter(registry._watching.get_all_handlers())).fn
         for number in range(100):
-            body = execution(uid=f"uid-{number}").model_dump(by_alias=True, exclude_none=True)
+            body = execution(uid=f"uid-{number}", version=number).model_dump(by_alias=True, exclude_none=True)
             await on_event(event={"type": "DELETED" if number % 2 else "MODIFIED", "object": body})
         await stop_flag.wait()
 
-    told: list[tuple[str, str, int]] = []
+    told: list[tuple[str, str, str, int]] = []
 
-    def note(what: str, one: Execution) -> None:
-        told.append((what, one.metadata.uid, threading.get_ident()))
+    def note(what: str, uid: str, version: str) -> None:
+        told.append((what, uid, version, threading.get_ident()))
         if len(told) == 1:
             raise RuntimeError("what is told of one keeps nothing from the others")
 
     monkeypatch.setattr(kopf, "operator", operator)
     monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", lambda _: None)
-    stream = requests(lambda one: note("changed", one), lambda one: note("left", one))
+    stream = requests(
+        lambda one: note("changed", one.metadata.uid, one.metadata.resource_version or ""),
+        lambda uid, version: note("left", uid, str(version)),
+    )
     task = asyncio.create_task(stream.run())
     try:
         async with asyncio.timeout(10):
@@ -88,4 +91,4 @@ async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_it
     finally:
         stream.stop()
         await task
-    assert told == [(("changed", "left")[n % 2], f"uid-{n}", threading.get_ident()) for n in range(100)]
+    assert told == [(("changed", "left")[n % 2], f"uid-{n}", str(n), threading.get_ident()) for n in range(100)]

@@ -140,10 +140,10 @@ def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, 
 def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     async def test(at: Scene) -> None:
         at.answer = lambda one: Settlement(one, failing=True)
-        at.streams.left(execution(uid="other", name="other"))
+        at.streams.left("other", 1)
         at.streams.requested(execution("stop"))
         await asyncio.sleep(0)
-        at.streams.left(execution("stop", version=2))
+        at.streams.left("uid-1", 2)
         await asyncio.sleep(0.05)
         assert at.names == ["run", "run"]
 

@@ -381,7 +381,7 @@ def test_leaving_reads_again_and_cuts_a_wait_short() -> None:
         at.stored = execution(version=9)
         at.queue.add(execution())
         await idle()
-        at.queue.leave(execution(version=2))
+        at.queue.leave("uid-1", 2)
         await idle()
         assert (at.versions, elapsed()) == ([1, 9], 0.0)
 
@@ -393,7 +393,7 @@ def test_leaving_during_a_pass_is_one_more_pass() -> None:
         at.gate.clear()
         at.queue.add(execution())
         await idle()
-        at.queue.leave(execution(version=2))
+        at.queue.leave("uid-1", 2)
         at.gate.set()
         await idle()
         assert (len(at.passes), at.reads) == (2, 1)
@@ -406,7 +406,7 @@ def test_leaving_by_our_own_write_is_no_more_work() -> None:
         at.gate.clear()
         at.queue.add(execution())
         await idle()
-        at.queue.leave(execution(version=2))
+        at.queue.leave("uid-1", 2)
         at.gate.set()
         await idle()
         assert (len(at.passes), at.reads, len(at.queue)) == (1, 0, 0)
@@ -451,7 +451,7 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
             at.queue.delete(execution(version=3))
 
         at.stored, at.meanwhile = execution(version=2), left
-        at.queue.leave(execution(version=2))
+        at.queue.leave("uid-1", 2)
         await idle()
         assert (at.versions, at.reads) == ([1, 4], 2)
 
@@ -460,7 +460,7 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
 
 def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
     async def test(at: Desk) -> None:
-        at.queue.leave(execution())
+        at.queue.leave("uid-1", 1)
         at.queue.delete(execution())
         await idle()
         assert (at.passes, len(at.queue)) == ([], 0)
@@ -508,7 +508,7 @@ def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
         at.gate.clear()
         at.queue.add(execution(version=1))
         await idle()
-        at.queue.leave(execution(version=3))
+        at.queue.leave("uid-1", 3)
         at.queue.add(execution(version=2))
         at.gate.set()
         await idle()

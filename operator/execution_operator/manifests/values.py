@@ -125,7 +125,7 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is written.")
 
 
-RESOURCES: Object = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+RESOURCES: Object = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 
 
 class Values(Section):
