@@ -30,7 +30,7 @@ Hints = dict[Reference, datetime]
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
 
-SHARE, LONGEST_REST = 10.0, 5.0
+SHARE, LONGEST_REST = 10.0, 3.0
 """Times as long as its requests took is the pause after a look that told nothing, at least; and seconds at most.
 
 SQL databases have no index for what a look asks: the more has closed, and the busier they are, the longer it takes.
@@ -108,7 +108,7 @@ class Feed:
 
     async def _tell_of(self, ended: Ends) -> bool:
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
-        self._untold = {one: at for one, at in self._untold.items() if one in self._runs.of_run(one.run_id)}
+        self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
         ready = {one: at for one, at in self._untold.items() if not self._busy(one.uid)}
         if ready:
@@ -118,13 +118,17 @@ class Feed:
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
         return bool(ready)
 
+    def _present(self, reference: Reference) -> list[Reference]:
+        """Return what stands for an Execution now, with another phase perhaps; nothing, if that run is not open."""
+        return [one for one in self._runs.of_run(reference.run_id) if one.uid == reference.uid]
+
     async def _call_the_roll(self, organization: str, closings: Closings) -> None:
         """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""
         references = self._runs.of_organization(organization)
         for start in range(0, len(references), NAMES):
             page = references[start : start + NAMES]
             closed = await closings.among([reference.run_id for reference in page])
-            if missed := [reference for reference in page if reference.run_id in closed]:
+            if missed := [now for one in page if one.run_id in closed for now in self._present(one)]:
                 await self._tell(missed)
 
 

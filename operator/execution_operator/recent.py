@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from execution_operator.ports import Closings
 
 OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
-"""How far a count goes back behind the newest closing that is known, and how far every now and then."""
+"""How far a count goes back behind the closing that was the newest at the last one, and how far every now and then."""
 
 COUNT, LONG_COUNT = 2.0, 60.0
 """Seconds between two counts, and between two that go back far; or until the next one, after one that failed."""
@@ -47,6 +47,8 @@ class Recent:
         self._count_due, self._long_count_due = clock(), clock() + LONG_COUNT
         self._seen: Ends = {}
         self._newest: datetime | None = None
+        self._counted = EPOCH
+        """What had closed last at the last count: the next one goes back from there, however long ago that was."""
         self._complete = EPOCH
         """What closed since then is remembered, unless it is late."""
         self.cut = False
@@ -64,7 +66,7 @@ class Recent:
         """
         if self._newest is None:
             self._newest = await closings.newest() or EPOCH
-            self._complete = _back(self._newest, OVERLAP)
+            self._counted, self._complete = self._newest, _back(self._newest, OVERLAP)
         newest, rows = self._newest, Ends()
         async for ended in closings.closed(newest):
             rows[ended.run_id] = ended.at
@@ -87,8 +89,11 @@ class Recent:
             return {}
         far = begun >= self._long_count_due
         self._count_due = begun + LONG_COUNT
-        since = max(_back(self._newest, LONG_OVERLAP if far else OVERLAP), self._complete)
-        late = await self._missing(closings, since, self._newest)
+        since = _back(self._counted, OVERLAP)
+        if far:
+            since = min(since, _back(self._newest, LONG_OVERLAP))
+        late = await self._missing(closings, max(since, self._complete), self._newest)
+        self._counted = self._newest
         self._take(late)
         now = self._clock()
         self._count_due = now + max(COUNT, SHARE * (now - begun))
@@ -96,7 +101,7 @@ class Recent:
             return late
         self._long_count_due = now + LONG_COUNT
         self._seen = self._since(self.horizon)
-        return dict(self._seen)
+        return late | self._seen
 
     async def _missing(self, closings: Closings, since: datetime, before: datetime) -> Ends:
         """Return what closed in this time and was not seen; forget what was seen and is no longer there."""

@@ -35,20 +35,22 @@ class Take:
     peer: Peer
 
 
-def takes(scenarios: list[Scenario]) -> Iterator[list[Take]]:
-    """Yield the turns, those together that share servers.
+def takes(scenarios: list[Scenario], names: list[str] | None = None) -> Iterator[list[Take]]:
+    """Yield the turns, those together that share servers; of these peers only, if some are named.
 
     Peers take turns (A B C D, then B C D A), so that what else the machine does meets all of them.
     """
     shared: list[Take] = []
     for scenario in scenarios:
-        for number in range(scenario.rounds):
-            turns = [Take(scenario, number, peer) for peer in _rotated(scenario.peers, number)]
+        peers = tuple(peer for peer in scenario.peers if names is None or peer.name in names)
+        for number in range(scenario.rounds if peers else 0):
+            turns = [Take(scenario, number, peer) for peer in _rotated(peers, number)]
             if scenario.fresh:
                 yield from ([turn] for turn in turns)
             else:
                 shared += turns
-    yield shared
+    if shared:
+        yield shared
 
 
 def _rotated(peers: tuple[Peer, ...], number: int) -> tuple[Peer, ...]:
@@ -92,19 +94,18 @@ def main() -> None:
     sizes = QUICK if arguments.quick else FULL
     sizes = replace(sizes, bulk=tuple(arguments.bulk or sizes.bulk), crowds=tuple(arguments.crowds or sizes.crowds))
     results, start = Results(), time.monotonic()
-    scenarios = [
-        replace(scenario, peers=tuple(peer for peer in scenario.peers if peer.name in (arguments.peers or [peer.name])))
-        for scenario in plan(sizes)
-        if arguments.only in scenario.title
-    ]
-    for number, turns in enumerate(filter(None, takes(scenarios))):
-        with Stage() as stage:
-            try:
-                asyncio.run(run(stage, turns, results))
-            finally:
-                if arguments.logs:
-                    shutil.copytree(stage.folder.path, arguments.logs / str(number), dirs_exist_ok=True)
-    print(write(results, arguments.docs, seconds=time.monotonic() - start))
+    scenarios = [scenario for scenario in plan(sizes) if arguments.only in scenario.title]
+    try:
+        for number, turns in enumerate(takes(scenarios, arguments.peers)):
+            say(f"new servers, number {number}")
+            with Stage() as stage:
+                try:
+                    asyncio.run(run(stage, turns, results))
+                finally:
+                    if arguments.logs:
+                        shutil.copytree(stage.folder.path, arguments.logs / str(number), dirs_exist_ok=True)
+    finally:  # what was measured is told, whatever has ended the rest
+        print(write(results, arguments.docs, seconds=time.monotonic() - start))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ def _bulks(sizes: Sizes) -> list[Scenario]:
         for size in sizes.bulk
         for rounds, peers in ((sizes.takes, (FLOOR, GO, OURS)), (1, (NAIVE,)))
     ]
-    return [*bulks, Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), peers=(FLOOR,))]
+    theirs = Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), sizes.takes, (FLOOR,), fresh=True)
+    return [*bulks, theirs]
 
 
 def _crowds(sizes: Sizes) -> list[Scenario]:

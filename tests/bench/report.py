@@ -76,7 +76,7 @@ def _rows(results: Results) -> list[Row]:
             Row(f"bulk/{size}/done", f"{size:,} at once: done within the time", ratio=False),
             Row(f"bulk/{size}/cpu", f"{size:,} at once: CPU of the peer for each, ms", scale=MS),
             Row(f"bulk/{size}/calls", f"{size:,} at once: calls for each"),
-            Row(f"bulk/{size}/peak", f"{size:,} at once: memory at most, MiB"),
+            Row(f"bulk/{size}/peak", f"{size:,} at once: memory at most, MiB", max),
         ]
     return [*rows, Row("failures", "turns without an answer in time", sum, ratio=False)]
 

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.bench.__main__ import takes
+from tests.bench.peers import FLOOR, GO, OURS
 from tests.bench.plot import Panel, svg
+from tests.bench.scenarios import Scenario
 from tests.bench.stats import Results, Row, number, p50, p99, table
 from tests.bench.targets import Target, ratio, targets
 
@@ -54,6 +57,26 @@ def test_what_was_not_measured_is_said_of_every_target() -> None:
     assert [verdict for verdict in verdicts if "not measured" not in verdict] == [
         "- kept: failover within the lease's duration and 2 s: 1.00"
     ]
+
+
+async def nothing(*_: object) -> None: ...
+
+
+def test_scenarios_share_servers_unless_each_turn_is_to_have_its_own() -> None:
+    scenarios = [
+        Scenario("shared", nothing, rounds=2, peers=(FLOOR, GO, OURS)),
+        Scenario("fresh", nothing, rounds=2, peers=(FLOOR, OURS), fresh=True),
+        Scenario("shared too", nothing, peers=(OURS,)),
+    ]
+
+    def turns(names: list[str] | None = None) -> list[list[str]]:
+        return [[f"{take.scenario.title}, {take.peer.name}" for take in group] for group in takes(scenarios, names)]
+
+    fresh = [["fresh, floor"], ["fresh, ours"], ["fresh, ours"], ["fresh, floor"]]
+    rotated = [f"shared, {name}" for name in ("floor", "Go", "ours", "Go", "ours", "floor")]
+    assert turns() == [*fresh, [*rotated, "shared too, ours"]]
+    assert turns(["Go"]) == [["shared, Go", "shared, Go"]]
+    assert turns(["nobody"]) == []
 
 
 def test_a_plot_has_a_line_for_each_peer() -> None:

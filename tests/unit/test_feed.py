@@ -143,6 +143,20 @@ def test_what_is_being_worked_on_is_told_once_it_is_not_unless_it_is_done_then()
     assert [bench.look(), bench.look()] == [["ex-1"], []]
 
 
+def test_a_hint_that_waits_outlives_a_change_of_the_phase() -> None:
+    bench = Bench(executions=1)
+    bench.look()
+    bench.busy.add("uid-0")
+    bench.visibility.close("run-0", 5)
+    assert bench.look() == []
+    bench.runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0", "running"))
+    for number in range(10):
+        bench.visibility.close(f"somebody else's {number}", 100 * number + 100)
+        assert bench.look() == []
+    bench.busy.clear()
+    assert [bench.look(), bench.look()] == [["ex-0"], []]
+
+
 def test_where_nothing_is_open_nothing_is_asked() -> None:
     bench = Bench(executions=0)
     bench.look()

@@ -72,6 +72,22 @@ def test_a_late_row_is_found_by_the_next_count() -> None:
     assert bench.visibility.asked[-1] == "count"
 
 
+def test_a_count_goes_back_from_the_last_one_that_succeeded() -> None:
+    bench = Bench()
+    bench.begin()
+    for number in range(100):
+        bench.visibility.close(f"run-{number}", 10 * number)
+        bench.look()
+    bench.visibility.faulty = "count"
+    with pytest.raises(TemporalError):
+        bench.late(after=COUNT)
+    bench.visibility.faulty = ""
+    bench.visibility.close("late", 1 - OVERLAP.total_seconds())
+    assert "late" in bench.late(after=LONG_COUNT)
+    bench.visibility.close("much too late", 1 - OVERLAP.total_seconds())
+    assert "much too late" not in bench.late(after=LONG_COUNT)
+
+
 def test_a_row_that_closed_before_the_first_look_and_is_late_is_found() -> None:
     bench = Bench()
     bench.begin()
@@ -96,6 +112,7 @@ def test_a_row_that_is_very_late_is_found_by_a_long_count() -> None:
     bench.begin()
     bench.visibility.close("newest", 590)
     bench.look()
+    bench.late(after=COUNT)
     bench.visibility.close("late", -10)
     assert bench.late(after=COUNT) == set()
     assert "late" in bench.late(after=LONG_COUNT)
