@@ -30,12 +30,6 @@ Hints = dict[Reference, datetime]
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
 
-SHARE, LONGEST_REST = 10.0, 3.0
-"""Times as long as its requests took is the pause after a look that told nothing, at least; and seconds at most.
-
-SQL databases have no index for what a look asks: the more has closed, and the busier they are, the longer it takes.
-"""
-
 ROLL_CALL, NAMES = 3600.0, 100
 """Seconds between two questions for all open runs by name, and the names in one request."""
 
@@ -67,15 +61,12 @@ class Feed:
         self._told: Hints = {}
         self._pauses = Pauses(runs, tell, clock)
 
-    async def look(self, organizations: set[str], closings: Closings) -> bool:
+    async def look(self, organizations: set[str], closings: Closings) -> None:
         """Look once. What is told is not told again, unless telling it failed.
 
         Args:
             organizations: Whose workflows run there.
             closings: What has closed there, and what is paused.
-
-        Returns:
-            Whether a closing was told.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
@@ -84,9 +75,9 @@ class Feed:
         if not any(map(self._runs.has, organizations)):
             self._recent, self._called = Recent(self._clock), {}  # what closes meanwhile concerns nobody
             self._untold.clear()
-            return False
-        told = await self._tell_of(await self._recent.look(closings))
-        told |= await self._tell_of(await self._late(closings))
+            return
+        await self._tell_of(await self._recent.look(closings))
+        await self._tell_of(await self._late(closings))
         self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
         if self._recent.cut:
             self._called.clear()
@@ -95,7 +86,6 @@ class Feed:
             if self._clock() >= self._called.get(name, 0.0):
                 await self._call_the_roll(name, closings)
                 self._called[name] = self._clock() + ROLL_CALL
-        return told
 
     async def _late(self, closings: Closings) -> Ends:
         """Return what visibility was late with. That it can't be counted holds up nothing else."""
@@ -106,7 +96,7 @@ class Feed:
             logger.warning("what visibility may be late with is not known: %s", error)
             return {}
 
-    async def _tell_of(self, ended: Ends) -> bool:
+    async def _tell_of(self, ended: Ends) -> None:
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
@@ -116,7 +106,6 @@ class Feed:
             noticed(ready.values())
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
-        return bool(ready)
 
     def _present(self, reference: Reference) -> list[Reference]:
         """Return what stands for an Execution now, with another phase perhaps; nothing, if that run is not open."""
@@ -194,9 +183,8 @@ class Feeds:
         """Look again and again, less often while looks fail."""
         feed, failures = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy), 0
         while True:
-            rest = LOOK
             try:
-                rest = await self._look(feed, self._there[place])
+                await self._look(feed, self._there[place])
                 self._looked[place], failures = asyncio.get_running_loop().time(), 0
             except (TemporalError, RecordError) as error:
                 failures += 1
@@ -206,14 +194,12 @@ class Feeds:
                 failures += 1
                 FEED_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
-            await asyncio.sleep(backoff(rest, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 
-    async def _look(self, feed: Feed, organizations: list[Organization]) -> float:
-        """Look once; return the seconds until the next look."""
+    async def _look(self, feed: Feed, organizations: list[Organization]) -> None:
         for organization in organizations:
             probe = self._mapping.probe(organization.metadata.name)
             turn = self._pacers[probe.address if probe else ""].turn
             if closings := self._closings(organization, turn):
-                told = await feed.look({each.metadata.name for each in organizations}, closings)
-                return LOOK if told else min(max(LOOK, SHARE * closings.took), LONGEST_REST)
-        return LOOK
+                await feed.look({each.metadata.name for each in organizations}, closings)
+                return

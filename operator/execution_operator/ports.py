@@ -53,10 +53,6 @@ class Closings(Protocol):
     Hints only: late, out of order, and never proof of anything. Every call raises TemporalError if it settled nothing.
     """
 
-    @property
-    def took(self) -> float:
-        """Seconds that the requests have taken so far."""
-
     async def newest(self) -> datetime | None:
         """Return when the run closed that closed last; None where none has."""
 

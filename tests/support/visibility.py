@@ -19,7 +19,6 @@ class Visibility:
         faulty: Give none to this question.
         breaks_after: Give no answer after so many rows of those that closed.
         read: How many rows were read of those that closed.
-        took: See the port.
         deny: Refuse to say what is paused, as servers do that do not know the status.
     """
 
@@ -32,7 +31,6 @@ class Visibility:
     page: int = 1000
     deny: bool = False
     read: int = 0
-    took: float = 0.0
 
     async def newest(self) -> datetime | None:
         self._ask("newest")

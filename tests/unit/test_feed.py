@@ -1,7 +1,6 @@
 """The feed: nothing missed, nothing told twice, whatever visibility does."""
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.feed import LONGEST_PAUSE, LONGEST_REST, LOOK, NAMES, ROLL_CALL, SHARE, Feed, Feeds
+from execution_operator.feed import LONGEST_PAUSE, NAMES, ROLL_CALL, Feed, Feeds
 from execution_operator.metrics import REGISTRY
 from execution_operator.recent import COUNT, LONG_COUNT, OVERLAP
 from tests.support.builders import mapping, organization, probe
@@ -242,39 +241,6 @@ def test_looks_that_fail_for_days_go_on() -> None:
         return told
 
     assert set(run(main())) == {"ex-0"}
-
-
-@pytest.mark.parametrize(
-    ("took", "told", "rest"),
-    [
-        (0.0, False, LOOK),
-        (LOOK / SHARE * 2, False, LOOK * 2),
-        (3600.0, False, LONGEST_REST),
-        (LOOK / SHARE * 2, True, LOOK),
-    ],
-)
-def test_looks_that_take_long_and_tell_nothing_come_less_often(took: float, *, told: bool, rest: float) -> None:
-    visibility, runs = Visibility(took=took), OpenRuns()
-    for number in range(1000):
-        runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
-
-    async def tell(_: Sequence[Reference]) -> None: ...
-
-    async def main() -> list[float]:
-        feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
-        task, looks, clock = asyncio.create_task(feeds.run()), [0.0], asyncio.get_running_loop()
-        for number in range(100):
-            if told:
-                visibility.close(f"run-{number}", number)
-            seen = visibility.asked.count("closed")
-            while visibility.asked.count("closed") == seen:  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(LOOK / 100)
-            looks.append(clock.time())
-        task.cancel()
-        return [later - earlier for earlier, later in itertools.pairwise(looks[1:])]
-
-    pauses = run(main())
-    assert 0.75 * rest <= min(pauses) <= max(pauses) <= 1.25 * rest + 0.1
 
 
 def noticed() -> float:

@@ -1,11 +1,9 @@
 """Which runs of a Temporal namespace have closed or are paused, as its visibility has it: late, and out of order."""
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from google.protobuf.message import Message
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
@@ -16,7 +14,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import WorkflowService
 
 from execution_operator.core.runs import Ended
-from execution_operator.temporal.calls import Response, cleaned
+from execution_operator.temporal.calls import cleaned
 
 PAGE = 1000
 """Rows in one answer: the most that every server gives."""
@@ -27,21 +25,19 @@ OPEN = (
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class TemporalClosings:
     """The port `Closings` on a real Temporal server.
 
     Attributes:
         turn: Awaited before each request: visibility has low limits.
         clean: Takes out of a server's words what must not be shown.
-        took: Seconds that the requests have taken so far, without the waits for their turns.
     """
 
     service: WorkflowService
     namespace: str
     turn: Callable[[], Awaitable[None]]
     clean: Callable[[str], str] = str
-    took: float = 0.0
 
     async def newest(self) -> datetime | None:
         """Return when the run closed that closed last; None where none has."""
@@ -61,8 +57,9 @@ class TemporalClosings:
 
     async def count(self, since: datetime, before: datetime) -> int:
         """Return how many runs closed in this time."""
+        await self.turn()
         request = CountWorkflowExecutionsRequest(namespace=self.namespace, query=_within(since, before))
-        response = await self._call(self.service.count_workflow_executions, request)
+        response = await cleaned(self.service.count_workflow_executions, request, self.clean)
         return response.count if response else 0
 
     async def among(self, run_ids: Sequence[str]) -> set[str]:
@@ -77,19 +74,12 @@ class TemporalClosings:
         return {row.execution.run_id for row in page.executions}, page.next_page_token
 
     async def _list(self, query: str, token: bytes = b"", size: int = PAGE) -> ListWorkflowExecutionsResponse:
+        await self.turn()
         request = ListWorkflowExecutionsRequest(
             namespace=self.namespace, page_size=size, next_page_token=token, query=query
         )
-        response = await self._call(self.service.list_workflow_executions, request)
+        response = await cleaned(self.service.list_workflow_executions, request, self.clean)
         return response or ListWorkflowExecutionsResponse()
-
-    async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
-        await self.turn()
-        begun = time.monotonic()
-        try:
-            return await cleaned(rpc, request, self.clean)
-        finally:
-            self.took += time.monotonic() - begun
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC).isoformat()
