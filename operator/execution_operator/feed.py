@@ -11,6 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from math import inf
 
 from execution_operator.api import Organization
 from execution_operator.core.errors import RecordError, TemporalError
@@ -23,6 +24,8 @@ from execution_operator.ports import Closings, Tell
 from execution_operator.recent import Ends, Recent
 
 logger = logging.getLogger(__name__)
+
+Look = Callable[[set[str], Closings], Awaitable[None]]
 
 Hints = dict[Reference, datetime]
 """Executions whose run seems to have closed, and when."""
@@ -59,6 +62,7 @@ class Feed:
         self._called: dict[str, float] = {}
         self._untold: Hints = {}
         self._told: Hints = {}
+        self._telling: set[Reference] = set()
         self._pauses = Pauses(runs, tell, clock)
 
     async def look(self, organizations: set[str], closings: Closings) -> None:
@@ -77,15 +81,29 @@ class Feed:
             self._untold.clear()
             return
         await self._tell_of(await self._recent.look(closings))
-        await self._tell_of(await self._late(closings))
         self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
         if self._recent.cut:
             self._called.clear()
+
+    async def look_behind(self, organizations: set[str], closings: Closings) -> None:
+        """Do what is due of the rest: look for what was late, for pauses, and for what was missed.
+
+        It takes long at times, and no look waits for it. Arguments and errors are those of `look`.
+        """
+        if not any(map(self._runs.has, organizations)) or not self._recent.begun:
+            return  # who called the roll before would miss what closed between then and the first look
+        await self._tell_of(await self._late(closings))
         await self._pauses.look(organizations, closings)
         for name in organizations:
             if self._clock() >= self._called.get(name, 0.0):
-                await self._call_the_roll(name, closings)
-                self._called[name] = self._clock() + ROLL_CALL
+                self._called[name] = inf  # unless a look has it called again meanwhile
+                try:
+                    await self._call_the_roll(name, closings)
+                except BaseException:
+                    self._called.pop(name, None)
+                    raise
+                if name in self._called:
+                    self._called[name] = self._clock() + ROLL_CALL
 
     async def _late(self, closings: Closings) -> Ends:
         """Return what visibility was late with. That it can't be counted holds up nothing else."""
@@ -100,9 +118,13 @@ class Feed:
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
-        ready = {one: at for one, at in self._untold.items() if not self._busy(one.uid)}
-        if ready:
-            await self._tell(tuple(ready))
+        waiting = {one: at for one, at in self._untold.items() if one not in self._telling}
+        if ready := {one: at for one, at in waiting.items() if not self._busy(one.uid)}:
+            self._telling |= ready.keys()
+            try:
+                await self._tell(tuple(ready))
+            finally:
+                self._telling -= ready.keys()
             noticed(ready.values())
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
@@ -180,12 +202,21 @@ class Feeds:
         return places
 
     async def _follow(self, place: str) -> None:
+        """Look again and again, and behind."""
+        feed = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy)
+        await asyncio.gather(self._repeat(place, feed.look, self._note), self._repeat(place, feed.look_behind))
+
+    def _note(self, place: str) -> None:
+        self._looked[place] = asyncio.get_running_loop().time()
+
+    async def _repeat(self, place: str, look: Look, looked: Callable[[str], None] = lambda _: None) -> None:
         """Look again and again, less often while looks fail."""
-        feed, failures = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy), 0
+        failures = 0
         while True:
             try:
-                await self._look(feed, self._there[place])
-                self._looked[place], failures = asyncio.get_running_loop().time(), 0
+                await self._look(look, self._there[place])
+                looked(place)
+                failures = 0
             except (TemporalError, RecordError) as error:
                 failures += 1
                 FEED_FAILURES.inc()
@@ -196,10 +227,10 @@ class Feeds:
                 logger.exception("feed of Temporal namespace %s broke", place)
             await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 
-    async def _look(self, feed: Feed, organizations: list[Organization]) -> None:
+    async def _look(self, look: Look, organizations: list[Organization]) -> None:
         for organization in organizations:
             probe = self._mapping.probe(organization.metadata.name)
             turn = self._pacers[probe.address if probe else ""].turn
             if closings := self._closings(organization, turn):
-                await feed.look({each.metadata.name for each in organizations}, closings)
+                await look({each.metadata.name for each in organizations}, closings)
                 return

@@ -54,6 +54,11 @@ class Recent:
         self.cut = False
 
     @property
+    def begun(self) -> bool:
+        """Whether it is known from when on looks show what closes."""
+        return self._newest is not None
+
+    @property
     def horizon(self) -> datetime:
         """What closed before it is shown no more."""
         return _back(self._newest or EPOCH, LONG_OVERLAP)
@@ -117,7 +122,7 @@ class Recent:
             if len(late) == missing:
                 return late
         for run_id in known:
-            del self._seen[run_id]
+            self._seen.pop(run_id, None)
         return late
 
     def _take(self, rows: Ends) -> None:

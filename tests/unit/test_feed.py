@@ -37,7 +37,12 @@ class Bench:
     def look(self, organizations: frozenset[str] = frozenset({"acme"})) -> list[str]:
         """Look once; return what was told by it."""
         self.told = []
-        run(self.feed.look(set(organizations), self.visibility))
+
+        async def both() -> None:
+            await self.feed.look(set(organizations), self.visibility)
+            await self.feed.look_behind(set(organizations), self.visibility)
+
+        run(both())
         return self.told
 
 
@@ -241,6 +246,65 @@ def test_looks_that_fail_for_days_go_on() -> None:
         return told
 
     assert set(run(main())) == {"ex-0"}
+
+
+def test_the_roll_is_called_again_where_a_look_was_cut_while_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution_operator.recent.REMEMBERED", 10)
+    bench, called = Bench(), Visibility.among
+
+    async def cut(self: Visibility, run_ids: Sequence[str]) -> set[str]:
+        found = await called(self, run_ids)
+        for number in range(20):
+            self.close(f"somebody else's {number}", 100 + number)
+        await bench.feed.look({"acme"}, self)
+        return found
+
+    monkeypatch.setattr(Visibility, "among", cut)
+    bench.look()
+    monkeypatch.undo()
+    bench.visibility.close("run-1", 1)
+    assert bench.look() == ["ex-1"]
+
+
+def test_a_roll_call_that_broke_off_is_made_again() -> None:
+    bench = Bench()
+    bench.visibility.close("run-1", -5000)
+    bench.visibility.close("somebody else's", 0)
+    bench.visibility.faulty = "among 3"
+    with pytest.raises(TemporalError):
+        bench.look()
+    bench.visibility.faulty = ""
+    assert bench.look() == ["ex-1"]
+
+
+def test_the_roll_is_not_called_before_the_first_look() -> None:
+    bench = Bench()
+    run(bench.feed.look_behind({"acme"}, bench.visibility))
+    assert bench.visibility.asked == []
+
+
+def test_no_look_waits_for_what_is_done_beside() -> None:
+    async def main() -> None:
+        runs, visibility, told = OpenRuns(), Visibility(), list[str]()
+        runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
+
+        async def tell(references: Sequence[Reference]) -> None:
+            told.extend(reference.name for reference in references)
+
+        async def never(*_: object) -> int:
+            await asyncio.Event().wait()
+            return 0
+
+        visibility.count = never  # type: ignore[method-assign, assignment] # hangs
+        feeds = Feeds(mapping(organization("acme")), lambda *_: visibility, runs, tell)
+        task = asyncio.create_task(feeds.run())
+        await asyncio.sleep(100)
+        visibility.close("run-0", 5)
+        await asyncio.sleep(2)
+        assert (told, feeds.age() < 2) == (["ex-0"], True)
+        task.cancel()
+
+    run(main())
 
 
 def noticed() -> float:
