@@ -10,7 +10,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf
 
 from execution_operator.api import Organization
@@ -114,7 +114,8 @@ class Feed:
             logger.warning("what visibility may be late with is not known: %s", error)
             return {}
 
-    async def _tell_of(self, ended: Ends) -> None:
+    async def _tell_of(self, ended: Ends, *, dated: bool = True) -> None:
+        """Tell of the Executions of these runs, unless it was done; `dated`: it is known when they closed."""
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
@@ -125,7 +126,8 @@ class Feed:
                 await self._tell(tuple(ready))
             finally:
                 self._telling -= ready.keys()
-            noticed(ready.values())
+            if dated:
+                noticed(ready.values())
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
 
@@ -139,8 +141,7 @@ class Feed:
         for start in range(0, len(references), NAMES):
             page = references[start : start + NAMES]
             closed = await closings.among([reference.run_id for reference in page])
-            if missed := [now for one in page if one.run_id in closed for now in self._present(one)]:
-                await self._tell(missed)
+            await self._tell_of(dict.fromkeys(closed, datetime.now(UTC)), dated=False)
 
 
 class Feeds:

@@ -14,7 +14,7 @@ from execution_operator.ports import Closings
 OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
 """How far a count goes back behind the closing that was the newest at the last one, and how far every now and then."""
 
-COUNT, LONG_COUNT = 2.0, 60.0
+COUNT, LONG_COUNT = 1.0, 60.0
 """Seconds between two counts, and between two that go back far; or until the next one, after one that failed."""
 
 SHARE = 2.0
