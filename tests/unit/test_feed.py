@@ -68,10 +68,10 @@ def test_names_are_asked_for_in_pages_and_rarely() -> None:
     bench.seconds = ROLL_CALL - 1
     bench.look()
     assert bench.visibility.asked[6:] == ["closed", "count", "paused"]
-    bench.seconds = ROLL_CALL  # a second after the last count
+    bench.seconds = ROLL_CALL
     bench.visibility.asked.clear()
     bench.look()
-    assert bench.visibility.asked == ["closed", f"among {NAMES}", "among 1"]
+    assert bench.visibility.asked == ["closed", "count", f"among {NAMES}", "among 1"]
 
 
 def test_rows_out_of_order_are_told() -> None:
