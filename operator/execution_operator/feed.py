@@ -10,8 +10,8 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from math import inf
+from collections.abc import Mapping as Map
+from datetime import datetime
 
 from execution_operator.api import Organization
 from execution_operator.core.errors import RecordError, TemporalError
@@ -21,20 +21,18 @@ from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff
 from execution_operator.pauses import Pauses
 from execution_operator.ports import Closings, Tell
-from execution_operator.recent import Ends, Recent
+from execution_operator.recent import Recent
+from execution_operator.roll import Roll
 
 logger = logging.getLogger(__name__)
 
 Look = Callable[[set[str], Closings], Awaitable[None]]
 
-Hints = dict[Reference, datetime]
-"""Executions whose run seems to have closed, and when."""
+Hints = dict[Reference, datetime | None]
+"""Executions whose run seems to have closed, and when; None where that is not known."""
 
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
-
-ROLL_CALL, NAMES = 3600.0, 100
-"""Seconds between two questions for all open runs by name, and the names in one request."""
 
 VISIBILITY_RATE = 5.0
 """Requests a second to the visibility of one Temporal address. Servers allow 10 and more, for all who ask."""
@@ -59,7 +57,7 @@ class Feed:
         self._clock = clock
         self._busy = busy
         self._recent = Recent(clock)
-        self._called: dict[str, float] = {}
+        self._roll = Roll(runs, clock)
         self._untold: Hints = {}
         self._told: Hints = {}
         self._telling: set[Reference] = set()
@@ -76,49 +74,45 @@ class Feed:
             TemporalError: Temporal's visibility gave no answer.
             RecordError: A hint could not be handed on.
         """
-        if not any(map(self._runs.has, organizations)):
-            self._recent, self._called = Recent(self._clock), {}  # what closes meanwhile concerns nobody
+        if self._idle(organizations):
+            self._recent = Recent(self._clock)  # what closes meanwhile concerns nobody
+            self._roll.begin_anew()
             self._untold.clear()
             return
-        await self._tell_of(await self._recent.look(closings))
-        self._told = {reference: at for reference, at in self._told.items() if at >= self._recent.horizon}
+        ended = await self._recent.look(closings)
         if self._recent.cut:
-            self._called.clear()
+            self._roll.begin_anew()
+        await self._tell_of(ended)
+        self._told = {one: at for one, at in self._told.items() if at and at >= self._recent.horizon}
 
-    async def look_behind(self, organizations: set[str], closings: Closings) -> None:
-        """Do what is due of the rest: look for what was late, for pauses, and for what was missed.
+    async def look_back(self, organizations: set[str], closings: Closings) -> None:
+        """Look for what visibility was late with, if it is time. Arguments and errors are those of `look`."""
+        if not self._idle(organizations):
+            await self._tell_of(await self._recent.late(closings))
 
-        It takes long at times, and no look waits for it. Arguments and errors are those of `look`.
-        """
-        if not any(map(self._runs.has, organizations)) or not self._recent.begun:
-            return  # who called the roll before would miss what closed between then and the first look
-        await self._tell_of(await self._late(closings))
-        await self._pauses.look(organizations, closings)
+    async def look_at_pauses(self, organizations: set[str], closings: Closings) -> None:
+        """Look for what was paused, and for what goes on, if it is time. Arguments and errors are those of `look`."""
+        if not self._idle(organizations):
+            await self._pauses.look(organizations, closings)
+
+    async def call_the_roll(self, organizations: set[str], closings: Closings) -> None:
+        """Look for what closed before the first look, or was missed. Arguments and errors are those of `look`."""
+        recent = self._recent
         for name in organizations:
-            if self._clock() >= self._called.get(name, 0.0):
-                self._called[name] = inf  # unless a look has it called again meanwhile
-                try:
-                    await self._call_the_roll(name, closings)
-                except BaseException:
-                    self._called.pop(name, None)
-                    raise
-                if name in self._called:
-                    self._called[name] = self._clock() + ROLL_CALL
+            if self._idle(organizations) or self._recent is not recent or not recent.begun:
+                return  # what closes between the call and the first look, nobody would see
+            async for closed in self._roll.closed(name, closings):
+                await self._tell_of(dict.fromkeys(closed), again=True)
 
-    async def _late(self, closings: Closings) -> Ends:
-        """Return what visibility was late with. That it can't be counted holds up nothing else."""
-        try:
-            return await self._recent.late(closings)
-        except TemporalError as error:
-            FEED_FAILURES.inc()
-            logger.warning("what visibility may be late with is not known: %s", error)
-            return {}
+    def _idle(self, organizations: set[str]) -> bool:
+        return not any(map(self._runs.has, organizations))
 
-    async def _tell_of(self, ended: Ends, *, dated: bool = True) -> None:
-        """Tell of the Executions of these runs, unless it was done; `dated`: it is known when they closed."""
+    async def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> None:
+        """Tell of the Executions of these runs, unless it was done and need not be done again."""
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
-        self._untold |= {reference: at for reference, at in hints.items() if reference not in self._told}
+        fresh = {one: at or self._untold.get(one) for one, at in hints.items() if again or one not in self._told}
+        self._untold |= fresh
         waiting = {one: at for one, at in self._untold.items() if one not in self._telling}
         if ready := {one: at for one, at in waiting.items() if not self._busy(one.uid)}:
             self._telling |= ready.keys()
@@ -126,22 +120,13 @@ class Feed:
                 await self._tell(tuple(ready))
             finally:
                 self._telling -= ready.keys()
-            if dated:
-                noticed(ready.values())
+            noticed(at for at in ready.values() if at)
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
 
     def _present(self, reference: Reference) -> list[Reference]:
         """Return what stands for an Execution now, with another phase perhaps; nothing, if that run is not open."""
         return [one for one in self._runs.of_run(reference.run_id) if one.uid == reference.uid]
-
-    async def _call_the_roll(self, organization: str, closings: Closings) -> None:
-        """Ask for all open runs of an organization by name: what closed before the first look, or was missed."""
-        references = self._runs.of_organization(organization)
-        for start in range(0, len(references), NAMES):
-            page = references[start : start + NAMES]
-            closed = await closings.among([reference.run_id for reference in page])
-            await self._tell_of(dict.fromkeys(closed, datetime.now(UTC)), dated=False)
 
 
 class Feeds:
@@ -169,14 +154,14 @@ class Feeds:
         self._tell = tell
         self._busy = busy
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._looked: dict[str, float] = {}
+        self._looked: dict[str, dict[Look, float]] = {}
         self._there: dict[str, list[Organization]] = {}
         self._pacers: defaultdict[str, Pacer] = defaultdict(lambda: Pacer(VISIBILITY_RATE))
 
     def age(self) -> float:
-        """Return the seconds since the last look that succeeded, of the feed where that is longest ago."""
+        """Return the seconds since the last look that succeeded, of the feed and the kind where that is longest ago."""
         now = asyncio.get_running_loop().time()
-        return max((now - self._looked.get(place, now) for place in self._tasks), default=0.0)
+        return max((now - at for place in self._tasks for at in self._looked[place].values()), default=0.0)
 
     async def run(self) -> None:
         """Keep a feed going for each Temporal namespace, until cancelled."""
@@ -186,7 +171,7 @@ class Feeds:
                 for place in self._tasks.keys() - self._there.keys():
                     self._tasks.pop(place).cancel()
                 for place in self._there.keys() - self._tasks.keys():
-                    self._looked[place] = asyncio.get_running_loop().time()
+                    self._looked[place] = {}
                     self._tasks[place] = asyncio.create_task(self._follow(place))
                 await asyncio.sleep(LOOK)
         finally:
@@ -203,21 +188,21 @@ class Feeds:
         return places
 
     async def _follow(self, place: str) -> None:
-        """Look again and again, and behind."""
+        """Look in all ways, none of which waits for another: a roll call takes minutes where many are open."""
         feed = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy)
-        await asyncio.gather(self._repeat(place, feed.look, self._note), self._repeat(place, feed.look_behind))
+        looks: tuple[Look, ...] = (feed.look, feed.look_back, feed.look_at_pauses)
+        self._looked[place] = dict.fromkeys(looks, asyncio.get_running_loop().time())
+        await asyncio.gather(*(self._repeat(place, look) for look in (*looks, feed.call_the_roll)))
 
-    def _note(self, place: str) -> None:
-        self._looked[place] = asyncio.get_running_loop().time()
-
-    async def _repeat(self, place: str, look: Look, looked: Callable[[str], None] = lambda _: None) -> None:
+    async def _repeat(self, place: str, look: Look) -> None:
         """Look again and again, less often while looks fail."""
         failures = 0
         while True:
             try:
                 await self._look(look, self._there[place])
-                looked(place)
                 failures = 0
+                if look in self._looked[place]:
+                    self._looked[place][look] = asyncio.get_running_loop().time()
             except (TemporalError, RecordError) as error:
                 failures += 1
                 FEED_FAILURES.inc()

@@ -94,18 +94,18 @@ class Recent:
             return {}
         far = begun >= self._long_count_due
         self._count_due = begun + LONG_COUNT
-        since = _back(self._counted, OVERLAP)
+        since, newest = _back(self._counted, OVERLAP), self._newest
         if far:
-            since = min(since, _back(self._newest, LONG_OVERLAP))
-        late = await self._missing(closings, max(since, self._complete), self._newest)
-        self._counted = self._newest
+            since = min(since, _back(newest, LONG_OVERLAP))
+        late = await self._missing(closings, max(since, self._complete), newest)
+        self._counted = newest  # looks may know newer ones by now
         self._take(late)
         now = self._clock()
         self._count_due = now + max(COUNT, SHARE * (now - begun))
         if not far:
             return late
         self._long_count_due = now + LONG_COUNT
-        self._seen = self._since(self.horizon)
+        self._seen = self._since(_back(newest, LONG_OVERLAP))
         return late | self._seen
 
     async def _missing(self, closings: Closings, since: datetime, before: datetime) -> Ends:

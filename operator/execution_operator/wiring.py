@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Gone
@@ -219,10 +221,20 @@ class Operator:
 
         async def take(one: Reference) -> None:
             async with slots:
-                with suppress(Gone):
+                try:
                     self.streams.hinted(await self.records.find(one.namespace, one.name, one.uid))
+                except Gone:
+                    return
+                except ValidationError as error:  # no try more would read it, and the others must not wait for it
+                    logger.error("%s/%s can't be read: %s", one.namespace, one.name, error)  # noqa: TRY400 - says it all
+                except ApiError as error:
+                    if error.status != FORBIDDEN:
+                        raise
+                    logger.warning("%s/%s can't be read: %s", one.namespace, one.name, error)
 
-        await asyncio.gather(*map(take, references))
+        failures = [one for one in await asyncio.gather(*map(take, references), return_exceptions=True) if one]
+        if failures:
+            raise failures[0]
 
     async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):

@@ -88,6 +88,25 @@ def test_a_count_goes_back_from_the_last_one_that_succeeded() -> None:
     assert "much too late" not in bench.late(after=LONG_COUNT)
 
 
+def test_what_a_look_takes_in_during_a_count_does_not_count_as_counted() -> None:
+    bench = Bench()
+    bench.begin()
+    count = bench.visibility.count
+
+    async def slow(since: datetime, before: datetime) -> int:
+        number = await count(since, before)
+        for after in (100, 200):
+            bench.visibility.close(f"during, {after}", after)
+            await bench.recent.look(bench.visibility)
+        return number
+
+    bench.visibility.count = slow  # type: ignore[method-assign] # others look meanwhile
+    assert bench.late(after=COUNT) == set()
+    bench.visibility.count = count  # type: ignore[method-assign]
+    bench.visibility.close("late", 1)
+    assert bench.late(after=COUNT) == {"late"}
+
+
 def test_a_row_that_closed_before_the_first_look_and_is_late_is_found() -> None:
     bench = Bench()
     bench.begin()
