@@ -170,6 +170,7 @@ class Feeds:
                 self._there = self._places()
                 for place in self._tasks.keys() - self._there.keys():
                     self._tasks.pop(place).cancel()
+                    del self._looked[place]
                 for place in self._there.keys() - self._tasks.keys():
                     self._looked[place] = {}
                     self._tasks[place] = asyncio.create_task(self._follow(place))
