@@ -34,6 +34,11 @@ Hints = dict[Reference, datetime | None]
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
 
+MANY, REST = 50, 2.0
+"""Rows that a look read without anything to tell, and the seconds until the next one then. They closed by the
+operator's own doing, or concern nobody, and each look at visibility costs the server.
+"""
+
 VISIBILITY_RATE = 5.0
 """Requests a second to the visibility of one Temporal address. Servers allow 10 and more, for all who ask."""
 
@@ -62,9 +67,10 @@ class Feed:
         self._told: Hints = {}
         self._telling: set[Reference] = set()
         self._pauses = Pauses(runs, tell, clock)
+        self._due = clock()
 
     async def look(self, organizations: set[str], closings: Closings) -> None:
-        """Look once. What is told is not told again, unless telling it failed.
+        """Look once, if it is time. What is told is not told again, unless telling it failed.
 
         Args:
             organizations: Whose workflows run there.
@@ -79,15 +85,18 @@ class Feed:
             self._roll.begin_anew()
             self._untold.clear()
             return
+        if self._clock() < self._due:
+            return
         ended = await self._recent.look(closings)
         if self._recent.cut:
             self._roll.begin_anew()
-        await self._tell_of(ended)
+        if not await self._tell_of(ended) and self._recent.read >= MANY:
+            self._due = self._clock() + REST
         self._told = {one: at for one, at in self._told.items() if at and at >= self._recent.horizon}
 
     async def look_back(self, organizations: set[str], closings: Closings) -> None:
         """Look for what visibility was late with, if it is time. Arguments and errors are those of `look`."""
-        if not self._idle(organizations):
+        if not self._idle(organizations) and self._clock() >= self._due:
             await self._tell_of(await self._recent.late(closings))
 
     async def look_at_pauses(self, organizations: set[str], closings: Closings) -> None:
@@ -107,8 +116,8 @@ class Feed:
     def _idle(self, organizations: set[str]) -> bool:
         return not any(map(self._runs.has, organizations))
 
-    async def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> None:
-        """Tell of the Executions of these runs, unless it was done and need not be done again."""
+    async def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> bool:
+        """Tell of the Executions of these runs, unless it was done and need not be done again; return whether any."""
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         fresh = {one: at or self._untold.get(one) for one, at in hints.items() if again or one not in self._told}
@@ -123,6 +132,7 @@ class Feed:
             noticed(at for at in ready.values() if at)
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
+        return bool(ready)
 
     def _present(self, reference: Reference) -> list[Reference]:
         """Return what stands for an Execution now, with another phase perhaps; nothing, if that run is not open."""

@@ -35,6 +35,9 @@ IDENTITY: Any = "execution-operator"
 PAUSE = 1.0
 """Seconds before kopf is started again."""
 
+CHUNK = 500
+"""Requests in one answer to a list. kopf asks for all at once otherwise, and holds them."""
+
 LOOK_AROUND = 10.0
 """Seconds between two looks at which namespaces can be read, where not all are. The sweeps serve a new one so long."""
 
@@ -86,8 +89,8 @@ class Requests:
             miss for ever what is served later, and ends with the first place that it may not read.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
-        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID
-            and the resourceVersion of that moment.
+        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID,
+            the resourceVersion of that moment, and what gives its state before.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class Requests:
         readable: Callable[[], Awaitable[list[str]]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
-        left: Callable[[str, int], None],
+        left: Callable[[str, int, Callable[[], Execution | None]], None],
     ) -> None:
         self._selectors = selectors
         self._readable = readable
@@ -203,7 +206,8 @@ class Requests:
         content: dict[str, Any] = dict(event["object"])
         if event["type"] == "DELETED":
             meta = content["metadata"]
-            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"])))
+            last = partial(parse, Execution, content)
+            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"]), last))
         elif execution := parse(Execution, content):
             self._untold.append(partial(self._changed, execution))
         if self._untold and not self._woken:  # once for all that comes before the other loop gets to it
@@ -230,6 +234,7 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
     settings.watching.server_timeout = LIFE
+    settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = 0.2  # a worker keeps its last object alive so long
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3

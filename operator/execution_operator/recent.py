@@ -39,7 +39,8 @@ class Recent:
         clock: Seconds that only go forward.
 
     Attributes:
-        cut: Whether the last look left rows out, because there were too many.
+        read: Rows that the last look read.
+        cut: Whether it left rows out, because there were too many.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -51,6 +52,7 @@ class Recent:
         """What had closed last at the last count: the next one goes back from there, however long ago that was."""
         self._complete = EPOCH
         """What closed since then is remembered, unless it is late."""
+        self.read = 0
         self.cut = False
 
     @property
@@ -77,7 +79,8 @@ class Recent:
             rows[ended.run_id] = ended.at
             if len(rows) == REMEMBERED:
                 break
-        self.cut = len(rows) == REMEMBERED
+        self.read = len(rows)
+        self.cut = self.read == REMEMBERED
         if self.cut:
             self._complete = min(rows.values()) + timedelta.resolution
         self._take(rows)

@@ -1,7 +1,7 @@
 """Which Executions are worked on: those that the streams bring, those that a sweep finds, those that are woken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
@@ -48,15 +48,37 @@ class Streams:
         self._requests = Sweep(self._sweep)
         self._looks = Sweep(self._look)
         self._swept = False
+        self._outside: set[str] = set()
+        self._departed: dict[str, int] | None = None
+        """What has left the requests since a sweep began, and in which version: it may list them still."""
+
+    @property
+    def outside(self) -> int:
+        """How many requests wait in the API server, because there is no room for them here."""
+        return len(self._outside)
 
     def requested(self, execution: Execution) -> None:
-        """Take in an unanswered request. One that was not found is left to a sweep."""
-        if not sought(execution) and self._concerned(execution.metadata.namespace):
+        """Take in an unanswered request. One that was not found is left to a sweep, and so is one without room."""
+        if not sought(execution) and self._concerned(execution.metadata.namespace) and self._admitted(execution):
             self._queue.add(execution)
 
-    def left(self, uid: str, at: int) -> None:
-        """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
+    def left(self, uid: str, at: int, last: Callable[[], Execution | None]) -> None:
+        """Look again at a request that was withdrawn, or deleted, while it was being worked on or waited.
+
+        Args:
+            uid: Which one.
+            at: The resourceVersion of that moment.
+            last: Gives its state before, for one that was waiting outside: if it was deleted, that is what counts.
+        """
+        if self._departed is not None:
+            self._departed[uid] = at
+        if uid in self._outside:
+            self._outside.discard(uid)
+            if execution := last():
+                self._queue.add(execution)
         self._queue.leave(uid, at)
+        if self._outside and self._queue.crowd.thinned:
+            self._requests.call()
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
@@ -95,6 +117,14 @@ class Streams:
         """Sweep until cancelled: sweeps catch what a watch missed, and look again for what was not found."""
         await asyncio.gather(self._requests.run(), self._looks.run())
 
+    def _admitted(self, execution: Execution) -> bool:
+        """Tell whether there is room for a request; note it, where there is none. One to be sought again takes none."""
+        uid = execution.metadata.uid
+        room = sought(execution) or not self._queue.crowd.full(execution.metadata.namespace)
+        admitted = room or self._queue.knows(uid)
+        (self._outside.discard if admitted else self._outside.add)(uid)
+        return admitted
+
     def _take(self, execution: Execution) -> None:
         """Take in one that waits. However many were never seen: a list brings them again."""
         unseen = never_seen(execution)
@@ -109,22 +139,30 @@ class Streams:
     async def _sweep(self, woken: set[str]) -> None:
         """Add all requests. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
-        not_found = 0
+        not_found, vanished = 0, set(self._outside)
+        self._departed = departed = dict[str, int]()
         async for execution in self._list_requests():
-            if not self._concerned(execution.metadata.namespace):
+            if not self._concerned(execution.metadata.namespace) or _seen(execution, departed):
                 continue
+            vanished.discard(execution.metadata.uid)
             not_found += sought(execution) and unanswered(execution)
             self._compare(execution)
+            if not self._admitted(execution):
+                continue
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
             else:
                 self._queue.add(execution)
         self._queue.wake_idle(woken)
+        self._outside -= vanished
+        self._departed = None
         self.not_found, self._swept = not_found, True
 
     def _compare(self, execution: Execution) -> None:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""
-        if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
+        uid = execution.metadata.uid
+        known = uid in self._outside or self._queue.knows(uid)
+        if not self._swept or not _asked(execution) or sought(execution) or known:
             return
         if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
             MISSED.inc()
@@ -136,6 +174,11 @@ class Streams:
                 continue
             await self._queue.wait_for_room()
             self._queue.add(execution)
+
+
+def _seen(execution: Execution, versions: Mapping[str, int]) -> bool:
+    """Whether a version is known that is no older."""
+    return versions.get(execution.metadata.uid, -1) >= version(execution)
 
 
 def _asked(execution: Execution) -> bool:

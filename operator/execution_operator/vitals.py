@@ -139,6 +139,7 @@ class Gauges:
 
     Attributes:
         queue: The Executions that are worked on, or wait for it.
+        outside: How many requests wait in the API server, because there is no room for them in the queue.
         not_found: How many requests are left to the sweeps.
         phases: How many Executions are in which phase.
         organizations: All that are known.
@@ -146,6 +147,7 @@ class Gauges:
     """
 
     queue: Callable[[], Iterator[Execution]]
+    outside: Callable[[], int]
     not_found: Callable[[], int]
     phases: Callable[[], Mapping[str, int]]
     organizations: Callable[[], Iterable[Organization]]
@@ -156,9 +158,10 @@ class Gauges:
         now = now or datetime.now(UTC)
         executions = tuple(self.queue())
         requests, phases = backlog(executions, now), self.phases()
-        counts = {**requests.counts, Standing.NOT_FOUND: self.not_found()}
+        counts = Counter({**requests.counts, Standing.NOT_FOUND: self.not_found()})
+        counts[Standing.PENDING] += self.outside()
         for standing in Standing:
-            OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
+            OPEN_REQUESTS.labels(standing).set(counts[standing])
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))
         OLDEST_REQUEST.set((now - datetime.fromisoformat(requests.oldest)).total_seconds() if requests.oldest else 0)

@@ -73,14 +73,14 @@ class Operator:
         self.http = http
         self.lease = lease
         self.api = api
-        self.records = ExecutionRecords(api, instance=socket.gethostname())
+        self.open_runs = OpenRuns()
+        self.records = ExecutionRecords(api, socket.gethostname(), self.open_runs.drop)
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Streams(self.queue, self._requests, self._unseen, self._concerned, leading=lease is None)
-        self.open_runs = OpenRuns()
         self.open_stream = OpenStream(api, share, self.open_runs, self.streams, self.queue.knows, self._concerned)
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
@@ -161,6 +161,7 @@ class Operator:
     def _web(self, host: str, port: int) -> Web:
         gauges = Gauges(
             queue=lambda: iter(self.queue),
+            outside=lambda: self.streams.outside,
             not_found=lambda: self.streams.not_found,
             phases=lambda: self.finished.phases() + self.open_runs.phases(),
             organizations=lambda: self.mapping,

@@ -8,7 +8,7 @@ import pytest
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.feed import LONGEST_PAUSE, Feed, Feeds
+from execution_operator.feed import LONGEST_PAUSE, MANY, REST, Feed, Feeds
 from execution_operator.metrics import REGISTRY
 from execution_operator.recent import COUNT, LONG_COUNT, OVERLAP
 from execution_operator.roll import NAMES, ROLL_CALL
@@ -59,6 +59,33 @@ def test_what_closes_is_told_once() -> None:
     bench.visibility.close("run-1", 5)
     bench.visibility.close("somebody else's", 6)
     assert [bench.look(), bench.look()] == [["ex-1"], []]
+
+
+def test_it_rests_after_many_rows_that_tell_nothing() -> None:
+    bench = Bench()
+    bench.look()
+    for number in range(MANY):
+        bench.visibility.close(f"somebody else's {number}", 1 + number)
+    bench.look()
+    bench.visibility.close("run-1", 1000)
+    bench.visibility.close("run-2", 0.5)  # late
+    bench.visibility.asked.clear()
+    bench.seconds += REST - 0.1
+    assert (bench.look(), bench.visibility.asked) == ([], [])
+    bench.seconds += 0.1
+    assert bench.look() == ["ex-1", "ex-2"]
+
+
+@pytest.mark.parametrize(("rows", "told"), [(MANY - 1, "somebody else's"), (2 * MANY, "run-0")])
+def test_it_does_not_rest_after_few_rows_nor_where_something_was_told(rows: int, told: str) -> None:
+    bench = Bench()
+    bench.look()
+    for number in range(1, rows):
+        bench.visibility.close(f"another one's {number}", number)
+    bench.visibility.close(told, rows)
+    bench.look()
+    bench.visibility.close("run-1", 1000)
+    assert bench.look() == ["ex-1"]
 
 
 def test_what_closed_before_the_first_look_is_found_by_name() -> None:

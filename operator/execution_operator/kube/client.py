@@ -9,6 +9,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException
+from pydantic_core import from_json
 
 from execution_operator.api import GROUP, VERSION
 from execution_operator.core.errors import RecordError
@@ -108,7 +109,7 @@ class Api:
         response = await self._send("GET", path, query=query, limit=limit)
         try:
             async for line in response.content:
-                yield json.loads(line)
+                yield from_json(line)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApiError(0, f"watch broken: {_say(error)}") from error
         finally:
@@ -118,7 +119,7 @@ class Api:
         try:
             async with asyncio.timeout(LONGEST_CALL):
                 response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
-                content: Json = await response.json()
+                content: Json = from_json(await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApiError(0, f"the API server does not answer: {_say(error)}") from error
         return content

@@ -19,9 +19,13 @@ class ServerClock:
         self._steady = steady
         self._ahead: float | None = None
         """Unix time less the steady clock's seconds; None before the first answer."""
+        self._heard: str | None = None
 
     def hear(self, date: str | None) -> None:
         """Take in the Date of an answer that has just come; one that is none is passed over."""
+        if date == self._heard:
+            return  # the first answer of a second tells the most
+        self._heard = date
         try:
             told = parsedate_to_datetime(date or "").timestamp()
         except ValueError:

@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
 from execution_operator.core.patch import merge_patch
-from execution_operator.core.state import answered
+from execution_operator.core.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import Selection, listing
@@ -38,11 +38,18 @@ HOPELESS = (403, 404, 422)
 
 
 class ExecutionRecords:
-    """The port `Records` on a real API server."""
+    """The port `Records` on a real API server.
 
-    def __init__(self, api: Api, instance: str) -> None:
+    Args:
+        api: The API server.
+        instance: Which of the operator's processes this is, in Events.
+        ended: Told the UID of an Execution whose record now says that its workflow has closed.
+    """
+
+    def __init__(self, api: Api, instance: str, ended: Callable[[str], None] = lambda _: None) -> None:
         self._api = api
         self._instance = instance
+        self._ended = ended
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
@@ -62,7 +69,10 @@ class ExecutionRecords:
     async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
         """Write the status in one PATCH, or nothing if it is the same."""
         patch = merge_patch(execution.status.wire(), status.wire())
-        return await self._patch(execution, "/status", {"status": patch}) if patch else execution
+        written = await self._patch(execution, "/status", {"status": patch}) if patch else execution
+        if closed(written.status):
+            self._ended(written.metadata.uid)
+        return written
 
     async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
         """Write the list of finalizers."""
