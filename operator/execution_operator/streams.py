@@ -40,6 +40,7 @@ class Streams:
         leading: bool = True,
     ) -> None:
         self._queue = queue
+        self._queue.crowd.thinning = self._refill
         self._list_requests = requests
         self._list_unseen = unseen
         self._concerned = concerned
@@ -77,8 +78,6 @@ class Streams:
             if execution := last():
                 self._queue.add(execution)
         self._queue.leave(uid, at)
-        if self._outside and self._queue.crowd.thinned:
-            self._requests.call()
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
@@ -125,6 +124,11 @@ class Streams:
         (self._outside.discard if admitted else self._outside.add)(uid)
         return admitted
 
+    def _refill(self) -> None:
+        """Have a sweep bring those that wait outside; one that is under way does that at its end, if need be."""
+        if self._outside and self._departed is None:
+            self._requests.call()
+
     def _take(self, execution: Execution) -> None:
         """Take in one that waits. However many were never seen: a list brings them again."""
         unseen = never_seen(execution)
@@ -157,6 +161,8 @@ class Streams:
         self._outside -= vanished
         self._departed = None
         self.not_found, self._swept = not_found, True
+        if self._queue.crowd.thinned:
+            self._refill()
 
     def _compare(self, execution: Execution) -> None:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""

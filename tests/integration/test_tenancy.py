@@ -171,6 +171,10 @@ class Tenants(World):
         missing = ("workflow", "describe", "-n", temporal_namespace, "-w", name, "-r", first)
         wait_for(lambda: not self.temporal.cli(*missing, check=False).stdout, "the deletion of the first run")
 
+    def refusals(self, key: str) -> int:
+        """Return how many calls with this API key the front has refused."""
+        return sum(request.key == key and not request.accepted for request in self.front.requests)
+
     def state(self, handle: WorkflowHandle[Any, Any]) -> str:
         """Return Temporal's status of the workflow that the handle is of."""
         description = self.samples.do(handle.describe())
@@ -347,7 +351,8 @@ class TestTemporalNamespaces:
             world.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
             world.secret(f"{name}-key", {"apiKey": "right"})
             world.until_ready(lonely, "False/TemporalNamespaceShared")
-            world.secret(f"{name}-key", {"apiKey": "wrong again"})
+            world.secret(f"{name}-key", {"apiKey": f"{name} is wrong"})
+            wait_for(lambda: world.refusals(f"{name} is wrong") > 1, "two refusals: the first one is recorded by then")
             world.until_ready(locked, "False/TemporalNamespaceShared")
             world.denied("wf", lonely, "OrganizationNotReady")
             world.until_ready(lonely, "False/TemporalNamespaceShared")

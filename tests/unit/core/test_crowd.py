@@ -53,9 +53,12 @@ def test_a_namespace_without_requests_takes_no_part() -> None:
 
 def test_it_is_thinned_once_half_of_the_room_is_free() -> None:
     of = Crowd()
+    calls = list[int]()
+    of.thinning = lambda: calls.append(len(of))
     fill(of, "a")
     for _ in range(50):
         of.leave("a")
-    assert not of.thinned
-    of.leave("a")
-    assert of.thinned
+    assert (of.thinned, calls) == (False, [])
+    for _ in range(2):
+        of.leave("a")
+    assert (of.thinned, calls) == (True, [49, 48])
