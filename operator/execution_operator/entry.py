@@ -22,7 +22,6 @@ class Entry:
         broken_off: Whether the last pass did not come to its end.
         urgent: Whether it waits among the requests.
         waiting: Whether its task waits for its turn.
-        held: Whether it counts among those that are held: it is worked on, waits for its turn, or for its next try.
         since: When its request came, by the monotonic clock; None where there is none.
     """
 
@@ -35,7 +34,6 @@ class Entry:
     broken_off: bool = False
     urgent: bool = False
     waiting: bool = False
-    held: bool = False
     since: float | None = None
     failures: int = 0
     task: asyncio.Task[None] | None = None

@@ -21,7 +21,7 @@ from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff
 from execution_operator.pauses import Pauses
 from execution_operator.ports import Closings, Tell
-from execution_operator.recent import Recent
+from execution_operator.recent import COUNT, Recent
 from execution_operator.roll import Roll
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ Hints = dict[Reference, datetime | None]
 LOOK, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
 
-MANY, REST = 50, 2.0
-"""Rows that a look read without anything to tell, and the seconds until the next one then. They closed by the
-operator's own doing, or concern nobody, and each look at visibility costs the server.
+MANY, REST = 50, 1.5
+"""Rows that a look read without anything to tell, and the seconds until the next look and count then. They closed by
+the operator's own doing, or concern nobody, and each look at visibility costs the server.
 """
 
 VISIBILITY_RATE = 5.0
@@ -86,6 +86,7 @@ class Feed:
             self._untold.clear()
             return
         if self._clock() < self._due:
+            await self._tell_of({})  # of those that were busy
             return
         ended = await self._recent.look(closings)
         if self._recent.cut:
@@ -96,8 +97,9 @@ class Feed:
 
     async def look_back(self, organizations: set[str], closings: Closings) -> None:
         """Look for what visibility was late with, if it is time. Arguments and errors are those of `look`."""
-        if not self._idle(organizations) and self._clock() >= self._due:
-            await self._tell_of(await self._recent.late(closings))
+        if not self._idle(organizations):
+            pause = REST if self._clock() < self._due else COUNT
+            await self._tell_of(await self._recent.late(closings, pause))
 
     async def look_at_pauses(self, organizations: set[str], closings: Closings) -> None:
         """Look for what was paused, and for what goes on, if it is time. Arguments and errors are those of `look`."""

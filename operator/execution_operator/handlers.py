@@ -89,8 +89,8 @@ class Requests:
             miss for ever what is served later, and ends with the first place that it may not read.
         login: Gives the present credentials.
         changed: Called in this thread for an Execution with an unanswered request, as it is now.
-        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID,
-            the resourceVersion of that moment, and what gives its state before.
+        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID
+            and the resourceVersion of that moment.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Requests:
         readable: Callable[[], Awaitable[list[str]]],
         login: Callable[[], Awaitable[Login]],
         changed: Callable[[Execution], None],
-        left: Callable[[str, int, Callable[[], Execution | None]], None],
+        left: Callable[[str, int], None],
     ) -> None:
         self._selectors = selectors
         self._readable = readable
@@ -206,8 +206,7 @@ class Requests:
         content: dict[str, Any] = dict(event["object"])
         if event["type"] == "DELETED":
             meta = content["metadata"]
-            last = partial(parse, Execution, content)
-            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"]), last))
+            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"])))
         elif execution := parse(Execution, content):
             self._untold.append(partial(self._changed, execution))
         if self._untold and not self._woken:  # once for all that comes before the other loop gets to it

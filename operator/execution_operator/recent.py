@@ -86,8 +86,12 @@ class Recent:
         self._take(rows)
         return rows | self._since(_back(newest, OVERLAP))
 
-    async def late(self, closings: Closings) -> Ends:
+    async def late(self, closings: Closings, pause: float = COUNT) -> Ends:
         """Return what closed before the newest run and was not seen yet; at times, once more, all that was seen.
+
+        Args:
+            closings: What has closed.
+            pause: Seconds at least until the next count.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer. It is asked again later.
@@ -104,7 +108,7 @@ class Recent:
         self._counted = newest  # looks may know newer ones by now
         self._take(late)
         now = self._clock()
-        self._count_due = now + max(COUNT, SHARE * (now - begun))
+        self._count_due = now + max(pause, SHARE * (now - begun))
         if not far:
             return late
         self._long_count_due = now + LONG_COUNT

@@ -40,7 +40,6 @@ class Streams:
         leading: bool = True,
     ) -> None:
         self._queue = queue
-        self._queue.crowd.thinning = self._refill
         self._list_requests = requests
         self._list_unseen = unseen
         self._concerned = concerned
@@ -49,34 +48,18 @@ class Streams:
         self._requests = Sweep(self._sweep)
         self._looks = Sweep(self._look)
         self._swept = False
-        self._outside: set[str] = set()
         self._departed: dict[str, int] | None = None
         """What has left the requests since a sweep began, and in which version: it may list them still."""
 
-    @property
-    def outside(self) -> int:
-        """How many requests wait in the API server, because there is no room for them here."""
-        return len(self._outside)
-
     def requested(self, execution: Execution) -> None:
-        """Take in an unanswered request. One that was not found is left to a sweep, and so is one without room."""
-        if not sought(execution) and self._concerned(execution.metadata.namespace) and self._admitted(execution):
+        """Take in an unanswered request. One that was not found is left to a sweep."""
+        if not sought(execution) and self._concerned(execution.metadata.namespace):
             self._queue.add(execution)
 
-    def left(self, uid: str, at: int, last: Callable[[], Execution | None]) -> None:
-        """Look again at a request that was withdrawn, or deleted, while it was being worked on or waited.
-
-        Args:
-            uid: Which one.
-            at: The resourceVersion of that moment.
-            last: Gives its state before, for one that was waiting outside: if it was deleted, that is what counts.
-        """
+    def left(self, uid: str, at: int) -> None:
+        """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
         if self._departed is not None:
             self._departed[uid] = at
-        if uid in self._outside:
-            self._outside.discard(uid)
-            if execution := last():
-                self._queue.add(execution)
         self._queue.leave(uid, at)
 
     def changed(self, execution: Execution) -> None:
@@ -116,19 +99,6 @@ class Streams:
         """Sweep until cancelled: sweeps catch what a watch missed, and look again for what was not found."""
         await asyncio.gather(self._requests.run(), self._looks.run())
 
-    def _admitted(self, execution: Execution) -> bool:
-        """Tell whether there is room for a request; note it, where there is none. One to be sought again takes none."""
-        uid = execution.metadata.uid
-        room = sought(execution) or not self._queue.crowd.full(execution.metadata.namespace)
-        admitted = room or self._queue.knows(uid)
-        (self._outside.discard if admitted else self._outside.add)(uid)
-        return admitted
-
-    def _refill(self) -> None:
-        """Have a sweep bring those that wait outside; one that is under way does that at its end, if need be."""
-        if self._outside and self._departed is None:
-            self._requests.call()
-
     def _take(self, execution: Execution) -> None:
         """Take in one that waits. However many were never seen: a list brings them again."""
         unseen = never_seen(execution)
@@ -143,32 +113,24 @@ class Streams:
     async def _sweep(self, woken: set[str]) -> None:
         """Add all requests. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
-        not_found, vanished = 0, set(self._outside)
+        not_found = 0
         self._departed = departed = dict[str, int]()
         async for execution in self._list_requests():
-            if not self._concerned(execution.metadata.namespace) or _seen(execution, departed):
+            if not self._concerned(execution.metadata.namespace) or _left(execution, departed):
                 continue
-            vanished.discard(execution.metadata.uid)
             not_found += sought(execution) and unanswered(execution)
             self._compare(execution)
-            if not self._admitted(execution):
-                continue
             if execution.metadata.namespace in woken:
                 self._queue.wake(execution)
             else:
                 self._queue.add(execution)
         self._queue.wake_idle(woken)
-        self._outside -= vanished
         self._departed = None
         self.not_found, self._swept = not_found, True
-        if self._queue.crowd.thinned:
-            self._refill()
 
     def _compare(self, execution: Execution) -> None:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""
-        uid = execution.metadata.uid
-        known = uid in self._outside or self._queue.knows(uid)
-        if not self._swept or not _asked(execution) or sought(execution) or known:
+        if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
             return
         if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
             MISSED.inc()
@@ -182,9 +144,9 @@ class Streams:
             self._queue.add(execution)
 
 
-def _seen(execution: Execution, versions: Mapping[str, int]) -> bool:
-    """Whether a version is known that is no older."""
-    return versions.get(execution.metadata.uid, -1) >= version(execution)
+def _left(execution: Execution, departed: Mapping[str, int]) -> bool:
+    """Whether a listed request is no longer one."""
+    return departed.get(execution.metadata.uid, -1) >= version(execution)
 
 
 def _asked(execution: Execution) -> bool:

@@ -139,7 +139,6 @@ class Gauges:
 
     Attributes:
         queue: The Executions that are worked on, or wait for it.
-        outside: How many requests wait in the API server, because there is no room for them in the queue.
         not_found: How many requests are left to the sweeps.
         phases: How many Executions are in which phase.
         organizations: All that are known.
@@ -147,7 +146,6 @@ class Gauges:
     """
 
     queue: Callable[[], Iterator[Execution]]
-    outside: Callable[[], int]
     not_found: Callable[[], int]
     phases: Callable[[], Mapping[str, int]]
     organizations: Callable[[], Iterable[Organization]]
@@ -158,10 +156,9 @@ class Gauges:
         now = now or datetime.now(UTC)
         executions = tuple(self.queue())
         requests, phases = backlog(executions, now), self.phases()
-        counts = Counter({**requests.counts, Standing.NOT_FOUND: self.not_found()})
-        counts[Standing.PENDING] += self.outside()
+        counts = {**requests.counts, Standing.NOT_FOUND: self.not_found()}
         for standing in Standing:
-            OPEN_REQUESTS.labels(standing).set(counts[standing])
+            OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))
         OLDEST_REQUEST.set((now - datetime.fromisoformat(requests.oldest)).total_seconds() if requests.oldest else 0)

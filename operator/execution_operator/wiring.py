@@ -161,7 +161,6 @@ class Operator:
     def _web(self, host: str, port: int) -> Web:
         gauges = Gauges(
             queue=lambda: iter(self.queue),
-            outside=lambda: self.streams.outside,
             not_found=lambda: self.streams.not_found,
             phases=lambda: self.finished.phases() + self.open_runs.phases(),
             organizations=lambda: self.mapping,

@@ -10,9 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
-from execution_operator.core.crowd import Crowd
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import never_seen, sought, unanswered
+from execution_operator.core.state import never_seen, unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
@@ -32,10 +31,6 @@ class WorkQueue:
         reconcile: One pass over a state.
         read: Reads an object again; None where it is gone.
         widths: How many passes may be under way at once, of requests and of looks.
-
-    Attributes:
-        crowd: Those that are worked on, wait for their turn, or for their next try after a failure. What waits for a
-            deadline, or to be woken, does not count: it may be there for days, and must not keep others out.
     """
 
     def __init__(
@@ -47,7 +42,6 @@ class WorkQueue:
         self._reconcile = reconcile
         self._read = read
         self._lanes = Lanes(widths)
-        self.crowd = Crowd()
         self._entries: dict[str, Entry] = {}
         self._closed = False
 
@@ -160,7 +154,6 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
-            self._count(entry, held=True)
             if never_seen(entry.execution):
                 self._lanes.occupy(entry.task)
 
@@ -174,7 +167,6 @@ class WorkQueue:
                     break  # nothing is done on what may not be so any more
                 pause = await self._pass(entry)
         entry.task = None
-        self._count(entry, held=pause is not None and entry.failures > 0)
         if pause is None:
             del self._entries[entry.execution.metadata.uid]
         elif pause != WOKEN and not self._closed:
@@ -188,13 +180,6 @@ class WorkQueue:
         meta, error = entry.execution.metadata, None if task.cancelled() else task.exception()
         logger.error("work on %s/%s broke off", meta.namespace, meta.name, exc_info=error)
         entry.timer = asyncio.get_running_loop().call_later(self._backoff(entry), self._again, entry)
-
-    def _count(self, entry: Entry, *, held: bool) -> None:
-        held = held and not sought(entry.execution)  # sweeps bring those again, all at once
-        if held != entry.held:
-            entry.held = held
-            change = self.crowd.enter if held else self.crowd.leave
-            change(entry.execution.metadata.namespace)
 
     def _again(self, entry: Entry) -> None:
         entry.timer = None

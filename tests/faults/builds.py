@@ -1,14 +1,10 @@
-"""Other builds of the operator: broken on purpose, and the fault tests must see it; or small enough to be filled."""
+"""Builds of the operator that are broken on purpose: the fault tests must see through each of them."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import execution_operator
-from tests.faults.operators import Forge
-from tests.faults.rig import Rig
 
 PACKAGE = Path(execution_operator.__file__).parent
 
@@ -51,12 +47,4 @@ RECORD_BEFORE_OBSERVE = Build(
     "    sent = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=uid)\n"
     "    seen, abandoned, found = None, None, Closed(run, sent)\n    if isinstance(found, Open) and failure",
 )
-LITTLE_ROOM = Build("core/crowd.py", "HELD, FEW = 10_000, 100", "HELD, FEW = 5, 2")
 INDEX_NOT_AWAITED = Build("wiring.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")
-
-
-@contextmanager
-def running(rig: Rig, build: Build, folder: Path) -> Iterator[None]:
-    """Have the build run in place of the product."""
-    with Forge(build.make(folder)) as forge, rig.operated_by(rig.new_operator("other", forge=forge)):
-        yield

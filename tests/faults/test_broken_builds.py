@@ -1,6 +1,7 @@
 """Four promises, each kept by the product, and each seen to be broken by a build that leaves one thing out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 from temporalio.service import RPCStatusCode
 
-from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON, Build, running
+from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON, Build
 from tests.faults.matrix import OWNER, TERMINATE
+from tests.faults.operators import Forge
 from tests.faults.rig import Rig
 from tests.faults.truth import outcome_of, untrue
 from tests.support.faults import Fault, Rule
@@ -80,8 +82,15 @@ def test_the_product_keeps_it(rig: Rig, kept: Check, build: Build) -> None:  # n
 
 @EACH
 def test_the_broken_build_does_not(rig: Rig, tmp_path: Path, kept: Check, build: Build) -> None:
-    with running(rig, build, tmp_path):
+    with _running(rig, build, tmp_path):
         assert not kept(rig, f"broken-{kept.__name__.replace('_', '-')}")
+
+
+@contextmanager
+def _running(rig: Rig, build: Build, folder: Path) -> Iterator[None]:
+    """Have the broken build run in place of the product."""
+    with Forge(build.make(folder)) as forge, rig.operated_by(rig.new_operator("broken", forge=forge)):
+        yield
 
 
 def _answer(rig: Rig, name: str) -> str:

@@ -68,11 +68,24 @@ def test_it_rests_after_many_rows_that_tell_nothing() -> None:
         bench.visibility.close(f"somebody else's {number}", 1 + number)
     bench.look()
     bench.visibility.close("run-1", 1000)
-    bench.visibility.close("run-2", 0.5)  # late
     bench.visibility.asked.clear()
     bench.seconds += REST - 0.1
-    assert (bench.look(), bench.visibility.asked) == ([], [])
+    assert (bench.look(), "closed" in bench.visibility.asked) == ([], False)
     bench.seconds += 0.1
+    assert bench.look() == ["ex-1"]
+
+
+def test_while_it_rests_it_tells_of_what_is_late_and_of_what_was_busy() -> None:
+    bench = Bench()
+    bench.look()
+    bench.busy.add("uid-1")
+    for number in range(MANY):
+        bench.visibility.close(f"somebody else's {number}", 100 + number / MANY)
+    bench.visibility.close("run-1", 101)
+    bench.look()
+    bench.visibility.close("run-2", 100.5)
+    bench.busy.clear()
+    bench.seconds += COUNT
     assert bench.look() == ["ex-1", "ex-2"]
 
 

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorize import Denied, Place
-from execution_operator.core.crowd import Crowd
 from execution_operator.core.errors import RecordError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
@@ -57,7 +55,6 @@ class Scene:
     answer: Callable[[Execution], Settlement] = Settlement
     done: list[tuple[str, float]] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
-    reads: int = 0
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self._reconcile, self._read)
@@ -73,7 +70,6 @@ class Scene:
         return self.answer(one)
 
     async def _read(self, one: Execution) -> Execution:
-        self.reads += 1
         return one
 
     async def _select(self) -> AsyncIterator[Execution]:
@@ -144,10 +140,10 @@ def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, 
 def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     async def test(at: Scene) -> None:
         at.answer = lambda one: Settlement(one, failing=True)
-        at.streams.left("other", 1, lambda: None)
+        at.streams.left("other", 1)
         at.streams.requested(execution("stop"))
         await asyncio.sleep(0)
-        at.streams.left("uid-1", 2, lambda: None)
+        at.streams.left("uid-1", 2)
         await asyncio.sleep(0.05)
         assert at.names == ["run", "run"]
 
@@ -289,118 +285,11 @@ def test_requests_whose_workflow_nobody_knows_are_counted_by_the_sweep() -> None
     scene(test, sweeping=True)
 
 
-# --- more requests than there is room for
-
-
-def requests(size: int, namespace: str = "team-a") -> list[Execution]:
-    return [
-        execution("stop", namespace=namespace, uid=f"{namespace}-{n}", name=f"{namespace}-{n}") for n in range(size)
-    ]
-
-
-def room(monkeypatch: pytest.MonkeyPatch, held: int) -> None:
-    monkeypatch.setattr("execution_operator.core.crowd.HELD", held)
-
-
-def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Crowd, "full", lambda *_: True)
-
-
-def answering(at: Scene) -> Callable[[Execution], Settlement]:
-    """Return an answer that ends the request, which its stream shows a little later."""
-
-    def answer(one: Execution) -> Settlement:
-        at.waiting.remove(one)
-        left = partial(at.streams.left, one.metadata.uid, 2, lambda: None)
-        asyncio.get_running_loop().call_later(0.05, left)
-        return Settlement(one)
-
-    return answer
-
-
-def test_a_crowd_waits_outside_and_is_worked_on_as_room_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        room(monkeypatch, held=100)
-        await asyncio.sleep(1)
-        at.waiting, at.answer = requests(1000), answering(at)
-        for one in at.waiting:
-            at.streams.requested(one)
-        assert (len(at.queue), at.streams.outside) == (100, 900)
-        await asyncio.sleep(SWEEP / 2)
-        assert (len(at.names), len(set(at.names)), at.streams.outside) == (1000, 1000, 0)
-
-    scene(test, sweeping=True)
-
-
-def test_a_crowd_is_told_from_what_the_stream_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        no_room(monkeypatch)
-        await asyncio.sleep(1)
-        before, at.waiting = missed(), [OLD]
-        at.streams.requested(OLD)
-        await asyncio.sleep(SWEEP * 3)
-        assert (at.names, at.streams.outside, missed()) == ([], 1, before)
-        at.waiting = []
-        await asyncio.sleep(SWEEP * 2)
-        assert at.streams.outside == 0
-
-    scene(test, sweeping=True)
-
-
-def test_a_crowd_keeps_no_other_namespace_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        room(monkeypatch, held=100)
-        at.answer = lambda one: Settlement(one, failing=one.metadata.namespace == "team-a")
-        for one in requests(1000):
-            at.streams.requested(one)
-        await asyncio.sleep(1)
-        for one in requests(30, "team-b"):
-            at.streams.requested(one)
-        await asyncio.sleep(0.1)
-        assert sum(name.startswith("team-b") for name in at.names) == 30
-
-    scene(test)
-
-
-def test_what_was_not_found_is_let_in_by_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        no_room(monkeypatch)
-        at.waiting = [execution("stop", status=SOUGHT)]
-        await asyncio.sleep(1)
-        assert (at.names, at.streams.outside) == (["run"], 0)
-
-    scene(test, sweeping=True)
-
-
-def test_what_is_deleted_outside_is_worked_on_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        no_room(monkeypatch)
-        at.streams.requested(execution("stop"))
-        await asyncio.sleep(1)
-        assert at.names == []
-        at.streams.left("uid-1", 2, lambda: execution("stop", version=2))
-        await asyncio.sleep(1)
-        assert (at.names, at.reads, at.streams.outside) == (["run"], 1, 0)
-
-    scene(test)
-
-
-def test_what_has_left_outside_and_can_not_be_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(at: Scene) -> None:
-        no_room(monkeypatch)
-        at.streams.requested(execution("stop"))
-        at.streams.left("uid-1", 2, lambda: None)
-        await asyncio.sleep(1)
-        assert (at.names, at.streams.outside) == ([], 0)
-
-    scene(test)
-
-
 def test_a_request_that_was_withdrawn_since_a_sweep_began_is_not_taken_in_by_it() -> None:
     async def test(at: Scene) -> None:
         class Withdrawn(list[Execution]):
             def __iter__(self) -> Iterator[Execution]:
-                at.streams.left("uid-1", 2, lambda: None)
+                at.streams.left("uid-1", 2)
                 return super().__iter__()
 
         at.waiting = Withdrawn([execution("stop")])

@@ -11,8 +11,6 @@ import pytest
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
-from execution_operator.core.findings import NotFound
-from execution_operator.core.status import render
 from execution_operator.entry import version
 from execution_operator.lanes import FIRST_LOOKS, Width
 from execution_operator.ports import WOKEN, Settlement, Work
@@ -310,48 +308,6 @@ def test_a_look_later_reads_again() -> None:
         assert at.passes == [(1, 0.0), (3, pytest.approx(5.0))]
 
     desk(test, answer=lambda one: Settlement(one, after=5.0))
-
-
-HELD = [
-    pytest.param(failing, 1, id="waits for its next try"),
-    pytest.param(lambda _: RuntimeError("broken"), 1, id="broke, and waits likewise"),
-    pytest.param(lambda one: Settlement(one, after=50.0), 0, id="waits for a deadline"),
-    pytest.param(lambda one: Settlement(one, after=WOKEN), 0, id="waits to be woken"),
-    pytest.param(settled, 0, id="settled"),
-]
-
-
-@pytest.mark.parametrize(("answer", "held"), HELD)
-def test_what_has_to_be_done_counts_and_what_waits_for_others_does_not(
-    answer: Callable[[Execution], Settlement | BaseException], held: int
-) -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        for number in range(5):
-            at.queue.add(execution(uid=f"uid-{number}"))
-        await idle()
-        assert len(at.queue.crowd) == 5
-        at.gate.set()
-        await asyncio.sleep(30)
-        assert len(at.queue.crowd) == 5 * held
-        at.answer = settled
-        await asyncio.sleep(1000)
-        assert len(at.queue.crowd) == 0
-
-    desk(test, answer=answer)
-
-
-def test_what_was_not_found_does_not_count() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(status=render(execution(), NotFound("none"), None, "2026-01-01T00:00:00Z")))
-        await idle()
-        assert (len(at.queue), len(at.queue.crowd)) == (1, 0)
-        at.gate.set()
-        await idle()
-        assert (len(at.queue), len(at.queue.crowd)) == (0, 0)
-
-    desk(test)
 
 
 def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
