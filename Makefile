@@ -37,7 +37,7 @@ faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, res
 mutants: $(READY)  ## The operator without one check of tenancy at a time: its test must fail (15 minutes).
 	@$(BIN)/python -m pytest tests/mutants -n $(WORKERS) --dist=load
 
-bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (35 minutes); QUICK=1 takes two.
+bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (45 minutes); QUICK=1 takes two.
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 fuzz: $(READY)  ## The REST call against 2,000 cases made from its OpenAPI (minutes).

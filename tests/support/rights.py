@@ -127,7 +127,7 @@ ORGANIZATIONS = {"list Organizations": Try("GET", f"{GROUP}/organizations")}
 SECRETS = {"list the operator's Secrets": Try("GET", "/api/v1/namespaces/execution-operator/secrets")}
 GRANT = {"give `execution-terminator` to another": _grant("execution-terminator")}
 GOVERN = {
-    "create an Organization": Try("POST", f"{GROUP}/organizations", _organization("new", "mine")),
+    "create an Organization": Try("POST", f"{GROUP}/organizations", _organization("one-more", "mine")),
     "claim a namespace for an Organization": Try(
         "PATCH", f"{GROUP}/organizations/somebodys", {"spec": {"namespaces": ["mine"]}}, "application/merge-patch+json"
     ),
