@@ -4,21 +4,20 @@ import asyncio
 import itertools
 import logging
 import socket
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
-
-from pydantic import ValidationError
 
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Gone
 from execution_operator.core.mapping import Mapping
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.core.openruns import OpenRuns
 from execution_operator.expiry import Expiries
 from execution_operator.feed import LOOK, Feeds
 from execution_operator.handlers import Requests
+from execution_operator.hints import Hints
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease
@@ -45,9 +44,6 @@ DRAIN = 5.0
 
 INDEXED = 60.0
 """Seconds after which feeds begin though the open Executions of some place could not be listed."""
-
-READS = 10
-"""Executions that are read at once when a feed tells of them."""
 
 SDK_REST = 0.3
 """Seconds between the last call and the loop's end: the Temporal SDK can hang the interpreter otherwise."""
@@ -85,7 +81,8 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self._hinted, self.queue.busy)
+        hints = Hints(self.records, share, self.open_runs, self.streams.hinted)
+        self.feeds = Feeds(mapping, pool.closings, self.open_runs, hints.tell, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)
         self.requests = Requests(
@@ -214,27 +211,6 @@ class Operator:
                 if not place or error.status != FORBIDDEN:
                     raise
                 logger.warning("namespace %s can't be read: %s", place, error)
-
-    async def _hinted(self, references: Sequence[Reference]) -> None:
-        """Read the Executions that a feed tells of, and have them looked at."""
-        slots = asyncio.Semaphore(READS)
-
-        async def take(one: Reference) -> None:
-            async with slots:
-                try:
-                    self.streams.hinted(await self.records.find(one.namespace, one.name, one.uid))
-                except Gone:
-                    return
-                except ValidationError as error:  # no try more would read it, and the others must not wait for it
-                    logger.error("%s/%s can't be read: %s", one.namespace, one.name, error)  # noqa: TRY400 - says it all
-                except ApiError as error:
-                    if error.status != FORBIDDEN:
-                        raise
-                    logger.warning("%s/%s can't be read: %s", one.namespace, one.name, error)
-
-        failures = [one for one in await asyncio.gather(*map(take, references), return_exceptions=True) if one]
-        if failures:
-            raise failures[0]
 
     async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):

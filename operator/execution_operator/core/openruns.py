@@ -87,6 +87,10 @@ class OpenRuns:
         """Tell at once whether an Organization has open Executions."""
         return self._counts[organization] > 0
 
+    def of_namespace(self, name: str) -> int:
+        """Return how many Executions of a namespace pin an open run. This looks at all there are."""
+        return sum(reference.namespace == name for reference in self._by_uid.values())
+
     def of_organization(self, name: str) -> list[Reference]:
         """Return the Executions of an Organization. This looks at all there are."""
         return [reference for reference in self._by_uid.values() if reference.organization == name]
