@@ -50,6 +50,12 @@ def test_a_list_of_a_namespace_says_nothing_of_others() -> None:
     assert (len(runs), len(runs.of_run("run-1"))) == (1, 1)
 
 
+def test_how_many_a_namespace_has() -> None:
+    runs = index(reference("uid-1"), Reference("uid-2", "team-b", "name-uid-2", "acme", "run-2"), reference("uid-3"))
+    runs.count("uid-4", "team-a")
+    assert [runs.of_namespace(name) for name in ("team-a", "team-b", "team-c")] == [2, 1, 0]
+
+
 def test_by_organization() -> None:
     runs = index(reference("uid-1"), reference("uid-2", organization="globex"))
     assert [each.uid for each in runs.of_organization("globex")] == ["uid-2"]
