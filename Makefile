@@ -34,7 +34,7 @@ coverage: $(READY)  ## The unit tests, which take every branch of the core.
 faults: $(READY)  ## The fault tests of `make test` alone: the crash matrix, restarts, refusals, two operators.
 	@$(BIN)/python -m pytest tests/faults -n $(WORKERS)
 
-mutants: $(READY)  ## The operator without one check of tenancy at a time: its test must fail (15 minutes).
+mutants: $(READY)  ## The operator without one check of tenancy at a time: its test must fail (2 minutes).
 	@$(BIN)/python -m pytest tests/mutants -n $(WORKERS) --dist=load
 
 bench: $(READY)  ## The figures beside those of peers, into docs/benchmarks.md (45 minutes); QUICK=1 takes two.
