@@ -19,6 +19,7 @@ import kopf
 from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.config import Login
 from execution_operator.kube.parse import parse
+from execution_operator.kube.watch import PAGE
 from execution_operator.metrics import STREAM_ENDS
 
 logger = logging.getLogger(__name__)
@@ -34,9 +35,6 @@ IDENTITY: Any = "execution-operator"
 
 PAUSE = 1.0
 """Seconds before kopf is started again."""
-
-CHUNK = 500
-"""Requests in one answer to a list. kopf asks for all at once otherwise, and holds them."""
 
 LOOK_AROUND = 10.0
 """Seconds between two looks at which namespaces can be read, where not all are. The sweeps serve a new one so long."""
@@ -233,7 +231,7 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
     settings.watching.server_timeout = LIFE
-    settings.watching.chunk_size = CHUNK
+    settings.watching.chunk_size = int(PAGE)  # it asks for all at once otherwise, and holds them
     settings.queueing.idle_timeout = 0.2  # a worker keeps its last object alive so long
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -11,10 +11,9 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import Gone
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.state import unanswered
-from execution_operator.kube.client import ApiError, collection
+from execution_operator.kube.client import ApiError
 from execution_operator.kube.records import OPEN, ExecutionRecords
 from execution_operator.kube.share import FORBIDDEN, Share
-from execution_operator.kube.watch import Selection
 
 logger = logging.getLogger(__name__)
 
@@ -56,26 +55,19 @@ class Hints:
         told: defaultdict[str, list[Reference]] = defaultdict(list)
         for one in references:
             told[one.namespace].append(one)
-        tellings = (self._tell(namespace, ones) for namespace, ones in told.items())
-        failures = [one for one in await asyncio.gather(*tellings, return_exceptions=True) if one]
-        if failures:
-            raise failures[0]
+        await _all(self._tell(namespace, ones) for namespace, ones in told.items())
 
     async def _tell(self, namespace: str, told: list[Reference]) -> None:
-        """Tell of those of a namespace: all of them, also where one could not be read."""
         if len(told) >= MANY and len(told) * PART >= self._runs.of_namespace(namespace):
             told = await self._list(namespace, told)
-        failures = [one for one in await asyncio.gather(*map(self._read, told), return_exceptions=True) if one]
-        if failures:
-            raise failures[0]
+        await _all(map(self._read, told))
 
     async def _list(self, namespace: str, told: list[Reference]) -> list[Reference]:
         """Tell of those that a list holds, but return those with a request: it may have been withdrawn since."""
         wanted = {one.uid: one for one in told}
         asked = list[Reference]()
-        selection = Selection(collection("executions", namespace), self._share.selectors(OPEN))
         try:
-            async for execution in self._records.select(selection):
+            async for execution in self._records.select(self._share.selection(namespace, OPEN)):
                 if one := wanted.get(execution.metadata.uid):
                     if unanswered(execution):
                         asked.append(one)
@@ -96,6 +88,13 @@ class Hints:
                 logger.error("%s can't be read: %s", name, error)  # noqa: TRY400 - says it all
             except ApiError as error:
                 _tolerate(error, name)
+
+
+async def _all(tellings: Iterable[Awaitable[None]]) -> None:
+    """Wait for all of them, also where one fails, and raise the first failure then."""
+    failures = [one for one in await asyncio.gather(*tellings, return_exceptions=True) if one]
+    if failures:
+        raise failures[0]
 
 
 def _tolerate(error: ApiError, what: str) -> None:

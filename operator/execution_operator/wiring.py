@@ -205,7 +205,7 @@ class Operator:
     async def _listed(self, *selectors: str) -> AsyncIterator[Execution]:
         for selector, place in itertools.product(selectors, self.share.places):
             try:
-                async for execution in self.records.select(self.share.executions(selector)[place]):
+                async for execution in self.records.select(self.share.selection(place, selector)):
                     yield execution
             except ApiError as error:
                 if not place or error.status != FORBIDDEN:

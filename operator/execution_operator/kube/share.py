@@ -34,7 +34,11 @@ class Share:
 
     def executions(self, selector: str) -> dict[str, Selection]:
         """Return this share of the Executions that a field selector selects: a selection for each place."""
-        return {place: Selection(collection("executions", place), self.selectors(selector)) for place in self.places}
+        return {place: self.selection(place, selector) for place in self.places}
+
+    def selection(self, place: str, selector: str) -> Selection:
+        """Return this share of the Executions of one place that a field selector selects."""
+        return Selection(collection("executions", place), self.selectors(selector))
 
     def selectors(self, selector: str) -> dict[str, str]:
         """Return what lists and watches of Executions are narrowed by."""
