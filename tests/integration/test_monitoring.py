@@ -156,8 +156,8 @@ def seen() -> Seen:
             unnoticed = "execution_operator_closing_noticed_seconds_count 0.0"
             wait_for(lambda: unnoticed not in read(), "the feed to notice what somebody else ended")
             kube, namespaces = world.control_plane.kube, ("team-a", "nobodys")
-            for namespace, name in (("team-a", "ended"), ("nobodys", "denied")):
-                world.told(name, namespace)
+            for name, _ in TOLD:
+                world.told(name, "nobodys" if name == "denied" else "team-a")
             events = [event for namespace in namespaces for event in kube.events(namespace)]
             kubeconfig = world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
             return Seen(

@@ -202,10 +202,19 @@ def _agreed(arguments: Namespace, selection: Selection) -> bool:
     namespaces = sorted({target.namespace for target in selection.targets})
     where = namespaces[0] if len(namespaces) == 1 else plural(len(namespaces), "namespace")
     names = ", ".join(target.short for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
-    sys.stderr.write(f"Terminate {plural(count)} in {where}: {names}? [y/N] ")
-    sys.stderr.flush()
-    waiting = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer
+    return ask(f"Terminate {plural(count)} in {where}: {names}?")
+
+
+def ask(question: str) -> bool:
+    """Ask on the terminal; only `y` and `yes` agree.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, from the first letter of the question on; asyncio's own would wait for the answer.
+    """
+    waiting = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         signal.signal(signal.SIGINT, waiting)
