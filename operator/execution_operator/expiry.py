@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from execution_operator.api import Execution
-from execution_operator.core.errors import Gone, RecordError, Superseded
+from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.core.expiry import expires
 from execution_operator.ports import Expendables
 
@@ -79,6 +79,8 @@ class Expiries:
                 self.put(execution)
         except Gone:
             return
-        except (RecordError, Superseded) as error:
+        except Unreadable as error:  # the watch brings it again once it is mended
+            logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
+        except RecordError as error:
             logger.warning("%s/%s: not deleted yet: %s", namespace, name, error)
             self._set((self._now() + PAUSE, uid, namespace, name))

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Look = Callable[[set[str], Closings], Awaitable[None]]
 
-Hints = dict[Reference, datetime | None]
+ClosedAt = dict[Reference, datetime | None]
 """Executions whose run seems to have closed, and when; None where that is not known."""
 
 LOOK, LONGEST_PAUSE = 1.0, 30.0
@@ -63,8 +63,8 @@ class Feed:
         self._busy = busy
         self._recent = Recent(clock)
         self._roll = Roll(runs, clock)
-        self._untold: Hints = {}
-        self._told: Hints = {}
+        self._untold: ClosedAt = {}
+        self._told: ClosedAt = {}
         self._telling: set[Reference] = set()
         self._pauses = Pauses(runs, tell, clock)
         self._due = clock()

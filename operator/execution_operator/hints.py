@@ -5,15 +5,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from pydantic import ValidationError
-
 from execution_operator.api import Execution
-from execution_operator.core.errors import Gone
+from execution_operator.core.errors import Gone, Unreadable
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.state import unanswered
 from execution_operator.kube.client import ApiError
 from execution_operator.kube.records import OPEN, ExecutionRecords
-from execution_operator.kube.share import FORBIDDEN, Share
+from execution_operator.kube.share import Share, tolerate
 
 logger = logging.getLogger(__name__)
 
@@ -74,20 +72,19 @@ class Hints:
                     else:
                         self._hinted(execution)
         except ApiError as error:
-            _tolerate(error, namespace)
+            tolerate(error, f"namespace {namespace}")
         return asked
 
     async def _read(self, one: Reference) -> None:
-        name = f"{one.namespace}/{one.name}"
         async with self._slots:
             try:
                 self._hinted(await self._records.find(one.namespace, one.name, one.uid))
             except Gone:
                 return
-            except ValidationError as error:  # no try more would read it, and the others must not wait for it
-                logger.error("%s can't be read: %s", name, error)  # noqa: TRY400 - says it all
+            except Unreadable as error:  # the others must not wait for it
+                logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
             except ApiError as error:
-                _tolerate(error, name)
+                tolerate(error, f"{one.namespace}/{one.name}")
 
 
 async def _all(tellings: Iterable[Awaitable[None]]) -> None:
@@ -95,10 +92,3 @@ async def _all(tellings: Iterable[Awaitable[None]]) -> None:
     failures = [one for one in await asyncio.gather(*tellings, return_exceptions=True) if one]
     if failures:
         raise failures[0]
-
-
-def _tolerate(error: ApiError, what: str) -> None:
-    """Raise an error that another try may not meet; tell of one that it would."""
-    if error.status != FORBIDDEN:
-        raise error
-    logger.warning("%s can't be read: %s", what, error)

@@ -24,7 +24,7 @@ from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.share import FORBIDDEN, Share
+from execution_operator.kube.share import Share, tolerate
 from execution_operator.kube.watch import Change, Selection, Watch
 from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
@@ -208,9 +208,9 @@ class Operator:
                 async for execution in self.records.select(self.share.selection(place, selector)):
                     yield execution
             except ApiError as error:
-                if not place or error.status != FORBIDDEN:
+                if not place:
                     raise
-                logger.warning("namespace %s can't be read: %s", place, error)
+                tolerate(error, f"namespace {place}")
 
     async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):

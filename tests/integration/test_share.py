@@ -49,7 +49,7 @@ def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(wo
         names = requests(world, 12)
         for name in names:
             world.until(name, Terminated="True/Terminated")
-        wait_for(lambda: done(first, names) | done(second, names) == set(names), "both to have told of all in their logs")
+        wait_for(lambda: done(first, names) | done(second, names) == set(names), "the logs to tell of all")
         parts = done(first, names), done(second, names)
         assert not parts[0] & parts[1]
         assert all(parts)

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus, Phase
-from execution_operator.core.errors import Gone, RecordError
+from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.expiry import PAUSE, Expiries
 from tests.support import builders
 from tests.support.clock import run
@@ -40,6 +42,8 @@ class Shelf:
     async def find(self, namespace: str, name: str, uid: str) -> Execution:  # noqa: ARG002 - the port's
         if name not in self.stored:
             raise Gone
+        if name == "unreadable":
+            raise Unreadable("spec: Field required")
         return self.stored[name]
 
     async def delete(self, execution: Execution) -> None:
@@ -99,5 +103,17 @@ def test_what_could_not_be_deleted_is_tried_again() -> None:
         shelf.put(finished("stuck", 5))
         await _for(shelf, 100)
         assert shelf.deleted["stuck"] == 5 + 2 * PAUSE
+
+    run(test())
+
+
+def test_one_that_cannot_be_read_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        shelf = Shelf()
+        shelf.put(finished("unreadable", 5))
+        shelf.put(finished("later", 10))
+        await _for(shelf, 100)
+        assert shelf.deleted.keys() == {"later"}
+        assert caplog.messages.count("passed over: spec: Field required") == 1
 
     run(test())

@@ -4,12 +4,13 @@ import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Termination
 from execution_operator.core.authorize import Denied, Place
+from execution_operator.core.errors import Unreadable
 from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Run
 from execution_operator.core.state import unanswered, wants_attention
 from execution_operator.core.status import render
-from execution_operator.kube.parse import asked, quiet
+from execution_operator.kube.parse import asked, modelled, parse, quiet
 from tests.support.builders import execution
 
 PLACE = Place("acme", "uid-acme", "acme")
@@ -56,3 +57,14 @@ def test_a_request_is_known_without_a_model(one: Execution) -> None:
 
 def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:
     assert not quiet(execution(status=SEEN, deleted=True).wire())
+
+
+def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.LogCaptureFixture) -> None:
+    content = execution().wire()
+    content["spec"] = {"executionId": 7}
+    told = "Execution team-a/run does not fit its schema: spec.executionId: Input should be a valid string"
+    with pytest.raises(Unreadable) as caught:
+        modelled(Execution, content)
+    assert str(caught.value) == told
+    assert parse(Execution, content) is None
+    assert caplog.messages == [f"passed over: {told}"]

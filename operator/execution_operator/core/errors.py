@@ -4,7 +4,8 @@ Exception
 ├── TemporalError      a call to Temporal settled nothing
 ├── RecordError        the API server did not give or take an object
 │   ├── Superseded     the object has changed since it was read
-│   └── Gone           the object is no longer there
+│   ├── Gone           the object is no longer there
+│   └── Unreadable     the object does not fit its schema
 └── SecretError        a Secret is missing or malformed
 """
 
@@ -33,6 +34,10 @@ class Superseded(RecordError):  # noqa: N818 - nothing failed: the object has ch
 
 class Gone(RecordError):  # noqa: N818 - likewise
     """The object is no longer there."""
+
+
+class Unreadable(RecordError):  # noqa: N818 - likewise: it was given
+    """The object does not fit its schema. No other try reads it until somebody mends it. The message says where."""
 
 
 class SecretError(Exception):

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from execution_operator.api import Execution, Organization
+from execution_operator.core.errors import Unreadable
 from execution_operator.core.openruns import Reference
 from execution_operator.core.reasons import Type
 from execution_operator.kube.client import Json
@@ -16,14 +17,23 @@ logger = logging.getLogger(__name__)
 Model = TypeVar("Model", Execution, Organization)
 
 
-def parse(model: type[Model], content: Json) -> Model | None:
-    """Return the object as a model; None, with a line in the log, if it does not fit its schema."""
+def modelled(model: type[Model], content: Json) -> Model:
+    """Return the object as a model: Unreadable."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
         meta = content.get("metadata", {})
+        name = "/".join(filter(None, (meta.get("namespace"), meta.get("name"))))
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        logger.error("%s %s/%s is passed over: %s", model.__name__, meta.get("namespace"), meta.get("name"), faults)  # noqa: TRY400 - the faults say it all
+        raise Unreadable(f"{model.__name__} {name} does not fit its schema: {faults}") from error
+
+
+def parse(model: type[Model], content: Json) -> Model | None:
+    """Return the object as a model; None, with a line in the log, if it does not fit its schema."""
+    try:
+        return modelled(model, content)
+    except Unreadable as error:
+        logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
         return None
 
 

@@ -10,7 +10,7 @@ from execution_operator.core.errors import Gone, Superseded
 from execution_operator.core.patch import merge_patch
 from execution_operator.core.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
-from execution_operator.kube.parse import parse
+from execution_operator.kube.parse import modelled, parse
 from execution_operator.kube.watch import Selection, listing
 from execution_operator.metrics import count
 
@@ -57,9 +57,9 @@ class ExecutionRecords:
         return await self.find(meta.namespace, meta.name, meta.uid)
 
     async def find(self, namespace: str, name: str, uid: str) -> Execution:
-        """Return the object of this name as it is now, if it is the same one still."""
+        """Return the object of this name as it is now, if it is the same one still: Gone, Unreadable, ApiError."""
         try:
-            now = Execution.model_validate(await self._api.get(f"{collection('executions', namespace)}/{name}"))
+            now = modelled(Execution, await self._api.get(f"{collection('executions', namespace)}/{name}"))
         except ApiError as error:
             raise _translated(error) from error
         if now.metadata.uid != uid:
@@ -90,7 +90,7 @@ class ExecutionRecords:
         guard = {"uid": execution.metadata.uid, "resourceVersion": execution.metadata.resource_version}
         body = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}
         try:
-            return Execution.model_validate(await self._api.merge(_path(execution) + subresource, body))
+            return modelled(Execution, await self._api.merge(_path(execution) + subresource, body))
         except ApiError as error:
             raise _translated(error) from error
 
