@@ -14,7 +14,7 @@ from collections.abc import Mapping as Map
 from datetime import datetime
 
 from execution_operator.api import Organization
-from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.errors import TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.metrics import FEED_FAILURES, noticed
@@ -65,12 +65,11 @@ class Feed:
         self._roll = Roll(runs, clock)
         self._untold: ClosedAt = {}
         self._told: ClosedAt = {}
-        self._telling: set[Reference] = set()
         self._pauses = Pauses(runs, tell, clock)
         self._due = clock()
 
     async def look(self, organizations: set[str], closings: Closings) -> None:
-        """Look once, if it is time. What is told is not told again, unless telling it failed.
+        """Look once, if it is time. What is told is not told again.
 
         Args:
             organizations: Whose workflows run there.
@@ -78,7 +77,6 @@ class Feed:
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
-            RecordError: A hint could not be handed on.
         """
         if self._idle(organizations):
             self._recent = Recent(self._clock)  # what closes meanwhile concerns nobody
@@ -86,12 +84,12 @@ class Feed:
             self._untold.clear()
             return
         if self._clock() < self._due:
-            await self._tell_of({})  # of those that were busy
+            self._tell_of({})  # of those that were busy
             return
         ended = await self._recent.look(closings)
         if self._recent.cut:
             self._roll.begin_anew()
-        if not await self._tell_of(ended) and self._recent.read >= MANY:
+        if not self._tell_of(ended) and self._recent.read >= MANY:
             self._due = self._clock() + REST
         self._told = {one: at for one, at in self._told.items() if at and at >= self._recent.horizon}
 
@@ -99,7 +97,7 @@ class Feed:
         """Look for what visibility was late with, if it is time. Arguments and errors are those of `look`."""
         if not self._idle(organizations):
             pause = REST if self._clock() < self._due else COUNT
-            await self._tell_of(await self._recent.late(closings, pause))
+            self._tell_of(await self._recent.late(closings, pause))
 
     async def look_at_pauses(self, organizations: set[str], closings: Closings) -> None:
         """Look for what was paused, and for what goes on, if it is time. Arguments and errors are those of `look`."""
@@ -113,24 +111,19 @@ class Feed:
             if self._idle(organizations) or self._recent is not recent or not recent.begun:
                 return  # what closes between the call and the first look, nobody would see
             async for closed in self._roll.closed(name, closings):
-                await self._tell_of(dict.fromkeys(closed), again=True)
+                self._tell_of(dict.fromkeys(closed), again=True)
 
     def _idle(self, organizations: set[str]) -> bool:
         return not any(map(self._runs.has, organizations))
 
-    async def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> bool:
+    def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> bool:
         """Tell of the Executions of these runs, unless it was done and need not be done again; return whether any."""
         hints = {reference: at for run_id, at in ended.items() for reference in self._runs.of_run(run_id)}
         self._untold = {now: at for one, at in self._untold.items() for now in self._present(one)}
         fresh = {one: at or self._untold.get(one) for one, at in hints.items() if again or one not in self._told}
         self._untold |= fresh
-        waiting = {one: at for one, at in self._untold.items() if one not in self._telling}
-        if ready := {one: at for one, at in waiting.items() if not self._busy(one.uid)}:
-            self._telling |= ready.keys()
-            try:
-                await self._tell(tuple(ready))
-            finally:
-                self._telling -= ready.keys()
+        if ready := {one: at for one, at in self._untold.items() if not self._busy(one.uid)}:
+            self._tell(tuple(ready))
             noticed(at for at in ready.values() if at)
         self._told |= ready
         self._untold = {one: at for one, at in self._untold.items() if one not in ready}
@@ -216,7 +209,7 @@ class Feeds:
                 failures = 0
                 if look in self._looked[place]:
                     self._looked[place][look] = asyncio.get_running_loop().time()
-            except (TemporalError, RecordError) as error:
+            except TemporalError as error:
                 failures += 1
                 FEED_FAILURES.inc()
                 logger.warning("feed of Temporal namespace %s: %s", place, error)

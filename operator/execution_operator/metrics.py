@@ -56,7 +56,9 @@ EXECUTIONS = _gauge("executions", "Executions by phase, as this operator's watch
 TEMPORAL_CALLS = _histogram(
     "temporal_request_duration", "Requests to Temporal, by method and gRPC status.", "method", "status"
 )
-FEED_FAILURES = _counter("feed_failures", "Looks of a feed at Temporal's visibility that failed.")
+FEED_FAILURES = _counter(
+    "feed_failures", "Looks of a feed at Temporal's visibility, and readings of what they hint at, that failed."
+)
 FEED_AGE = _gauge("feed_age_seconds", "Age of the last look that succeeded, of the feed where that is longest ago.")
 NOTICED = _histogram(
     "closing_noticed",

@@ -59,7 +59,6 @@ class Pauses:
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
-            RecordError: A hint could not be handed on.
         """
         if self._clock() < self._due:
             return
@@ -73,7 +72,7 @@ class Pauses:
         self._compare(run_ids)
         if not token:
             self._round.differing |= self._going_on(organizations)
-        await self._tell_once()
+        self._tell_once()
         self._round.token = token
         if not token:
             self._told = {one: at for one, at in self._told.items() if one in self._round.differing}
@@ -91,8 +90,8 @@ class Pauses:
         paused = (one for one in self._runs.paused() if one.organization in organizations)
         return {one for one in paused if one.run_id not in self._round.paused}
 
-    async def _tell_once(self) -> None:
+    def _tell_once(self) -> None:
         now = self._clock()
         if fresh := [one for one in self._round.differing if now >= self._told.get(one, -inf)]:
-            await self._tell(fresh)
+            self._tell(fresh)
             self._told |= dict.fromkeys(fresh, now + AGAIN)

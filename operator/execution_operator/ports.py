@@ -1,6 +1,6 @@
 """What the act needs of Temporal and of the API server, and what it says of a pass. Adapters fill the protocols."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -15,8 +15,8 @@ WOKEN = inf
 """Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
 
 
-Tell = Callable[[Sequence[Reference]], Awaitable[None]]
-"""Has Executions looked at whose run seems to have changed; raises RecordError if it must be told again."""
+Tell = Callable[[Sequence[Reference]], None]
+"""Has Executions looked at whose run seems to have changed."""
 
 
 class Runs(Protocol):

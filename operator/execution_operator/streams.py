@@ -84,7 +84,7 @@ class Streams:
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have changed."""
         if self._concerned(execution.metadata.namespace):
-            self._queue.wake(execution)
+            self._queue.wake(execution, doubtful=unanswered(execution))  # it may have been withdrawn since
 
     def deleted(self, execution: Execution) -> None:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""

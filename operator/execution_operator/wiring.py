@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Container, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -22,9 +22,9 @@ from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import parse
-from execution_operator.kube.records import NEVER_SEEN, UNANSWERED, ExecutionRecords, OrganizationRecords
+from execution_operator.kube.records import NEVER_SEEN, PINNED, UNANSWERED, ExecutionRecords, OrganizationRecords
 from execution_operator.kube.secrets import Secrets
-from execution_operator.kube.share import Share, tolerate
+from execution_operator.kube.share import FORBIDDEN, Share
 from execution_operator.kube.watch import Change, Selection, Watch
 from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
@@ -81,8 +81,10 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        hints = Hints(self.records, share, self.open_runs, self.streams.hinted)
-        self.feeds = Feeds(mapping, pool.closings, self.open_runs, hints.tell, self.queue.busy)
+        self.hints = Hints(
+            self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.wait_for_room
+        )
+        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)
         self.requests = Requests(
@@ -115,7 +117,7 @@ class Operator:
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
             self.vitals.lead(open_watches, closed_watches, self.requests)
-            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.expiries)]
+            parts += [self._start(part.run()) for part in (self.streams, self.requests, self.hints, self.expiries)]
             parts.append(self._start(self._feed(open_watches)))
             parts += [] if self.lease else [self._start(watch.run()) for watch in watches]
         stopped = self._start(stop.wait())
@@ -202,15 +204,18 @@ class Operator:
     def _unseen(self) -> AsyncIterator[Execution]:
         return self._listed(*NEVER_SEEN)
 
+    def _pinned(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
+        return self.records.select(self.share.selection(namespace, PINNED), uids)
+
     async def _listed(self, *selectors: str) -> AsyncIterator[Execution]:
         for selector, place in itertools.product(selectors, self.share.places):
             try:
                 async for execution in self.records.select(self.share.selection(place, selector)):
                     yield execution
             except ApiError as error:
-                if not place:
+                if not place or error.status != FORBIDDEN:
                     raise
-                tolerate(error, f"namespace {place}")
+                logger.warning("namespace %s can't be read: %s", place, error)
 
     async def _read(self, execution: Execution) -> Execution | None:
         with suppress(Gone):

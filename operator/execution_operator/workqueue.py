@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import never_seen, unanswered
+from execution_operator.core.state import unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
@@ -53,7 +53,7 @@ class WorkQueue:
 
     @property
     def room(self) -> bool:
-        """Whether one more first look should be taken in."""
+        """Whether one more look that can wait should be taken in."""
         return self._lanes.room.is_set()
 
     async def wait_for_room(self) -> None:
@@ -73,8 +73,7 @@ class WorkQueue:
         """Take a state in, unless it is known already and being worked on, or waits for its time."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            if not self._closed:
-                self._start(self._entries.setdefault(execution.metadata.uid, Entry(execution)))
+            self._enter(Entry(execution))
         elif version(execution) > version(entry.execution) or (entry.task is None and entry.timer is None):
             if version(execution) >= version(entry.execution):
                 entry.renew(execution)
@@ -100,11 +99,16 @@ class WorkQueue:
             entry.renew(execution, hearsay=True)
         self.leave(execution.metadata.uid, version(execution))
 
-    def wake(self, execution: Execution) -> None:
-        """Work on the object now, known or not: something that it depends on has changed."""
+    def wake(self, execution: Execution, *, doubtful: bool = False) -> None:
+        """Work on the object now, known or not: something that it depends on has changed.
+
+        Args:
+            execution: Its state.
+            doubtful: Nobody has kept track of it since that was read: where the object is not known, it is read again.
+        """
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            self.add(execution)
+            self._enter(Entry(execution, forced=doubtful))
         elif entry.task is None and version(execution) >= version(entry.execution):
             entry.renew(execution)
             self._start(entry)
@@ -137,6 +141,10 @@ class WorkQueue:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
+    def _enter(self, entry: Entry) -> None:
+        if not self._closed:
+            self._start(self._entries.setdefault(entry.execution.metadata.uid, entry))
+
     def _force(self, entry: Entry) -> None:
         entry.forced = True
         self._start(entry)
@@ -154,7 +162,7 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
-            if never_seen(entry.execution):
+            if not urgent:
                 self._lanes.occupy(entry.task)
 
     async def _work(self, entry: Entry) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.errors import TemporalError
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.feed import LONGEST_PAUSE, MANY, REST, Feed, Feeds
@@ -24,15 +24,12 @@ class Bench:
         self.runs, self.visibility = OpenRuns(), Visibility()
         self.told: list[str] = []
         self.seconds = 0.0
-        self.deaf = False
         self.busy = set[str]()
         for number in range(executions):
             self.runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
         self.feed = Feed(self.runs, self._tell, lambda: self.seconds, self.busy.__contains__)
 
-    async def _tell(self, references: Sequence[Reference]) -> None:
-        if self.deaf:
-            raise RecordError("the API server is away")
+    def _tell(self, references: Sequence[Reference]) -> None:
         self.told += sorted(reference.name for reference in references)
 
     def look(self, organizations: frozenset[str] = frozenset({"acme"})) -> list[str]:
@@ -40,11 +37,11 @@ class Bench:
         self.told = []
 
         async def all_ways() -> None:
-            feed, failures = self.feed, list[TemporalError | RecordError]()
+            feed, failures = self.feed, list[TemporalError]()
             for way in (feed.look, feed.look_back, feed.look_at_pauses, feed.call_the_roll):
                 try:
                     await way(set(organizations), self.visibility)
-                except (TemporalError, RecordError) as error:
+                except TemporalError as error:
                     failures.append(error)
             if failures:
                 raise failures[0]
@@ -129,18 +126,6 @@ def test_rows_out_of_order_are_told() -> None:
     bench.visibility.close("run-1", 100 - OVERLAP.total_seconds())
     bench.seconds = COUNT
     assert [bench.look(), bench.look()] == [["ex-1"], []]
-
-
-def test_what_could_not_be_handed_on_is_told_again() -> None:
-    bench = Bench()
-    bench.look()
-    bench.visibility.close("run-0", 1000)
-    bench.deaf = True
-    with pytest.raises(RecordError):
-        bench.look()
-    bench.visibility.close("somebody else's", 5000)
-    bench.deaf = False
-    assert bench.look() == ["ex-0"]
 
 
 def test_after_an_outage_it_goes_on_where_it_was() -> None:
@@ -248,17 +233,6 @@ def test_where_too_much_has_closed_to_be_read_the_roll_is_called(monkeypatch: py
     assert bench.look() == ["ex-1"]
 
 
-def test_a_hint_that_could_not_be_handed_on_is_dropped_once_it_concerns_nobody() -> None:
-    bench = Bench()
-    bench.look()
-    bench.visibility.close("run-0", 5)
-    bench.deaf = True
-    with pytest.raises(RecordError):
-        bench.look()
-    bench.runs.drop("uid-0")
-    assert bench.look() == []
-
-
 def test_what_closed_while_nothing_was_open_is_not_read_afterwards() -> None:
     bench = Bench(executions=1)
     bench.look()
@@ -283,7 +257,7 @@ def test_looks_that_fail_for_days_go_on() -> None:
         mapping.put(acme := organization("acme", "team-a"))
         mapping.probed("acme", probe(acme))
 
-        async def tell(references: Sequence[Reference]) -> None:
+        def tell(references: Sequence[Reference]) -> None:
             told.extend(reference.name for reference in references)
 
         feeds = asyncio.create_task(Feeds(mapping, lambda *_: visibility, runs, tell).run())
@@ -346,26 +320,6 @@ def test_a_roll_call_that_broke_off_goes_on_where_it_was() -> None:
     assert (asked, bench.told) == (["run-0", "run-100", "run-200", "run-200"], ["ex-250"])
 
 
-def test_a_hint_that_is_being_told_is_not_told_by_another_look() -> None:
-    async def main() -> list[str]:
-        runs, visibility, told = OpenRuns(), Visibility(), list[str]()
-        runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
-
-        async def tell(references: Sequence[Reference]) -> None:
-            told.extend(reference.name for reference in references)
-            await asyncio.sleep(1000)
-
-        feed = Feed(runs, tell, asyncio.get_running_loop().time)
-        visibility.close("somebody else's", 0)
-        await feed.look({"acme"}, visibility)
-        visibility.close("run-0", 5)
-        ways = (feed.look, feed.look_back, feed.call_the_roll, feed.look)
-        await asyncio.gather(*(way({"acme"}, visibility) for way in ways))
-        return told
-
-    assert run(main()) == ["ex-0"]
-
-
 def test_the_roll_is_not_called_before_the_first_look() -> None:
     bench = Bench()
     run(bench.feed.call_the_roll({"acme"}, bench.visibility))
@@ -377,7 +331,7 @@ def test_no_look_waits_for_what_is_done_beside() -> None:
         runs, visibility, told = OpenRuns(), Visibility(), list[str]()
         runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
 
-        async def tell(references: Sequence[Reference]) -> None:
+        def tell(references: Sequence[Reference]) -> None:
             told.extend(reference.name for reference in references)
 
         async def never(*_: object) -> int:
@@ -412,7 +366,7 @@ def test_a_feed_is_as_old_as_its_last_look_that_succeeded() -> None:
     visibility, runs, ages = Visibility(), OpenRuns(), []
     runs.put(Reference("uid-1", "team-a", "ex-1", "acme", "run-1"))
 
-    async def tell(_: Sequence[Reference]) -> None: ...
+    def tell(_: Sequence[Reference]) -> None: ...
 
     async def main() -> None:
         feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from execution_operator.core.errors import RecordError, TemporalError
+from execution_operator.core.errors import TemporalError
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.pauses import AGAIN, OFF, PAGE_PAUSE, Pauses
 from tests.support.clock import at_once
@@ -18,7 +18,6 @@ class Bench:
         self.runs, self.visibility = OpenRuns(), Visibility(pauses=["run-2"])
         self.seconds = 0.0
         self.told: list[str] = []
-        self.deaf = False
         self.pauses = Pauses(self.runs, self._tell, lambda: self.seconds)
         for number, phase in enumerate(("running", "running", "paused")):
             self.record(number, phase)
@@ -34,9 +33,7 @@ class Bench:
         at_once(self.pauses.look({"acme"}, self.visibility))
         return self.told
 
-    async def _tell(self, references: Sequence[Reference]) -> None:
-        if self.deaf:
-            raise RecordError("the API server is away")
+    def _tell(self, references: Sequence[Reference]) -> None:
         self.told += sorted(reference.name for reference in references)
 
 
@@ -102,15 +99,6 @@ def test_what_is_paused_in_another_temporal_namespace_is_not_told(bench: Bench) 
     bench.record(2, "paused", organization="globex")
     bench.visibility.pauses = []
     assert bench.look() == []
-
-
-def test_what_could_not_be_handed_on_is_told_again(bench: Bench) -> None:
-    bench.visibility.pauses = ["run-0", "run-2"]
-    bench.deaf = True
-    with pytest.raises(RecordError):
-        bench.look()
-    bench.deaf = False
-    assert bench.look(after=1) == ["ex-0"]
 
 
 def test_without_an_answer_it_is_asked_again_at_the_next_look(bench: Bench) -> None:

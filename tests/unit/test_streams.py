@@ -46,6 +46,7 @@ class Scene:
         errors: What the next sweeps fail with.
         answer: How a pass ends.
         done: What was worked on, and when.
+        reads: What a read of each object finds; what is not here is as it was.
     """
 
     waiting: list[Execution] = field(default_factory=list)
@@ -55,6 +56,8 @@ class Scene:
     answer: Callable[[Execution], Settlement] = Settlement
     done: list[tuple[str, float]] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
+    reads: dict[str, Execution] = field(default_factory=dict)
+    worked_on: list[Execution] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self._reconcile, self._read)
@@ -67,10 +70,11 @@ class Scene:
     async def _reconcile(self, work: Work) -> Settlement:
         one = work.execution
         self.done.append((one.metadata.name, elapsed()))
+        self.worked_on.append(one)
         return self.answer(one)
 
     async def _read(self, one: Execution) -> Execution:
-        return one
+        return self.reads.get(one.metadata.uid, one)
 
     async def _select(self) -> AsyncIterator[Execution]:
         self.sweeps.append(elapsed())
@@ -410,3 +414,26 @@ def test_who_stands_by_leaves_first_looks_to_the_list() -> None:
         assert at.names == []
 
     scene(test, leading=False)
+
+
+def test_a_request_that_came_with_a_hint_is_not_acted_on_if_it_was_withdrawn_meanwhile() -> None:
+    async def test(at: Scene) -> None:
+        withdrawn = execution(status=SEEN, version=2)
+        at.reads[withdrawn.metadata.uid] = withdrawn
+        at.streams.left(withdrawn.metadata.uid, 2)
+        at.streams.hinted(execution("stop", status=SEEN, version=1))
+        await asyncio.sleep(1)
+        assert at.worked_on == [withdrawn]
+
+    scene(test)
+
+
+def test_a_hint_without_a_request_is_not_read_again() -> None:
+    async def test(at: Scene) -> None:
+        hinted = execution(status=SEEN, version=1)
+        at.reads[hinted.metadata.uid] = execution(status=SEEN, version=2)
+        at.streams.hinted(hinted)
+        await asyncio.sleep(1)
+        assert at.worked_on == [hinted]
+
+    scene(test)

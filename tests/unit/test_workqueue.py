@@ -503,6 +503,16 @@ def test_waking_with_an_old_state_wakes_all_the_same() -> None:
     desk(test, answer=failing)
 
 
+def test_a_doubtful_state_is_read_again_where_nobody_kept_track() -> None:
+    async def test(at: Desk) -> None:
+        at.stored = execution(version=3)
+        at.queue.wake(execution(version=1), doubtful=True)
+        await idle()
+        assert (at.versions, at.reads) == ([3], 1)
+
+    desk(test)
+
+
 def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
     async def test(at: Desk) -> None:
         at.gate.clear()

@@ -29,9 +29,13 @@ class OpenRuns:
         self._unpinned: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._phases: Counter[str] = Counter()
+        self._namespaces: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_uid)
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._by_uid
 
     def put(self, reference: Reference) -> None:
         """Take in an open Execution, or the next run of one that is known."""
@@ -40,6 +44,7 @@ class OpenRuns:
             self._by_uid[reference.uid] = reference
             self._counts[reference.organization] += 1
             self._phases[reference.phase] += 1
+            self._namespaces[reference.namespace] += 1
             self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
             if reference.phase == Phase.PAUSED:
                 self._paused[reference.uid] = reference
@@ -60,6 +65,7 @@ class OpenRuns:
         if reference := self._by_uid.pop(uid, None):
             self._counts[reference.organization] -= 1
             self._phases[reference.phase] -= 1
+            self._namespaces[reference.namespace] -= 1
             rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
             if rest:
                 self._by_run[reference.run_id] = rest
@@ -88,8 +94,8 @@ class OpenRuns:
         return self._counts[organization] > 0
 
     def of_namespace(self, name: str) -> int:
-        """Return how many Executions of a namespace pin an open run. This looks at all there are."""
-        return sum(reference.namespace == name for reference in self._by_uid.values())
+        """Return at once how many Executions of a namespace pin an open run."""
+        return self._namespaces[name]
 
     def of_organization(self, name: str) -> list[Reference]:
         """Return the Executions of an Organization. This looks at all there are."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
@@ -24,6 +24,9 @@ UNANSWERED = "spec.terminate.reason!=,status.termination.outcome="
 
 OPEN = ",".join(f"status.phase!={phase}" for phase in Phase if phase.closed)
 """Field selector of the Executions whose workflow is open, or was never seen."""
+
+PINNED = ",".join((OPEN, *(f"status.phase!={phase}" for phase in ("", Phase.PENDING))))
+"""Field selector of the Executions that pin an open run."""
 
 CLOSED = ",".join(f"status.phase!={phase}" for phase in ("", *(phase for phase in Phase if not phase.closed)))
 """Field selector of the Executions whose workflow is closed."""
@@ -154,10 +157,10 @@ class ExecutionRecords:
             "count": 1,
         }
 
-    async def select(self, selection: Selection) -> AsyncIterator[Execution]:
-        """Yield the Executions of a selection."""
+    async def select(self, selection: Selection, uids: Container[str] | None = None) -> AsyncIterator[Execution]:
+        """Yield the Executions of a selection; with `uids`, those of them: ApiError."""
         async for item in listing(self._api, selection):
-            if execution := parse(Execution, item):
+            if (uids is None or item["metadata"]["uid"] in uids) and (execution := parse(Execution, item)):
                 yield execution
 
 

@@ -1,13 +1,10 @@
 """What one operator works on, of all that there is."""
 
-import logging
 from dataclasses import dataclass
 
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.shard import Shard
 from execution_operator.kube.watch import Selection
-
-logger = logging.getLogger(__name__)
 
 FORBIDDEN = 403
 
@@ -53,13 +50,6 @@ class Share:
         if not await api.serves("executions"):
             return []
         return [place for place in self.places if not place or await _may_read(api, place)]
-
-
-def tolerate(error: ApiError, what: str) -> None:
-    """Tell of what is forbidden, which the next try would be too; raise any other error."""
-    if error.status != FORBIDDEN:
-        raise error
-    logger.warning("%s can't be read: %s", what, error)
 
 
 async def _may_read(api: Api, namespace: str) -> bool:

@@ -1,0 +1,242 @@
+"""What a feed tells of is read: all of it, nothing twice, and what can't be read holds up nothing else."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
+
+import pytest
+
+from execution_operator.api import Execution
+from execution_operator.core.errors import Gone, RecordError, Unreadable
+from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.hints import AGAIN, LISTS, LONGEST, MANY, PART, READS, Hints
+from tests.support.builders import execution
+from tests.support.clock import elapsed, run
+
+
+class Shelf:
+    """The API server, and what comes of the hints.
+
+    Attributes:
+        faults: What a read of a UID fails with, or a list of a namespace.
+        finds: How often each was read singly.
+        lists: How often each namespace was listed.
+        most: The most reads, and the most lists, that were under way at once.
+        handed: UIDs, and when each was handed on.
+    """
+
+    def __init__(self) -> None:
+        self.runs = OpenRuns()
+        self.faults: dict[str, Exception] = {}
+        self.finds, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+        self.handed: list[tuple[str, float]] = []
+        self.room = asyncio.Event()
+        self.room.set()
+        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.room.wait)
+
+    def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
+        """Have Executions that pin an open run."""
+        references = [Reference(uid, namespace, uid, "acme", f"run-{uid}") for uid in uids]
+        for one in references:
+            self.runs.put(one)
+        return references
+
+    @property
+    def uids(self) -> list[str]:
+        return sorted(uid for uid, _ in self.handed)
+
+    def _hinted(self, one: Execution) -> None:
+        self.handed.append((one.metadata.uid, elapsed()))
+
+    async def _find(self, namespace: str, name: str, uid: str) -> Execution:
+        self.finds[uid] += 1
+        await self._take_time("finds")
+        if fault := self.faults.get(uid):
+            raise fault
+        return execution(uid=uid, name=name, namespace=namespace)
+
+    async def _select(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
+        self.lists[namespace] += 1
+        await self._take_time("lists")
+        for one in list(self.runs.of_organization("acme")):
+            if one.namespace == namespace and one.uid in uids:
+                yield execution(uid=one.uid, name=one.name, namespace=namespace)
+                if fault := self.faults.get(f"after {one.uid}"):
+                    raise fault
+
+    async def _take_time(self, what: str) -> None:
+        self.now[what] += 1
+        self.most |= self.now
+        await asyncio.sleep(0.001)
+        self.now[what] -= 1
+
+
+def shelf(test: Callable[[Shelf], Awaitable[None]]) -> None:
+    async def main() -> None:
+        at = Shelf()
+        task = asyncio.create_task(at.hints.run())
+        await test(at)
+        assert not task.done()
+        task.cancel()
+
+    run(main())
+
+
+def some(count: int, prefix: str = "uid") -> list[str]:
+    return [f"{prefix}-{number:04}" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("told", "there", "listed"),
+    [
+        pytest.param(MANY - 1, MANY - 1, False, id="few"),
+        pytest.param(MANY, MANY * PART, True, id="many of those there are"),
+        pytest.param(MANY, MANY * PART + 1, False, id="few of those there are"),
+    ],
+)
+def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> None:  # noqa: FBT001
+    async def test(at: Shelf) -> None:
+        at.hints.tell(at.open(*some(there))[:told])
+        await asyncio.sleep(1)
+        assert at.uids == some(told)
+        assert (at.lists.total(), at.finds.total()) == ((1, 0) if listed else (0, told))
+
+    shelf(test)
+
+
+def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each_time() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["bad"] = RecordError("500")
+        at.hints.tell(at.open("bad", "good"))
+        await asyncio.sleep(0.5)
+        at.hints.tell(at.open("later", "elsewhere"))
+        await asyncio.sleep(3600)
+        assert at.uids == ["elsewhere", "good", "later"]
+        assert all(when < 1 for _, when in at.handed)
+        assert 3600 / LONGEST <= at.finds["bad"] <= 3600 / LONGEST + 6
+        del at.faults["bad"]
+        await asyncio.sleep(LONGEST + 1)
+        assert "bad" in at.uids
+
+    shelf(test)
+
+
+def test_after_a_list_that_failed_the_rest_is_read_one_by_one() -> None:
+    async def test(at: Shelf) -> None:
+        uids = some(MANY)
+        at.faults[f"after {uids[9]}"] = RecordError("410")
+        at.hints.tell(at.open(*uids))
+        await asyncio.sleep(AGAIN + 1)
+        assert (at.uids, at.lists.total(), at.finds.total()) == (uids, 1, MANY - 10)
+
+    shelf(test)
+
+
+def test_what_is_told_again_before_it_was_read_is_read_once_and_once_more_afterwards() -> None:
+    async def test(at: Shelf) -> None:
+        for pause in (0, 1, 1):
+            at.hints.tell(at.open("one"))
+            await asyncio.sleep(pause)
+        assert at.uids == ["one", "one"]
+
+    shelf(test)
+
+
+@pytest.mark.parametrize("told", [1, MANY])
+def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> None:
+    async def test(at: Shelf) -> None:
+        uids = some(told)
+        at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
+        at.hints.tell(at.open(*uids))
+        await asyncio.sleep(2 * AGAIN)
+        nexts = [Reference(uid, "team-a", uid, "acme", f"next-{uid}") for uid in uids]
+        for one in nexts:
+            at.runs.put(one)
+        at.hints.tell(nexts)
+        at.faults.clear()
+        await asyncio.sleep(LONGEST)
+        assert set(at.uids) == set(uids)
+
+    shelf(test)
+
+
+def test_what_is_not_open_any_more_is_not_tried_again() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults = {"closed": RecordError("500"), "gone": Gone()}
+        at.hints.tell(at.open("closed", "gone"))
+        await asyncio.sleep(AGAIN / 2)
+        at.runs.drop("closed")
+        await asyncio.sleep(3600)
+        assert at.finds == {"closed": 2, "gone": 1}
+        assert at.handed == []
+
+    shelf(test)
+
+
+def test_what_a_list_does_not_hold_is_let_go() -> None:
+    async def test(at: Shelf) -> None:
+        told = at.open(*some(MANY))
+        at.runs.drop(told[0].uid)
+        at.hints.tell(told)
+        await asyncio.sleep(1)
+        assert at.uids == some(MANY)[1:]
+        at.hints.tell(at.open(told[0].uid))
+        await asyncio.sleep(1)
+        assert (at.uids, at.finds.total()) == (some(MANY), 1)
+
+    shelf(test)
+
+
+def test_one_that_does_not_fit_its_schema_is_passed_over_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["odd"] = Unreadable("spec: Field required")
+        at.hints.tell(at.open("odd", "good"))
+        await asyncio.sleep(3600)
+        assert (at.uids, at.finds["odd"]) == (["good"], 1)
+
+    shelf(test)
+    assert caplog.messages == ["passed over: spec: Field required"]
+
+
+def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["odd"] = KeyError("metadata")
+        at.hints.tell(at.open("odd", "good"))
+        at.hints.tell(at.open("other", namespace="team-b"))
+        await asyncio.sleep(AGAIN / 2)
+        assert "other" in at.uids
+        del at.faults["odd"]
+        await asyncio.sleep(AGAIN)
+        assert at.uids == ["good", "odd", "other"]
+
+    shelf(test)
+
+
+def test_nothing_is_handed_on_while_there_is_no_room() -> None:
+    async def test(at: Shelf) -> None:
+        at.room.clear()
+        at.hints.tell(at.open(*some(MANY)))
+        at.hints.tell(at.open("other", namespace="team-b"))
+        await asyncio.sleep(100)
+        assert at.handed == []
+        at.room.set()
+        await asyncio.sleep(1)
+        assert len(at.handed) == MANY + 1
+
+    shelf(test)
+
+
+def names(prefix: str) -> Iterable[str]:
+    return (f"{prefix}-{number}" for number in range(30))
+
+
+def test_only_so_many_are_read_and_listed_at_once() -> None:
+    async def test(at: Shelf) -> None:
+        for namespace in names("team"):
+            at.hints.tell(at.open(*some(MANY, namespace), namespace=namespace))
+            at.hints.tell(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
+        await asyncio.sleep(1)
+        assert at.most == {"finds": READS, "lists": LISTS}
+        assert len(at.handed) == 30 * (MANY + 30)
+
+    shelf(test)
