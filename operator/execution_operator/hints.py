@@ -29,6 +29,9 @@ To read one costs the API server and this process some 1.4 ms, to list one 0.2.
 AGAIN, LONGEST = 1.0, 60.0
 """Seconds until what could not be read is tried again, and at most; doubled each time."""
 
+SINGLY = 3
+"""Every try of so many reads one by one, whatever that costs: a list fails as a whole."""
+
 
 class Hints:
     """Reads the Executions that a feed tells of.
@@ -80,7 +83,7 @@ class Hints:
         left = {one.uid: one for one in told}
         for failures in itertools.count():
             try:
-                await self._read(left, listed=failures == 0)
+                await self._read(left, listed=(failures + 1) % SINGLY > 0)
             except RecordError as error:
                 logger.warning("%d Executions of namespace %s: %s", len(left), told[0].namespace, error)
             except Exception:
@@ -93,7 +96,7 @@ class Hints:
             await asyncio.sleep(backoff(AGAIN, failures, LONGEST))
 
     async def _read(self, left: dict[str, Reference], *, listed: bool) -> None:
-        """Read them all once, and raise the first failure then. A list that failed is followed by single reads."""
+        """Read them all once, and raise the first failure then."""
         namespace = next(iter(left.values())).namespace
         if listed and len(left) >= MANY and len(left) * PART >= self._runs.of_namespace(namespace):
             await self._read_list(namespace, left)

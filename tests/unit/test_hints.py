@@ -9,7 +9,7 @@ import pytest
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.hints import AGAIN, LISTS, LONGEST, MANY, PART, READS, Hints
+from execution_operator.hints import AGAIN, LISTS, LONGEST, MANY, PART, READS, SINGLY, Hints
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
 
@@ -121,13 +121,19 @@ def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each
     shelf(test)
 
 
-def test_after_a_list_that_failed_the_rest_is_read_one_by_one() -> None:
+@pytest.mark.parametrize(("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLY - 1, 2 * MANY - 12)])
+def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fails_again(
+    failing: int, lists: int, finds: int
+) -> None:
     async def test(at: Shelf) -> None:
-        uids = some(MANY)
-        at.faults[f"after {uids[9]}"] = RecordError("410")
+        uids = some(2 * MANY)
+        for uid in uids[10 : 10 + failing]:
+            at.faults[f"after {uid}"] = RecordError("500")
         at.hints.tell(at.open(*uids))
         await asyncio.sleep(AGAIN + 1)
-        assert (at.uids, at.lists.total(), at.finds.total()) == (uids, 1, MANY - 10)
+        assert at.uids[:11] == uids[:11]
+        await asyncio.sleep(LONGEST)
+        assert (at.uids, at.lists.total(), at.finds.total()) == (uids, lists, finds)
 
     shelf(test)
 
