@@ -26,7 +26,9 @@ def test_they_show_also_where_the_first_list_fails(rig: Rig) -> None:
     rig.until(GRACEFUL, "team-c", Terminated="False/GracePeriod")
     reads = rig.faults.passed[Call("get executions")]
     refused = Rule(Fault.REFUSED, "get executions", code=500)
-    blind = [Rule(Fault.REFUSED, f"{verb}WorkflowExecutions", times=1000, code=UNAVAILABLE) for verb in ("List", "Count")]
+    blind = [
+        Rule(Fault.REFUSED, f"{verb}WorkflowExecutions", times=1000, code=UNAVAILABLE) for verb in ("List", "Count")
+    ]
     rig.faults.add(refused, *blind)
     rig.samples.do(_end(rig))
     wait_for(lambda: rig.samples.do(_closed(rig)) == len(NAMES), "visibility to have them all")
