@@ -83,7 +83,10 @@ class Terminal:
         end = time.monotonic() + seconds
         while self._read(end - time.monotonic()):
             pass
-        return self._process.wait(max(0.1, end - time.monotonic()))
+        try:
+            return self._process.wait(max(0.1, end - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"it did not end; this was printed:\n{self.screen}") from error
 
     def _read(self, seconds: float) -> bool:
         """Read what there is; tell whether there was anything before the end or the time."""

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 GROUP = "control-plane.kubiya.ai"
@@ -37,7 +37,7 @@ NotBlank = rule("self.trim() != ''", "must not be blank")
 
 
 class FieldsV1(Schema):
-    """The fields of one writer, as far as the operator reads them. Those of a status take more room than all else."""
+    """The fields of one writer, as far as the operator reads them."""
 
     spec: dict[str, Any] = Field(default={}, alias="f:spec")
 
@@ -47,6 +47,17 @@ class ManagedFields(Schema):
 
     time: str | None = None
     fields_v1: FieldsV1 = FieldsV1()
+
+
+def _writes_request(writer: dict[str, Any]) -> bool:
+    return "f:terminate" in writer.get("fieldsV1", {}).get("f:spec", {})
+
+
+def _of_requests(writers: Any) -> Any:
+    """Leave out all writers but those of spec.terminate: they take more room and time than all else of an object."""
+    if not isinstance(writers, list):
+        return writers
+    return [one for one in writers if not isinstance(one, dict) or _writes_request(one)]
 
 
 class ObjectMeta(Schema):
@@ -61,7 +72,7 @@ class ObjectMeta(Schema):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = {}
     finalizers: list[str] = []
-    managed_fields: list[ManagedFields] = []
+    managed_fields: Annotated[list[ManagedFields], BeforeValidator(_of_requests)] = []
 
 
 class ConditionStatus(StrEnum):

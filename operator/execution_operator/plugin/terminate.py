@@ -30,7 +30,7 @@ async def run(arguments: Namespace) -> int:
             already = f" ({plural(selection.closed)} closed already)" if selection.closed else ""
             print(f"No open executions found{already}.", file=sys.stderr)  # noqa: T201
             return Exit.OK
-        if not _agreed(arguments, selection):
+        if not await _agreed(arguments, selection):
             raise Failure("nothing was requested", Exit.FAILED)
         return await Run(arguments, client, selection).result()
 
@@ -194,7 +194,7 @@ def _code(states: Iterable[State]) -> int:
     return Exit.TIMED_OUT if State.TIMED_OUT in found else Exit.OK
 
 
-def _agreed(arguments: Namespace, selection: Selection) -> bool:
+async def _agreed(arguments: Namespace, selection: Selection) -> bool:
     """Ask before more than one, where there is somebody to ask."""
     count = len(selection.targets)
     if count == 1 or arguments.yes or arguments.dry_run != "none" or not sys.stdin.isatty():
@@ -202,19 +202,33 @@ def _agreed(arguments: Namespace, selection: Selection) -> bool:
     namespaces = sorted({target.namespace for target in selection.targets})
     where = namespaces[0] if len(namespaces) == 1 else plural(len(namespaces), "namespace")
     names = ", ".join(target.short for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
-    return ask(f"Terminate {plural(count)} in {where}: {names}?")
+    return await ask(f"Terminate {plural(count)} in {where}: {names}?")
 
 
-def ask(question: str) -> bool:
+async def ask(question: str) -> bool:
     """Ask on the terminal; only `y` and `yes` agree.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, from the first letter of the question on; asyncio's own would wait for the answer.
+        Failure: Ctrl-C. It counts from the first letter of the question on.
     """
-    waiting = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        sys.stderr.write(f"{question} [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        with _interruptible():
+            sys.stderr.write(f"{question} [y/N] ")
+            sys.stderr.flush()
+            await _input()
+    except asyncio.CancelledError:
+        raise Failure("nothing was requested", Exit.INTERRUPTED) from None
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _input() -> None:
+    """Wait until there is a line to read. A read that waits by itself misses a signal that comes just before it."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, typed.set)
+    except NotImplementedError:  # Windows
+        return
+    try:
+        await typed.wait()
     finally:
-        signal.signal(signal.SIGINT, waiting)
+        loop.remove_reader(sys.stdin)

@@ -5,10 +5,28 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from execution_operator.plugin.exits import Exit, Failure
 from execution_operator.plugin.terminate import ask
+
+Keys = Callable[[str], None]
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+    """Give what types into the standard input."""
+    there, here = os.pipe()
+    with os.fdopen(there) as terminal, os.fdopen(here, "w") as keyboard:
+        monkeypatch.setattr(sys, "stdin", terminal)
+
+        def typed(text: str) -> None:
+            keyboard.write(text)
+            keyboard.flush()
+
+        yield typed
 
 
 class Hasty(io.StringIO):
@@ -19,29 +37,35 @@ class Hasty(io.StringIO):
         return len(text)
 
 
-async def asked() -> bool:
-    """Ask where a command does: in a coroutine, with asyncio's own way with Ctrl-C."""
-    return ask("Terminate all?")
+@pytest.mark.parametrize("line", ["y\n", "YES\n"])
+def test_yes_agrees(line: str, keys: Keys) -> None:
+    keys(line)
+    assert asyncio.run(ask("All?"))
 
 
-@pytest.mark.parametrize("typed", ["y", "YES"])
-def test_yes_agrees(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
-    assert asyncio.run(asked())
+@pytest.mark.parametrize("line", ["n\n", "\n", "yesterday\n"])
+def test_nothing_else_does(line: str, keys: Keys) -> None:
+    keys(line)
+    assert not asyncio.run(ask("All?"))
 
 
-@pytest.mark.parametrize("typed", ["n", "", "yesterday"])
-def test_nothing_else_does(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed}\n"))
-    assert not asyncio.run(asked())
-
-
-def test_ctrl_c_counts_from_the_first_letter_of_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_counts_from_the_first_letter_of_the_question(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGINT)
-    answers = io.StringIO("y\n")
     monkeypatch.setattr(sys, "stderr", Hasty())
-    monkeypatch.setattr(sys, "stdin", answers)
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(asked())
-    assert answers.tell() == 0
+    with pytest.raises(Failure, match="nothing was requested") as caught:
+        asyncio.run(ask("All?"))
+    assert caught.value.code == Exit.INTERRUPTED
     assert signal.getsignal(signal.SIGINT) is before
+    keys("y\n")
+    assert sys.stdin.readline() == "y\n"
+
+
+def test_ctrl_c_counts_while_the_answer_is_waited_for(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
+    async def impatient() -> None:
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+        await ask("All?")
+
+    with pytest.raises(Failure):
+        asyncio.run(impatient())
+    assert capsys.readouterr().err == "All? [y/N] "
+    keys("late\n")
