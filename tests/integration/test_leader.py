@@ -106,10 +106,11 @@ def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody
     world.until(name, Terminated="True/Terminated")
 
 
-def test_a_leader_that_ends_hands_over_at_once(world: World, pair: tuple[Operator, Operator]) -> None:
+@pytest.mark.parametrize("pair", [LONG], indirect=True)
+def test_a_leader_that_ends_hands_over_before_its_lease_runs_out(world: World, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     leader.end()
-    wait_for(lambda: says(standby, READY), "the other to take over", DURATION - 2)
+    wait_for(lambda: says(standby, READY), "the other to take over", LONG - 3)
     world.until(requested(world), Terminated="True/Terminated")
 
 
