@@ -17,6 +17,7 @@ class Entry:
         left: The version at which it left a selection: more than `seen` means that its state is unknown.
         hearsay: Whether the state is the one that it left a selection with: the state before, under the version of now.
             A patch made from it would pass for one of now, so it is never worked on unless the object is gone.
+        doubtful: Whether nobody has kept track of its state since that was read.
         forced: Whether it must be read again and passed over again, whatever came in meanwhile.
         gone: Whether reading it showed that it is no longer there.
         broken_off: Whether the last pass did not come to its end.
@@ -29,6 +30,7 @@ class Entry:
     seen: int = -1
     left: int = -1
     hearsay: bool = False
+    doubtful: bool = False
     forced: bool = False
     gone: bool = False
     broken_off: bool = False
@@ -42,17 +44,17 @@ class Entry:
     @property
     def unknown(self) -> bool:
         """Whether the state must be read again."""
-        return self.forced or self.hearsay or self.left > self.seen
+        return (self.doubtful and not self.gone) or self.forced or self.hearsay or self.left > self.seen
 
     @property
     def due(self) -> bool:
         """Whether there is something that no pass has seen."""
         return self.unknown or version(self.execution) > self.seen
 
-    def renew(self, execution: Execution, *, hearsay: bool = False) -> None:
+    def renew(self, execution: Execution, *, hearsay: bool = False, doubtful: bool = False) -> None:
         """Take in a state, and forget that earlier ones failed."""
         self.execution, self.seen, self.failures = execution, min(self.seen, version(execution) - 1), 0
-        self.hearsay = hearsay
+        self.hearsay, self.doubtful = hearsay, doubtful
 
     def take(self, read: Execution | None) -> None:
         """Take in what a read has found: nothing, if the object is gone. Its last state is what counts then."""
@@ -60,7 +62,7 @@ class Entry:
         if read is None:
             self.hearsay = False
         elif version(read) >= version(self.execution):
-            self.execution, self.hearsay = read, False
+            self.execution, self.hearsay, self.doubtful = read, False, False
         self.seen = version(self.execution)
 
     def passed(self, settlement: Settlement) -> None:

@@ -26,14 +26,14 @@ FIRST_LOOKS = 100.0
 """Executions a second that are looked for for the first time; Temporal has other users too."""
 
 AHEAD = 500
-"""Looks that should be in the queue at once: each has its price. The others wait in the API server."""
+"""First looks that should be in the queue at once: each has its price. The others wait in the API server."""
 
 
 class Lanes:
     """Where passes wait for their turn, requests apart from looks.
 
     Attributes:
-        room: Set while one more look should wait here.
+        room: Set while one more first look should wait here.
     """
 
     def __init__(self, widths: Mapping[bool, Width]) -> None:
@@ -56,7 +56,7 @@ class Lanes:
             yield
 
     def occupy(self, task: asyncio.Task[None]) -> None:
-        """Have a task that is a look take room until it is done."""
+        """Have a task that is a first look take room until it is done."""
         self._count(1)
         task.add_done_callback(lambda _: self._count(-1))
 

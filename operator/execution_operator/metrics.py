@@ -59,6 +59,7 @@ TEMPORAL_CALLS = _histogram(
 FEED_FAILURES = _counter(
     "feed_failures", "Looks of a feed at Temporal's visibility, and readings of what they hint at, that failed."
 )
+UNREAD = _gauge("hints_unread", "Executions whose workflow seems to have changed, and that could not be read yet.")
 FEED_AGE = _gauge("feed_age_seconds", "Age of the last look that succeeded, of the feed where that is longest ago.")
 NOTICED = _histogram(
     "closing_noticed",

@@ -81,9 +81,7 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.hints = Hints(
-            self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.wait_for_room
-        )
+        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.busy)
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import unanswered
+from execution_operator.core.state import never_seen, unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import WIDTHS, Lanes, Width
 from execution_operator.metrics import PASSES
@@ -53,7 +53,7 @@ class WorkQueue:
 
     @property
     def room(self) -> bool:
-        """Whether one more look that can wait should be taken in."""
+        """Whether one more first look should be taken in."""
         return self._lanes.room.is_set()
 
     async def wait_for_room(self) -> None:
@@ -78,7 +78,7 @@ class WorkQueue:
             if version(execution) >= version(entry.execution):
                 entry.renew(execution)
             else:
-                entry.renew(entry.execution, hearsay=entry.hearsay)
+                entry.renew(entry.execution, hearsay=entry.hearsay, doubtful=entry.doubtful)
             self._start(entry)
 
     def leave(self, uid: str, at: int) -> None:
@@ -104,13 +104,14 @@ class WorkQueue:
 
         Args:
             execution: Its state.
-            doubtful: Nobody has kept track of it since that was read: where the object is not known, it is read again.
+            doubtful: Nobody has kept track of it since that was read. Where the object is not known, it is read again,
+                and let go if it is gone.
         """
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            self._enter(Entry(execution, forced=doubtful))
+            self._enter(Entry(execution, doubtful=doubtful))
         elif entry.task is None and version(execution) >= version(entry.execution):
-            entry.renew(execution)
+            entry.renew(execution, doubtful=doubtful and entry.doubtful)
             self._start(entry)
         else:
             self._force(entry)
@@ -162,7 +163,7 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
-            if not urgent:
+            if never_seen(entry.execution):
                 self._lanes.occupy(entry.task)
 
     async def _work(self, entry: Entry) -> None:
@@ -173,6 +174,8 @@ class WorkQueue:
             while entry.due and not self._closed:
                 if (pause := await self._reread(entry)) is not None:
                     break  # nothing is done on what may not be so any more
+                if entry.gone and entry.doubtful:
+                    break  # what it asked for in the end, nobody knows
                 pause = await self._pass(entry)
         entry.task = None
         if pause is None:

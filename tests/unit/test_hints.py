@@ -9,7 +9,8 @@ import pytest
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.hints import AGAIN, LISTS, LONGEST, MANY, PART, READS, SINGLY, Hints
+from execution_operator.hints import AGAIN, AHEAD, LANE, LISTED, LISTS, LONGEST, MANY, PART, READS, SINGLY, Hints
+from execution_operator.metrics import REGISTRY
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
 
@@ -23,6 +24,7 @@ class Shelf:
         lists: How often each namespace was listed.
         most: The most reads, and the most lists, that were under way at once.
         handed: UIDs, and when each was handed on.
+        slow: Namespace whose Executions are busy from then on, or all.
     """
 
     def __init__(self) -> None:
@@ -30,9 +32,9 @@ class Shelf:
         self.faults: dict[str, Exception] = {}
         self.finds, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         self.handed: list[tuple[str, float]] = []
-        self.room = asyncio.Event()
-        self.room.set()
-        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.room.wait)
+        self.slow = ""
+        self.busy = set[str]()
+        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.busy.__contains__)
 
     def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
         """Have Executions that pin an open run."""
@@ -46,6 +48,8 @@ class Shelf:
         return sorted(uid for uid, _ in self.handed)
 
     def _hinted(self, one: Execution) -> None:
+        if self.slow in (one.metadata.namespace, "all"):
+            self.busy.add(one.metadata.uid)
         self.handed.append((one.metadata.uid, elapsed()))
 
     async def _find(self, namespace: str, name: str, uid: str) -> Execution:
@@ -58,6 +62,8 @@ class Shelf:
     async def _select(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
         self.lists[namespace] += 1
         await self._take_time("lists")
+        if fault := self.faults.get(namespace):
+            raise fault
         for one in list(self.runs.of_organization("acme")):
             if one.namespace == namespace and one.uid in uids:
                 yield execution(uid=one.uid, name=one.name, namespace=namespace)
@@ -173,7 +179,7 @@ def test_what_is_not_open_any_more_is_not_tried_again() -> None:
         await asyncio.sleep(AGAIN / 2)
         at.runs.drop("closed")
         await asyncio.sleep(3600)
-        assert at.finds == {"closed": 2, "gone": 1}
+        assert at.finds == {"closed": 1, "gone": 1}
         assert at.handed == []
 
     shelf(test)
@@ -218,16 +224,70 @@ def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
     shelf(test)
 
 
-def test_nothing_is_handed_on_while_there_is_no_room() -> None:
+def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
     async def test(at: Shelf) -> None:
-        at.room.clear()
-        at.hints.tell(at.open(*some(MANY)))
-        at.hints.tell(at.open("other", namespace="team-b"))
-        await asyncio.sleep(100)
-        assert at.handed == []
-        at.room.set()
+        at.slow = "team-a"
+        at.open(*some(10 * MANY, "open"))  # so that a list does not pay
+        at.hints.tell(at.open(*some(2 * AHEAD)))
         await asyncio.sleep(1)
-        assert len(at.handed) == MANY + 1
+        at.hints.tell(at.open("other", namespace="team-b"))
+        await asyncio.sleep(1)
+        assert AHEAD <= len(at.handed) - 1 < AHEAD + LANE
+        assert at.uids[0] == "other"
+        at.busy.clear()
+        at.slow = ""
+        await asyncio.sleep(2)
+        assert len(at.handed) == 2 * AHEAD + 1
+
+    shelf(test)
+
+
+def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "all"
+        at.hints.tell(at.open(*some(LISTED)))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(MANY, "other"), namespace="team-b"))
+        await asyncio.sleep(1)
+        assert (dict(at.lists), at.finds.total()) == ({"team-a": 1}, MANY)
+
+    shelf(test)
+
+
+def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "team-a"
+        at.open(*some(10 * MANY, "open"))
+        at.hints.tell(at.open(*some(2 * AHEAD)))
+        await asyncio.sleep(1)
+        read = at.finds.total()
+        for uid in some(2 * AHEAD):
+            at.runs.drop(uid)
+        at.busy.clear()
+        await asyncio.sleep(1)
+        assert at.finds.total() == read
+
+    shelf(test)
+
+
+def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.faults = dict.fromkeys(["team-a", *some(600)], RecordError("the API server is away"))
+        for uid in some(600):
+            at.hints.tell(at.open(uid))
+            await asyncio.sleep(1)
+        assert len(caplog.messages) < 20
+        assert REGISTRY.get_sample_value("execution_operator_hints_unread") == pytest.approx(600, abs=LONGEST + 1)
+        at.finds.clear()
+        await asyncio.sleep(2 * LONGEST)
+        assert at.handed == []
+        at.faults.clear()
+        at.finds.clear()
+        at.lists.clear()
+        await asyncio.sleep(LONGEST + 1)
+        assert at.uids == some(600)
+        assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
+        assert REGISTRY.get_sample_value("execution_operator_hints_unread") == 0
 
     shelf(test)
 

@@ -7,12 +7,14 @@ from execution_operator.core.authorize import Denied, Place
 from execution_operator.core.errors import Unreadable
 from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
+from execution_operator.core.requests import requested_at
 from execution_operator.core.runs import Run
 from execution_operator.core.state import unanswered, wants_attention
 from execution_operator.core.status import render
 from execution_operator.kube.parse import asked, modelled, parse, quiet
 from tests.support.builders import execution
 
+AT = "2026-01-01T00:00:00Z"
 PLACE = Place("acme", "uid-acme", "acme")
 
 
@@ -57,6 +59,24 @@ def test_a_request_is_known_without_a_model(one: Execution) -> None:
 
 def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:
     assert not quiet(execution(status=SEEN, deleted=True).wire())
+
+
+@pytest.mark.parametrize("odd", [None, 7, [1], {"f:spec": None}, {"f:spec": [1]}])
+def test_odd_managed_fields_stop_nothing(odd: object) -> None:
+    content = execution("stop", managed_fields=[{"time": AT, "fieldsV1": {"f:spec": {"f:terminate": {}}}}]).wire()
+    content["metadata"]["managedFields"].append({"time": "2026-02-02T00:00:00Z", "fieldsV1": odd})
+    assert requested_at(modelled(Execution, content)) == AT
+
+
+def test_of_managed_fields_those_of_a_request_are_kept() -> None:
+    writers = [
+        {"time": AT, "fieldsV1": {"f:spec": {"f:terminate": {"f:reason": {}}}}},
+        {"time": AT, "fieldsV1": {"f:spec": {"f:executionId": {}}}},
+        {"time": AT, "fieldsV1": {"f:status": {"f:phase": {}}}, "subresource": "status"},
+    ]
+    one = execution("stop", managed_fields=writers)
+    assert len(one.metadata.managed_fields) == 1
+    assert modelled(Execution, one.wire()) == one
 
 
 def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.LogCaptureFixture) -> None:

@@ -42,6 +42,7 @@ class Desk:
         gate: Passes wait here; open unless a test closes it.
         passes: The version, name and time of each pass.
         stored: What a read returns.
+        gone: Whether a read finds nothing.
         meanwhile: What happens during a read.
         now: Passes under way, by UID; `most` is their highest sum.
     """
@@ -52,6 +53,7 @@ class Desk:
     since: list[float | None] = field(default_factory=list)
     reads: int = 0
     stored: Execution | Exception | None = None
+    gone: bool = False
     meanwhile: Callable[[], None] = lambda: None
     now: list[str] = field(default_factory=list)
     most: int = 0
@@ -82,13 +84,13 @@ class Desk:
             raise answer
         return answer
 
-    async def _read(self, one: Execution) -> Execution:
+    async def _read(self, one: Execution) -> Execution | None:
         self.reads += 1
         found = self.stored
         self.meanwhile()
         if isinstance(found, Exception):
             raise found
-        return found or one
+        return None if self.gone else found or one
 
 
 async def idle(turns: int = 20) -> None:
@@ -509,6 +511,40 @@ def test_a_doubtful_state_is_read_again_where_nobody_kept_track() -> None:
         at.queue.wake(execution(version=1), doubtful=True)
         await idle()
         assert (at.versions, at.reads) == ([3], 1)
+
+    desk(test)
+
+
+def test_a_doubtful_state_of_what_is_gone_is_let_go() -> None:
+    async def test(at: Desk) -> None:
+        at.gone = True
+        at.queue.wake(execution(), doubtful=True)
+        await idle()
+        assert (at.passes, at.reads, len(at.queue)) == ([], 1, 0)
+
+    desk(test)
+
+
+def test_the_last_state_of_what_is_gone_counts_though_a_doubtful_one_was_known() -> None:
+    async def test(at: Desk) -> None:
+        at.gone = True
+        at.queue.wake(execution(version=1), doubtful=True)
+        at.queue.delete(execution(version=2))
+        await idle()
+        assert at.versions == [2]
+
+    desk(test)
+
+
+def test_a_doubtful_state_that_could_not_be_read_again_stays_one() -> None:
+    async def test(at: Desk) -> None:
+        at.stored = RecordError("away")
+        at.queue.wake(execution(version=1), doubtful=True)
+        await idle()
+        at.stored, at.gone = None, True
+        at.queue.wake(execution(version=1), doubtful=True)
+        await idle()
+        assert (at.passes, len(at.queue)) == ([], 0)
 
     desk(test)
 

@@ -210,6 +210,7 @@ async def ask(question: str) -> bool:
 
     Raises:
         Failure: Ctrl-C. It counts from the first letter of the question on.
+        KeyboardInterrupt: The same, where the answer can't be awaited.
     """
     try:
         with _interruptible():
@@ -218,15 +219,19 @@ async def ask(question: str) -> bool:
             await _input()
     except asyncio.CancelledError:
         raise Failure("nothing was requested", Exit.INTERRUPTED) from None
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the line
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _input() -> None:
-    """Wait until there is a line to read. A read that waits by itself misses a signal that comes just before it."""
+    """Wait for a line, where that is possible: a read misses a signal that comes just before it."""
     loop, typed = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin, typed.set)
-    except NotImplementedError:  # Windows
+    except (NotImplementedError, OSError):  # Windows; some devices
         return
     try:
         await typed.wait()

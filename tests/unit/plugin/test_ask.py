@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -58,6 +59,28 @@ def test_ctrl_c_counts_from_the_first_letter_of_the_question(keys: Keys, monkeyp
     assert signal.getsignal(signal.SIGINT) is before
     keys("y\n")
     assert sys.stdin.readline() == "y\n"
+
+
+def test_ctrl_c_counts_where_the_answer_cannot_be_awaited(keys: Keys) -> None:
+    class Plain(asyncio.SelectorEventLoop):
+        """As on Windows."""
+
+        def add_signal_handler(self, *_: object) -> None:
+            raise NotImplementedError
+
+        def remove_signal_handler(self, *_: object) -> bool:
+            raise NotImplementedError
+
+        def add_reader(self, *_: object) -> None:
+            raise NotImplementedError
+
+    pid = os.getpid()
+    threading.Timer(0.2, os.kill, (pid, signal.SIGINT)).start()
+    with asyncio.Runner(loop_factory=Plain) as runner, pytest.raises(KeyboardInterrupt):
+        runner.run(ask("All?"))
+    keys("y\n")
+    with asyncio.Runner(loop_factory=Plain) as runner:
+        assert runner.run(ask("All?"))
 
 
 def test_ctrl_c_counts_while_the_answer_is_waited_for(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
