@@ -60,7 +60,8 @@ def _writes_request(writer: dict[str, Any]) -> bool:
     match writer:
         case {"fieldsV1": {"f:spec": {"f:terminate": _}}}:
             return True
-    return False
+        case _:
+            return False
 
 
 class ObjectMeta(Schema):
