@@ -120,22 +120,22 @@ class Hints:
 
     async def _try(self, namespace: str, told: Told, *, singly: bool = False) -> Exception | None:
         """Read them all once, and return a failure. Left in `told` is what should be tried again."""
-        failure: Exception | None = None
+        failures = list[Exception]()
         try:
             if singly or not self._worth_a_list(namespace, told):
-                failure = await self._read_singly(namespace, told)
+                failures = await self._read_singly(told)
             else:
                 await self._read_list(namespace, told)
-        except RecordError as error:
-            failure = error
-        except Exception as error:
-            logger.exception("reading Executions of namespace %s broke", namespace)
-            failure = error
+        except Exception as error:  # noqa: BLE001 - one namespace must not stop the others
+            failures = [error]
+        for one in failures:
+            if not isinstance(one, RecordError):
+                logger.error("reading Executions of namespace %s broke", namespace, exc_info=one)
         for uid in [uid for uid in told if uid not in self._runs]:
             self._done(told, uid)
-        if failure:
+        if failures:
             FEED_FAILURES.inc()
-        return failure if told else None
+        return failures[0] if failures and told else None
 
     def _worth_a_list(self, namespace: str, told: Told) -> bool:
         if len(told) < MANY or len(told) * PART < self._runs.of_namespace(namespace):
@@ -149,14 +149,10 @@ class Hints:
         for uid in tuple(told):  # the others are not open any more
             self._done(told, uid)
 
-    async def _read_singly(self, namespace: str, told: Told) -> Exception | None:
+    async def _read_singly(self, told: Told) -> list[Exception]:
         lane = asyncio.Semaphore(LANE)
         readings = await asyncio.gather(*(self._read(told, one, lane) for one in told.values()), return_exceptions=True)
-        failures = [one for one in readings if isinstance(one, Exception)]
-        for one in failures:
-            if not isinstance(one, RecordError):
-                logger.error("reading Executions of namespace %s broke", namespace, exc_info=one)
-        return failures[0] if failures else None
+        return [one for one in readings if isinstance(one, Exception)]
 
     async def _read(self, told: Told, one: Reference, lane: asyncio.Semaphore) -> None:
         async with lane:

@@ -144,7 +144,8 @@ class WorkQueue:
 
     def _enter(self, entry: Entry) -> None:
         if not self._closed:
-            self._start(self._entries.setdefault(entry.execution.metadata.uid, entry))
+            self._entries[entry.execution.metadata.uid] = entry
+            self._start(entry)
 
     def _force(self, entry: Entry) -> None:
         entry.forced = True
