@@ -1,14 +1,17 @@
 """Executions that a feed tells of are read, and looked at: one by one, or from a list where that costs less.
 
-Whoever tells of them does not wait for it. What can't be read is tried again later. A namespace whose reads fail, or
-that has many to look at, holds up no other.
+Whoever tells of them does not wait for it. In each namespace the first told come first, or the last would wait for all
+that come later. What can't be read is tried again. A namespace whose reads fail, or that has many to look at, holds up
+no other.
 """
 
 import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
@@ -28,7 +31,7 @@ To read one costs the API server and this process some 1.4 ms, to list one 0.2.
 """
 
 AHEAD, LISTED = 50, 3000
-"""Executions of a namespace that wait to be looked at when no more of them are read, and of all when none is listed:
+"""Executions of a namespace that wait to be looked at when no more of it are read, and of all when none are listed:
 each that waits has its price.
 """
 
@@ -70,104 +73,76 @@ class Hints:
         self._hinted = hinted
         self._busy = busy
         self._reads, self._lists = asyncio.Semaphore(READS), asyncio.Semaphore(LISTS)
-        self._told: asyncio.Queue[tuple[str, Told]] = asyncio.Queue()
+        self._lanes: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._begun: asyncio.Queue[tuple[Callable[[str], Coroutine[Any, Any, None]], str]] = asyncio.Queue()
+        """What is to be done for a namespace that it was not done for just now."""
+        self._told: dict[str, Told] = {}
+        """By namespace those that wait to be read, the first told first."""
         self._waiting = set[str]()
         """The UIDs of those that are told of and not yet handed on: to tell of them again changes nothing."""
         self._ahead: defaultdict[str, set[str]] = defaultdict(set)
         """By namespace the UIDs of those that were handed on, and perhaps wait to be looked at."""
-        self._unread: dict[str, Told] = {}
-        """By namespace those that could not be read."""
+        self._unread: dict[str, dict[str, tuple[Reference, Exception]]] = {}
+        """By namespace and UID those that could not be read, and why."""
 
     def tell(self, references: Sequence[Reference]) -> None:
         """Have them read and looked at."""
-        told: defaultdict[str, Told] = defaultdict(dict)
         for one in references:
-            if one.uid not in self._waiting:
-                told[one.namespace][one.uid] = one
-        for namespace, ones in told.items():
-            self._waiting |= ones.keys()
-            self._told.put_nowait((namespace, ones))
+            if one.uid in self._waiting:
+                continue
+            self._waiting.add(one.uid)
+            if one.namespace not in self._told:
+                self._told[one.namespace] = {}
+                self._begun.put_nowait((self._serve, one.namespace))
+            self._told[one.namespace][one.uid] = one
 
     async def run(self) -> None:
         """Read what is told of, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                namespace, told = await self._told.get()
-                group.create_task(self._serve(namespace, told, group))
+                work, namespace = await self._begun.get()
+                group.create_task(work(namespace))
 
-    async def _serve(self, namespace: str, told: Told, group: asyncio.TaskGroup) -> None:
-        """Try at once. What can't be read waits with the others of its namespace."""
-        if not await self._try(namespace, told):
-            return
-        if namespace in self._unread:
-            self._unread[namespace] |= told
-        else:
-            self._unread[namespace] = told
-            group.create_task(self._retry(namespace))
+    async def _serve(self, namespace: str) -> None:
+        """Read what is told of, and what is told of meanwhile."""
+        while told := self._told[namespace]:
+            await self._read(namespace, told)
+        del self._told[namespace]
 
     async def _retry(self, namespace: str) -> None:
-        """Try again, until all are handed on, or are not open any more."""
+        """Try again what could not be read, until all are handed on, or are not open any more."""
         for failures in itertools.count():
             UNREAD.set(sum(map(len, self._unread.values())))
             if not self._unread[namespace]:
                 break
             await asyncio.sleep(backoff(AGAIN, failures, LONGEST))
-            told, self._unread[namespace] = self._unread[namespace], {}
-            if error := await self._try(namespace, told, singly=failures % SINGLY == 1):
-                logger.warning("%d Executions of namespace %s: %s", len(told), namespace, error)
-                self._unread[namespace] |= told
+            unread, self._unread[namespace] = self._unread[namespace], {}
+            told = {uid: one for uid, (one, _) in unread.items()}
+            await self._read(namespace, told, singly=failures % SINGLY == 1)
+            for _, error in itertools.islice(self._unread[namespace].values(), 1):
+                logger.warning("%d Executions of namespace %s: %s", len(self._unread[namespace]), namespace, error)
         del self._unread[namespace]
 
-    async def _try(self, namespace: str, told: Told, *, singly: bool = False) -> Exception | None:
-        """Read them all once, and return a failure. Left in `told` is what should be tried again."""
-        failures = list[Exception]()
-        try:
-            if singly or not self._worth_a_list(namespace, told):
-                failures = await self._read_singly(told)
-            else:
-                await self._read_list(namespace, told)
-        except Exception as error:  # noqa: BLE001 - one namespace must not stop the others
-            failures = [error]
-        for one in failures:
-            if not isinstance(one, RecordError):
-                logger.error("reading Executions of namespace %s broke", namespace, exc_info=one)
-        for uid in [uid for uid in told if uid not in self._runs]:
-            self._done(told, uid)
-        if failures:
-            FEED_FAILURES.inc()
-        return failures[0] if failures and told else None
+    async def _read(self, namespace: str, told: Told, *, singly: bool = False) -> None:
+        """Try all once, the first told first: none is left in `told`."""
+        lane = self._lanes.setdefault(namespace, asyncio.Semaphore(LANE))
+        async with asyncio.TaskGroup() as reads:
+            while told:
+                await self._room(namespace)
+                if not singly and self._worth_a_list(namespace, told):
+                    ones = told.copy()
+                    told.clear()
+                    await self._try(namespace, ones, self._list)
+                else:
+                    await lane.acquire()
+                    one = told.pop(next(iter(told)))
+                    read = reads.create_task(self._try(namespace, {one.uid: one}, self._get))
+                    read.add_done_callback(lambda _: lane.release())
 
-    def _worth_a_list(self, namespace: str, told: Told) -> bool:
-        if len(told) < MANY or len(told) * PART < self._runs.of_namespace(namespace):
-            return False
-        return sum(map(self._look_ahead, tuple(self._ahead))) + len(told) <= LISTED
-
-    async def _read_list(self, namespace: str, told: Told) -> None:
-        async with self._lists:
-            async for execution in self._select(namespace, frozenset(told)):
-                self._hand_on(told, execution)
-        for uid in tuple(told):  # the others are not open any more
-            self._done(told, uid)
-
-    async def _read_singly(self, told: Told) -> list[Exception]:
-        lane = asyncio.Semaphore(LANE)
-        readings = await asyncio.gather(*(self._read(told, one, lane) for one in told.values()), return_exceptions=True)
-        return [one for one in readings if isinstance(one, Exception)]
-
-    async def _read(self, told: Told, one: Reference, lane: asyncio.Semaphore) -> None:
-        async with lane:
-            while self._look_ahead(one.namespace) >= AHEAD:  # noqa: ASYNC110 (looks take their time)
-                await asyncio.sleep(ROOM)
-            if one.uid not in self._runs:
-                return self._done(told, one.uid)
-            async with self._reads:
-                try:
-                    self._hand_on(told, await self._find(one.namespace, one.name, one.uid))
-                except Gone:
-                    self._done(told, one.uid)
-                except Unreadable as error:
-                    logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
-                    self._done(told, one.uid)
+    async def _room(self, namespace: str) -> None:
+        """Wait while many of a namespace wait to be looked at."""
+        while self._look_ahead(namespace) >= AHEAD:  # noqa: ASYNC110 (looks take their time)
+            await asyncio.sleep(ROOM)
 
     def _look_ahead(self, namespace: str) -> int:
         """Return how many of a namespace wait to be looked at."""
@@ -176,11 +151,50 @@ class Hints:
             self._ahead[namespace] = ahead
         return len(ahead)
 
-    def _hand_on(self, told: Told, execution: Execution) -> None:
-        self._done(told, execution.metadata.uid)
-        self._ahead[execution.metadata.namespace].add(execution.metadata.uid)
-        self._hinted(execution)
+    def _worth_a_list(self, namespace: str, told: Told) -> bool:
+        if len(told) < MANY or len(told) * PART < self._runs.of_namespace(namespace):
+            return False
+        return sum(map(self._look_ahead, tuple(self._ahead))) + len(told) <= LISTED
 
-    def _done(self, told: Told, uid: str) -> None:
+    async def _try(self, namespace: str, told: Told, reading: Callable[[str, Told], Awaitable[None]]) -> None:
+        """Read them. What can't be read waits for the next try with the others of its namespace."""
+        try:
+            await reading(namespace, told)
+        except Exception as error:
+            FEED_FAILURES.inc()
+            if not isinstance(error, RecordError):
+                logger.exception("reading Executions of namespace %s broke", namespace)
+            self._put_back(namespace, told, error)
+        else:
+            self._waiting -= told.keys()  # what was not there
+
+    def _put_back(self, namespace: str, told: Told, error: Exception) -> None:
+        unread = {uid: (one, error) for uid, one in told.items() if uid in self._runs}
+        self._waiting -= told.keys() - unread.keys()  # the others are not open any more
+        if unread and namespace not in self._unread:
+            self._unread[namespace] = {}
+            self._begun.put_nowait((self._retry, namespace))
+        self._unread.get(namespace, {}).update(unread)
+
+    async def _list(self, namespace: str, told: Told) -> None:
+        async with self._lists:
+            async for execution in self._select(namespace, frozenset(told)):
+                self._hand_on(told, execution)
+
+    async def _get(self, namespace: str, told: Told) -> None:
+        (one,) = told.values()
+        async with self._reads:
+            try:
+                if one.uid in self._runs:
+                    self._hand_on(told, await self._find(namespace, one.name, one.uid))
+            except Unreadable as error:
+                logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
+            except Gone:
+                return
+
+    def _hand_on(self, told: Told, execution: Execution) -> None:
+        uid, namespace = execution.metadata.uid, execution.metadata.namespace
         told.pop(uid, None)
         self._waiting.discard(uid)
+        self._ahead[namespace].add(uid)
+        self._hinted(execution)

@@ -242,6 +242,38 @@ def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
     shelf(test)
 
 
+def test_the_first_told_come_first() -> None:
+    async def test(at: Shelf) -> None:
+        at.open(*some(10 * MANY, "open"))
+        first, later = some(MANY - 1), some(MANY - 1, "later")
+        at.hints.tell(at.open(*first))
+        await asyncio.sleep(0)
+        at.hints.tell(at.open(*later))
+        await asyncio.sleep(1)
+        assert len(at.handed) == len(first) + len(later)
+        assert {uid for uid, _ in at.handed[: len(first) - LANE]} <= set(first)
+
+    shelf(test)
+
+
+def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "team-a"
+        at.open(*some(MANY, "open"))
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(1)
+        at.slow = ""
+        at.hints.tell(at.open("single"))
+        at.hints.tell(at.open(*some(MANY, "more")))
+        await asyncio.sleep(1)
+        assert len(at.handed) == MANY
+        at.busy.clear()
+        await asyncio.sleep(1)
+        assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MANY + 1, 2, 0)
+
+    shelf(test)
+
+
 def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "all"
