@@ -1,13 +1,14 @@
 """How many passes are under way at once, and at what pace Executions are looked for for the first time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
-from execution_operator.core.state import never_seen
+from execution_operator.core.state import never_seen, unanswered
 from execution_operator.pacer import Pacer
 
 
@@ -29,11 +30,46 @@ AHEAD = 500
 """First looks that should be in the queue at once: each has its price. The others wait in the API server."""
 
 
+class Looks:
+    """Looks at known Executions, under way or waiting.
+
+    Attributes:
+        total: How many there are.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self.total = 0
+
+    def begin(self, namespace: str) -> None:
+        """Count one more."""
+        self.total += 1
+        self._counts[namespace] += 1
+
+    def end(self, namespace: str) -> None:
+        """Count one less."""
+        self.total -= 1
+        self._counts[namespace] -= 1
+        if not self._counts[namespace]:
+            del self._counts[namespace]
+        if ended := self._ended.get(namespace):
+            ended.set()
+
+    async def room(self, namespace: str, most: int) -> None:
+        """Wait while a namespace has as many, or more."""
+        while self._counts[namespace] >= most:
+            ended = self._ended.setdefault(namespace, asyncio.Event())
+            ended.clear()
+            await ended.wait()
+
+
 class Lanes:
     """Where passes wait for their turn, requests apart from looks.
 
     Attributes:
         room: Set while one more first look should wait here.
+        looks: The others.
     """
 
     def __init__(self, widths: Mapping[bool, Width]) -> None:
@@ -44,6 +80,7 @@ class Lanes:
         self._ahead = 0
         self.room = asyncio.Event()
         self.room.set()
+        self.looks = Looks()
 
     @asynccontextmanager
     async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
@@ -55,10 +92,15 @@ class Lanes:
         async with lane, self._slots[urgent]:
             yield
 
-    def occupy(self, task: asyncio.Task[None]) -> None:
-        """Have a task that is a first look take room until it is done."""
-        self._count(1)
-        task.add_done_callback(lambda _: self._count(-1))
+    def occupy(self, task: asyncio.Task[None], execution: Execution) -> None:
+        """Have a task that is a look take room until it is done."""
+        if never_seen(execution):
+            self._count(1)
+            task.add_done_callback(lambda _: self._count(-1))
+        elif not unanswered(execution):
+            namespace = execution.metadata.namespace
+            self.looks.begin(namespace)
+            task.add_done_callback(lambda _: self.looks.end(namespace))
 
     def _count(self, more: int) -> None:
         self._ahead += more

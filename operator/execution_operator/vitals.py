@@ -18,6 +18,7 @@ from execution_operator.metrics import (
     OPEN_REQUESTS,
     ORGANIZATIONS,
     SILENCE,
+    UNREAD,
     WAITING,
 )
 
@@ -143,6 +144,7 @@ class Gauges:
         phases: How many Executions are in which phase.
         organizations: All that are known.
         feed_age: Seconds since the last look of the feed that looked last.
+        unread: How many Executions could not be read yet that a feed told of.
     """
 
     queue: Callable[[], Iterator[Execution]]
@@ -150,6 +152,7 @@ class Gauges:
     phases: Callable[[], Mapping[str, int]]
     organizations: Callable[[], Iterable[Organization]]
     feed_age: Callable[[], float]
+    unread: Callable[[], int]
 
     def refresh(self, now: datetime | None = None) -> None:
         """Set them all. The queue is walked through once: about 2 µs an Execution."""
@@ -164,6 +167,7 @@ class Gauges:
         OLDEST_REQUEST.set((now - datetime.fromisoformat(requests.oldest)).total_seconds() if requests.oldest else 0)
         WAITING.set(len(executions))
         FEED_AGE.set(self.feed_age())
+        UNREAD.set(self.unread())
         self._count_organizations()
 
     def _count_organizations(self) -> None:

@@ -81,7 +81,7 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.busy)
+        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)
@@ -162,6 +162,7 @@ class Operator:
             phases=lambda: self.finished.phases() + self.open_runs.phases(),
             organizations=lambda: self.mapping,
             feed_age=self.feeds.age,
+            unread=lambda: self.hints.unread,
         )
 
         def refresh() -> None:

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.state import never_seen, unanswered
+from execution_operator.core.state import unanswered
 from execution_operator.entry import Entry, version
-from execution_operator.lanes import WIDTHS, Lanes, Width
+from execution_operator.lanes import WIDTHS, Lanes, Looks, Width
 from execution_operator.metrics import PASSES
 from execution_operator.pacer import backoff
 from execution_operator.ports import WOKEN, Settlement, Work
@@ -56,6 +56,11 @@ class WorkQueue:
         """Whether one more first look should be taken in."""
         return self._lanes.room.is_set()
 
+    @property
+    def looks(self) -> Looks:
+        """How many looks at known Executions are under way, or wait for their turn."""
+        return self._lanes.looks
+
     async def wait_for_room(self) -> None:
         """Wait until there is room for one."""
         await self._lanes.room.wait()
@@ -92,8 +97,14 @@ class WorkQueue:
             entry.left = max(entry.left, at)
             self._start(entry)
 
+    def overtake(self, uid: str, by: int) -> None:
+        """Have an object read again if it is worked on, or waits, in an older version than this one."""
+        entry = self._entries.get(uid)
+        if entry is not None and by > version(entry.execution):
+            self.leave(uid, by)
+
     def delete(self, execution: Execution) -> None:
-        """Take in the last state of an object that was deleted or has closed, if it is being worked on or waits."""
+        """Take in the last state of an object that was deleted, if it is being worked on or waits."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is not None and version(execution) > version(entry.execution):
             entry.renew(execution, hearsay=True)
@@ -164,8 +175,7 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
-            if never_seen(entry.execution):
-                self._lanes.occupy(entry.task)
+            self._lanes.occupy(entry.task, entry.execution)
 
     async def _work(self, entry: Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""

@@ -186,7 +186,8 @@ def _is_watch(request: web.BaseRequest) -> bool:
 
 
 def _wants_expiry(faults: Faults, request: web.BaseRequest) -> bool:
-    rule = faults.rule_for(Call("expire watch", request.query.get("fieldSelector", "")))
+    watched = request.query.get("fieldSelector") or request.path.rpartition("/")[2]
+    rule = faults.rule_for(Call("expire watch", watched))
     if rule is None or rule.fault is not Fault.EXPIRED:
         return False
     rule.fired.set()

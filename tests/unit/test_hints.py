@@ -10,7 +10,7 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.hints import AGAIN, AHEAD, LANE, LISTED, LISTS, LONGEST, MANY, PART, READS, SINGLY, Hints
-from execution_operator.metrics import REGISTRY
+from execution_operator.lanes import Looks
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
 
@@ -24,7 +24,9 @@ class Shelf:
         lists: How often each namespace was listed.
         most: The most reads, and the most lists, that were under way at once.
         handed: UIDs, and when each was handed on.
-        slow: Namespace whose Executions are busy from then on, or all.
+        slow: Namespace whose looks do not end from then on, or all.
+        slowness: Seconds that a read of a UID takes, or a list of a namespace.
+        refuses: UID that can't be handed on.
     """
 
     def __init__(self) -> None:
@@ -32,9 +34,10 @@ class Shelf:
         self.faults: dict[str, Exception] = {}
         self.finds, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         self.handed: list[tuple[str, float]] = []
-        self.slow = ""
-        self.busy = set[str]()
-        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.busy.__contains__)
+        self.slow = self.refuses = ""
+        self.slowness: dict[str, float] = {}
+        self.looks = Looks()
+        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.looks)
 
     def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
         """Have Executions that pin an open run."""
@@ -47,21 +50,27 @@ class Shelf:
     def uids(self) -> list[str]:
         return sorted(uid for uid, _ in self.handed)
 
+    def end_looks(self, namespace: str = "team-a") -> None:
+        for _ in range(self.looks.total):
+            self.looks.end(namespace)
+
     def _hinted(self, one: Execution) -> None:
+        if one.metadata.uid == self.refuses:
+            raise KeyError(self.refuses)
         if self.slow in (one.metadata.namespace, "all"):
-            self.busy.add(one.metadata.uid)
+            self.looks.begin(one.metadata.namespace)
         self.handed.append((one.metadata.uid, elapsed()))
 
     async def _find(self, namespace: str, name: str, uid: str) -> Execution:
         self.finds[uid] += 1
-        await self._take_time("finds")
+        await self._take_time("finds", uid)
         if fault := self.faults.get(uid):
             raise fault
         return execution(uid=uid, name=name, namespace=namespace)
 
     async def _select(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
         self.lists[namespace] += 1
-        await self._take_time("lists")
+        await self._take_time("lists", namespace)
         if fault := self.faults.get(namespace):
             raise fault
         for one in list(self.runs.of_organization("acme")):
@@ -70,10 +79,10 @@ class Shelf:
                 if fault := self.faults.get(f"after {one.uid}"):
                     raise fault
 
-    async def _take_time(self, what: str) -> None:
+    async def _take_time(self, what: str, of: str) -> None:
         self.now[what] += 1
         self.most |= self.now
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.slowness.get(of, 0.001))
         self.now[what] -= 1
 
 
@@ -234,7 +243,7 @@ def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
         await asyncio.sleep(1)
         assert AHEAD <= len(at.handed) - 1 < AHEAD + LANE
         assert at.uids[0] == "other"
-        at.busy.clear()
+        at.end_looks()
         at.slow = ""
         await asyncio.sleep(2)
         assert len(at.handed) == 2 * AHEAD + 1
@@ -267,7 +276,7 @@ def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
         at.hints.tell(at.open(*some(MANY, "more")))
         await asyncio.sleep(1)
         assert len(at.handed) == MANY
-        at.busy.clear()
+        at.end_looks()
         await asyncio.sleep(1)
         assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MANY + 1, 2, 0)
 
@@ -281,9 +290,65 @@ def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
         await asyncio.sleep(1)
         at.hints.tell(at.open(*some(MANY, "other"), namespace="team-b"))
         await asyncio.sleep(1)
-        assert (dict(at.lists), at.finds.total()) == ({"team-a": 1}, MANY)
+        assert dict(at.lists) == {"team-a": 1}
+        assert LANE <= at.finds.total() < 2 * LANE
+        at.end_looks("team-b")
+        at.slow = ""
+        await asyncio.sleep(1)
+        assert len(at.handed) == LISTED + MANY
 
     shelf(test)
+
+
+def test_of_very_many_as_many_are_listed_as_may_wait_to_be_looked_at() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "all"
+        for namespace in ("team-a", "team-b"):
+            at.hints.tell(at.open(*some(LISTED, namespace), namespace=namespace))
+        await asyncio.sleep(1)
+        assert LISTED <= len(at.handed) < LISTED + 2 * LANE
+
+    shelf(test)
+
+
+def test_a_slow_read_holds_up_nothing_that_is_told_later() -> None:
+    async def test(at: Shelf) -> None:
+        at.slowness["slow"] = 10
+        at.hints.tell(at.open("slow"))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(LANE)))
+        await asyncio.sleep(1)
+        assert at.uids == some(LANE)
+        await asyncio.sleep(10)
+        assert set(at.uids) == {"slow", *some(LANE)}
+
+    shelf(test)
+
+
+def test_slow_lists_of_others_do_not_hold_up_a_namespace() -> None:
+    async def test(at: Shelf) -> None:
+        for number in range(LISTS):
+            at.slowness[f"slow-{number}"] = 10
+            at.hints.tell(at.open(*some(MANY, f"slow-{number}"), namespace=f"slow-{number}"))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(1)
+        assert at.uids == some(MANY)
+
+    shelf(test)
+
+
+def test_what_could_not_be_handed_on_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.refuses = "odd"
+        at.hints.tell(at.open("odd"))
+        await asyncio.sleep(AGAIN / 2)
+        at.refuses = ""
+        await asyncio.sleep(AGAIN)
+        assert (at.uids, at.hints.unread) == (["odd"], 0)
+
+    shelf(test)
+    assert caplog.messages == ["reading Executions of namespace team-a broke"]
 
 
 def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
@@ -295,7 +360,7 @@ def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
         read = at.finds.total()
         for uid in some(2 * AHEAD):
             at.runs.drop(uid)
-        at.busy.clear()
+        at.end_looks()
         await asyncio.sleep(1)
         assert at.finds.total() == read
 
@@ -309,7 +374,7 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
             at.hints.tell(at.open(uid))
             await asyncio.sleep(1)
         assert len(caplog.messages) < 20
-        assert REGISTRY.get_sample_value("execution_operator_hints_unread") == pytest.approx(600, abs=LONGEST + 1)
+        assert at.hints.unread == pytest.approx(600, abs=LONGEST + 1)
         at.finds.clear()
         await asyncio.sleep(2 * LONGEST)
         assert at.handed == []
@@ -319,7 +384,7 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
         await asyncio.sleep(LONGEST + 1)
         assert at.uids == some(600)
         assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
-        assert REGISTRY.get_sample_value("execution_operator_hints_unread") == 0
+        assert at.hints.unread == 0
 
     shelf(test)
 

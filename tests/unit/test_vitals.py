@@ -104,10 +104,12 @@ def test_the_gauges_say_what_is_there_when_they_are_asked() -> None:
         phases=lambda: {"running": 5, "failed": 2},
         organizations=lambda: organizations,
         feed_age=lambda: 7.0,
+        unread=lambda: 4,
     )
     gauges.refresh(datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     assert [value("open_requests", waits_for=of) for of in ("pending", "grace", "denied", "not_found")] == [1, 0, 0, 3]
     assert (value("oldest_request_age_seconds"), value("queue_length"), value("feed_age_seconds")) == (60, 2, 7)
+    assert value("hints_unread") == 4
     assert [value("executions", phase=of) for of in ("running", "paused", "failed")] == [5, 0, 2]
     assert [value("organizations", ready=of) for of in ("True", "False", "Unknown")] == [1, 1, 1]
     replace(gauges, queue=lambda: iter(())).refresh()

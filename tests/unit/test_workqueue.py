@@ -460,6 +460,47 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
     desk(test, answer=failing)
 
 
+@pytest.mark.parametrize(("by", "versions", "reads"), [(1, [1], 0), (2, [1, 9], 1)])
+def test_what_is_overtaken_is_read_again_and_nothing_else_is(by: int, versions: list[int], reads: int) -> None:
+    async def test(at: Desk) -> None:
+        at.queue.overtake("uid-1", by)
+        at.queue.add(execution())
+        await idle()
+        at.stored = execution(version=9)
+        at.queue.overtake("uid-1", by)
+        await idle()
+        assert (at.versions, at.reads, elapsed()) == (versions, reads, 0.0)
+
+    desk(test, answer=failing)
+
+
+@pytest.mark.parametrize(
+    ("one", "counted"),
+    [
+        pytest.param(builders.execution(status=PINNED), 1, id="a look"),
+        pytest.param(builders.execution(), 0, id="a first look"),
+        pytest.param(builders.execution("stop", status=PINNED), 0, id="a request"),
+    ],
+)
+def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Execution, counted: int) -> None:
+    async def test(at: Desk) -> None:
+        async with asyncio.timeout(1):
+            await at.queue.looks.room("team-a", 1)
+        at.gate.clear()
+        at.queue.add(one)
+        await idle()
+        assert at.queue.looks.total == counted
+        waiting = asyncio.create_task(at.queue.looks.room("team-a", 1))
+        elsewhere = asyncio.create_task(at.queue.looks.room("team-b", 1))
+        await idle()
+        assert (waiting.done(), elsewhere.done()) == (not counted, True)
+        at.gate.set()
+        await idle()
+        assert (waiting.done(), at.queue.looks.total) == (True, 0)
+
+    desk(test)
+
+
 def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
     async def test(at: Desk) -> None:
         at.queue.leave("uid-1", 1)

@@ -63,9 +63,9 @@ class OpenRuns:
         self._unpinned.pop(uid, None)
         self._paused.pop(uid, None)
         if reference := self._by_uid.pop(uid, None):
-            self._counts[reference.organization] -= 1
-            self._phases[reference.phase] -= 1
-            self._namespaces[reference.namespace] -= 1
+            _subtract(self._counts, reference.organization)
+            _subtract(self._phases, reference.phase)
+            _subtract(self._namespaces, reference.namespace)
             rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
             if rest:
                 self._by_run[reference.run_id] = rest
@@ -100,3 +100,9 @@ class OpenRuns:
     def of_organization(self, name: str) -> list[Reference]:
         """Return the Executions of an Organization. This looks at all there are."""
         return [reference for reference in self._by_uid.values() if reference.organization == name]
+
+
+def _subtract(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
