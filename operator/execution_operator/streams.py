@@ -90,10 +90,6 @@ class Streams:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
         self._queue.delete(execution)
 
-    def overtaken(self, uid: str, by: int) -> None:
-        """Look again at an Execution if an older version than this one is being worked on."""
-        self._queue.overtake(uid, by)
-
     def wake(self, namespaces: set[str]) -> None:
         """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
         self._requests.call(namespaces)

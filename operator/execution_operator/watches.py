@@ -8,8 +8,8 @@ from execution_operator.api import Execution
 from execution_operator.core.census import Census
 from execution_operator.core.openruns import OpenRuns
 from execution_operator.expiry import Expiries
-from execution_operator.kube.client import Api, Json
-from execution_operator.kube.parse import asked, behind, expendable, finished, parse, quiet, reference
+from execution_operator.kube.client import Api
+from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, OPEN
 from execution_operator.kube.share import Share
 from execution_operator.kube.watch import Change, Selection, Watch
@@ -21,9 +21,6 @@ TRICKLE = 0.2
 
 class OpenStream:
     """The open Executions: into the index of open runs, and to work where a status is behind.
-
-    They alone are listed, and all are watched. What leaves a selection, the API server writes once more for each that
-    watches it, 0.2 ms of its CPU for each termination; what has merely changed, it writes once for all.
 
     Args:
         api: The API server.
@@ -52,32 +49,28 @@ class OpenStream:
 
     def watches(self) -> list[Watch]:
         """Return the watches, not yet running."""
-        whole = self._share.executions()
         return [
-            Watch(self._api, selection, self._changed, partial(self._runs.keep, namespace=place), whole=whole[place])
+            Watch(self._api, selection, self._changed, partial(self._runs.keep, namespace=place))
             for place, selection in self._share.executions(OPEN).items()
         ]
 
     def _changed(self, change: Change) -> None:
-        uid, version = change.object["metadata"]["uid"], int(change.object["metadata"]["resourceVersion"])
-        closed = finished(change.object)
-        self._index(change.object, there=not (change.deleted or closed))
-        if change.deleted or closed or quiet(change.object) or asked(change.object):
-            self._streams.calm(uid, version)
-            if closed:
-                self._streams.overtaken(uid, version)
+        self._index(change)
+        uid = change.object["metadata"]["uid"]
+        if change.deleted or quiet(change.object) or asked(change.object):
+            self._streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
             if not (change.deleted and self._knows(uid)):
                 return
         if execution := parse(Execution, change.object):
             take = self._streams.deleted if change.deleted else self._streams.changed
             take(execution)
 
-    def _index(self, content: Json, *, there: bool) -> None:
-        uid, namespace = content["metadata"]["uid"], content["metadata"]["namespace"]
-        pinned = reference(content) if there else None
+    def _index(self, change: Change) -> None:
+        uid, namespace = change.object["metadata"]["uid"], change.object["metadata"]["namespace"]
+        pinned = None if change.deleted else reference(change.object)
         if pinned is not None and self._share.has(pinned.organization):
             self._runs.put(pinned)
-        elif pinned is None and there and self._concerned(namespace):
+        elif pinned is None and not change.deleted and self._concerned(namespace):
             self._runs.count(uid, namespace)
         else:
             self._runs.drop(uid)

@@ -97,14 +97,8 @@ class WorkQueue:
             entry.left = max(entry.left, at)
             self._start(entry)
 
-    def overtake(self, uid: str, by: int) -> None:
-        """Have an object read again if it is worked on, or waits, in an older version than this one."""
-        entry = self._entries.get(uid)
-        if entry is not None and by > version(entry.execution):
-            self.leave(uid, by)
-
     def delete(self, execution: Execution) -> None:
-        """Take in the last state of an object that was deleted, if it is being worked on or waits."""
+        """Take in the last state of an object that was deleted or has closed, if it is being worked on or waits."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is not None and version(execution) > version(entry.execution):
             entry.renew(execution, hearsay=True)

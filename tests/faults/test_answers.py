@@ -3,7 +3,7 @@
 import pytest
 from temporalio.service import RPCStatusCode
 
-from execution_operator.kube.records import CLOSED, UNANSWERED
+from execution_operator.kube.records import CLOSED, OPEN, UNANSWERED
 from tests.faults.crowd import Crowd
 from tests.faults.matrix import CLOSING, DESCRIBE, OWNER, RECORD, TERMINATE
 from tests.faults.rig import Rig
@@ -17,7 +17,7 @@ WRITES = ("pin status", RECORD, "create event")
 
 
 def test_the_watches_are_too_old(rig: Rig) -> None:
-    watches = [Rule(Fault.EXPIRED, "expire watch", selector) for selector in (UNANSWERED, "executions", CLOSED)]
+    watches = [Rule(Fault.EXPIRED, "expire watch", selector) for selector in (UNANSWERED, OPEN, CLOSED)]
     crowd = Crowd(rig, "expired", 10)
     crowd.begin()
     rig.faults.add(*watches)

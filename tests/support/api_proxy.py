@@ -186,8 +186,7 @@ def _is_watch(request: web.BaseRequest) -> bool:
 
 
 def _wants_expiry(faults: Faults, request: web.BaseRequest) -> bool:
-    watched = request.query.get("fieldSelector") or request.path.rpartition("/")[2]
-    rule = faults.rule_for(Call("expire watch", watched))
+    rule = faults.rule_for(Call("expire watch", request.query.get("fieldSelector", "")))
     if rule is None or rule.fault is not Fault.EXPIRED:
         return False
     rule.fired.set()

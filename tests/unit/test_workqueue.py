@@ -460,20 +460,6 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
     desk(test, answer=failing)
 
 
-@pytest.mark.parametrize(("by", "versions", "reads"), [(1, [1], 0), (2, [1, 9], 1)])
-def test_what_is_overtaken_is_read_again_and_nothing_else_is(by: int, versions: list[int], reads: int) -> None:
-    async def test(at: Desk) -> None:
-        at.queue.overtake("uid-1", by)
-        at.queue.add(execution())
-        await idle()
-        at.stored = execution(version=9)
-        at.queue.overtake("uid-1", by)
-        await idle()
-        assert (at.versions, at.reads, elapsed()) == (versions, reads, 0.0)
-
-    desk(test, answer=failing)
-
-
 @pytest.mark.parametrize(
     ("one", "counted"),
     [

@@ -6,15 +6,13 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from execution_operator.api import Execution, Organization, Phase
+from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Unreadable
 from execution_operator.core.openruns import Reference
 from execution_operator.core.reasons import Type
 from execution_operator.kube.client import Json
 
 logger = logging.getLogger(__name__)
-
-CLOSED = frozenset(phase for phase in Phase if phase.closed)
 
 Model = TypeVar("Model", Execution, Organization)
 
@@ -64,11 +62,6 @@ def behind(content: Json) -> bool:
 def asked(content: Json) -> bool:
     """Tell without a model whether a request of an object waits for its answer; the stream of requests brings those."""
     return "terminate" in content["spec"] and "outcome" not in content.get("status", {}).get("termination", {})
-
-
-def finished(content: Json) -> bool:
-    """Tell without a model whether the workflow of an object has closed."""
-    return content.get("status", {}).get("phase") in CLOSED
 
 
 def expendable(content: Json) -> bool:

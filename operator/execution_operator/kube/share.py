@@ -32,18 +32,18 @@ class Share:
         """Whether an Organization is this operator's to work for."""
         return not self.organizations or organization in self.organizations
 
-    def executions(self, selector: str = "") -> dict[str, Selection]:
-        """Return this share of the Executions that a field selector selects, or of all: a selection for each place."""
+    def executions(self, selector: str) -> dict[str, Selection]:
+        """Return this share of the Executions that a field selector selects: a selection for each place."""
         return {place: self.selection(place, selector) for place in self.places}
 
     def selection(self, place: str, selector: str) -> Selection:
-        """Return this share of the Executions of one place that a field selector selects; an empty one selects all."""
+        """Return this share of the Executions of one place that a field selector selects."""
         return Selection(collection("executions", place), self.selectors(selector))
 
     def selectors(self, selector: str) -> dict[str, str]:
         """Return what lists and watches of Executions are narrowed by."""
         shard = {"shardSelector": self.shard.selector} if self.shard else {}
-        return {**({"fieldSelector": selector} if selector else {}), **shard}
+        return {"fieldSelector": selector, **shard}
 
     async def readable(self, api: Api) -> list[str]:
         """Return the places that can be watched now. One that was deleted took the right to read it along."""

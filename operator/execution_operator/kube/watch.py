@@ -90,7 +90,6 @@ class Watch:
         selection: What to follow.
         changed: Called for each change, those of the first list included.
         listed: Called after each complete list, with the UIDs that it held.
-        whole: What to watch after the list, where that is more than is listed.
         pause: Seconds between two pages of a list that nobody waits for.
         begun: Called before each list.
 
@@ -105,7 +104,6 @@ class Watch:
         changed: Callable[[Change], None],
         listed: Callable[[set[str]], None] = lambda _: None,
         *,
-        whole: Selection | None = None,
         pause: float = 0,
         begun: Callable[[], None] = lambda: None,
     ) -> None:
@@ -113,7 +111,6 @@ class Watch:
         self._selection = selection
         self._changed = changed
         self._listed = listed
-        self._whole = whole or selection
         self._pause = pause
         self._begun = begun
         self._failures = 0
@@ -163,9 +160,9 @@ class Watch:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
-            **self._whole.selectors,
+            **self._selection.selectors,
         }
-        async for event in self._api.lines(self._whole.path, SILENCE, **query):
+        async for event in self._api.lines(self._selection.path, SILENCE, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
             self._failures, self._heard = 0, time.monotonic()
