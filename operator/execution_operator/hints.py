@@ -25,7 +25,9 @@ from execution_operator.pacer import backoff
 logger = logging.getLogger(__name__)
 
 READS, LANE, LISTS = 50, 5, 5
-"""Executions that are read at once, those of one namespace, and namespaces that are listed at once."""
+"""Executions that are read at once, those of one namespace, and namespaces that are listed at once. Ten namespaces
+whose reads hang hold up the others' reads, not their lists.
+"""
 
 MANY, PART = 50, 5
 """A namespace is listed if so many of its Executions are told of, and they are one in so many of those open there.
@@ -34,8 +36,8 @@ To read one costs the API server and this process some 1.4 ms, to list one 0.2.
 """
 
 AHEAD, LISTED = 50, 3000
-"""Looks of a namespace, under way or waiting, when no more of it is read; and of all namespaces when nothing is listed,
-and of each only LANE are read ahead. Each that waits has its price.
+"""Looks of a namespace, under way or waiting, while which nothing more of it is read; and looks in all while which no
+lists are made, and of which a namespace that is read from has LANE at most. Each look that waits has its price.
 """
 
 AGAIN, LONGEST = 1.0, 60.0
@@ -44,15 +46,27 @@ AGAIN, LONGEST = 1.0, 60.0
 SINGLY = 3
 """One in so many of these tries, the second first, reads one by one, whatever that costs: a list fails as a whole."""
 
+HOPELESS = 50
+"""Failures after which a try is given up: the rest would fail too, and comes first the next time."""
+
 Told = dict[str, Reference]
 """Executions of one namespace by their UIDs."""
 
 
 @dataclass
 class _Unread:
-    """Executions of one namespace that could not be read, and why the last one could not."""
+    """Executions of one namespace that could not be read.
+
+    Attributes:
+        told: They, those that failed last at the end.
+        rest: Those whose turn is yet to come in the present try.
+        failures: Of the present try.
+        why: The last failure.
+    """
 
     told: Told = field(default_factory=dict)
+    rest: deque[Reference] = field(default_factory=deque)
+    failures: int = 0
     why: str = ""
 
 
@@ -64,7 +78,7 @@ class Hints:
         select: Lists those of a namespace that pin an open run and have one of these UIDs: RecordError.
         runs: The open Executions.
         hinted: Called with each that is there still.
-        looks: How many of them are being looked at, or wait for it.
+        looks: How many looks at known Executions there are, for whatever reason.
     """
 
     def __init__(
@@ -85,17 +99,17 @@ class Hints:
         self._due: asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]] = asyncio.Queue()
         """What is to be started."""
         self._told: dict[str, deque[Reference]] = {}
-        """By namespace those whose first try is yet to come; there while `_serve` runs for it."""
+        """By namespace those whose first try is yet to come; there while `_serve` takes from it."""
         self._unread: dict[str, _Unread] = {}
         """By namespace those that could not be read; there while `_retry` runs for it."""
-        self._listing: dict[str, int] = {}
-        """How many are being listed, by namespace."""
+        self._listing: dict[str, Told] = {}
+        """By namespace those that are being listed, and not yet handed on."""
         self._waiting = set[str]()
         """The UIDs of all that are told of and not yet handed on: to tell of them again changes nothing."""
 
     @property
     def unread(self) -> int:
-        """How many could not be read so far."""
+        """How many could not be read so far, those included that have closed since their last try."""
         return sum(len(each.told) for each in self._unread.values())
 
     def tell(self, references: Sequence[Reference]) -> None:
@@ -119,8 +133,7 @@ class Hints:
     async def _serve(self, namespace: str) -> None:
         """Try each once, and what is told of meanwhile."""
         async with asyncio.TaskGroup() as reads:
-            while told := self._told[namespace]:
-                await self._read(namespace, told, reads)
+            await self._read(namespace, self._told[namespace], reads)
             del self._told[namespace]  # what is told of from now on does not wait for the last reads
 
     async def _retry(self, namespace: str) -> None:
@@ -130,8 +143,9 @@ class Hints:
             if not unread.told:
                 break
             await asyncio.sleep(backoff(AGAIN, failures, LONGEST))
+            unread.rest, unread.failures = deque(unread.told.values()), 0
             async with asyncio.TaskGroup() as reads:
-                await self._read(namespace, deque(unread.told.values()), reads, singly=failures % SINGLY == 1)
+                await self._read(namespace, unread.rest, reads, singly=failures % SINGLY == 1)
             if unread.told:
                 logger.warning("%d Executions of namespace %s: %s", len(unread.told), namespace, unread.why)
         del self._unread[namespace]
@@ -145,16 +159,17 @@ class Hints:
             await self._looks.room(namespace, AHEAD if self._looks.total < LISTED else LANE)
             if count := 0 if singly else self._worth_a_list(namespace, len(told)):
                 await self._try(namespace, [told.popleft() for _ in range(count)], self._list)
-            else:
+            elif told:  # it may have been given up meanwhile
+                one = told.popleft()
                 await lane.acquire()
-                read = reads.create_task(self._try(namespace, [told.popleft()], self._get))
+                read = reads.create_task(self._try(namespace, [one], self._get))
                 read.add_done_callback(lambda _: lane.release())
 
     def _worth_a_list(self, namespace: str, told: int) -> int:
         """Return how many to read from a list now; 0 where single reads cost less, or no more should be listed."""
         if namespace in self._listing or len(self._listing) >= LISTS:
             return 0
-        count = min(told, LISTED - self._looks.total - sum(self._listing.values()))
+        count = min(told, LISTED - self._looks.total - sum(map(len, self._listing.values())))
         return count if count >= MANY and count * PART >= self._runs.of_namespace(namespace) else 0
 
     async def _try(
@@ -174,7 +189,7 @@ class Hints:
                 self._done(one)
 
     async def _list(self, namespace: str, told: Told) -> None:
-        self._listing[namespace] = len(told)
+        self._listing[namespace] = told
         try:
             async for execution in self._select(namespace, frozenset(told)):
                 self._hand_on(told, execution)
@@ -204,11 +219,12 @@ class Hints:
             self._due.put_nowait(partial(self._retry, namespace))
         unread = self._unread[namespace]
         unread.why = str(error) or repr(error)
-        for one in told.values():
-            if one.uid in self._runs:
-                unread.told[one.uid] = one
-            else:
-                self._done(one)
+        unread.failures += 1
+        if unread.failures >= HOPELESS:
+            unread.rest.clear()
+        for uid, one in told.items():
+            unread.told.pop(uid, None)
+            unread.told[uid] = one
 
     def _done(self, one: Reference) -> None:
         self._waiting.discard(one.uid)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
+from execution_operator.core.counting import subtract
 from execution_operator.core.state import never_seen, unanswered
 from execution_operator.pacer import Pacer
 
@@ -50,9 +51,7 @@ class Looks:
     def end(self, namespace: str) -> None:
         """Count one less."""
         self.total -= 1
-        self._counts[namespace] -= 1
-        if not self._counts[namespace]:
-            del self._counts[namespace]
+        subtract(self._counts, namespace)
         if ended := self._ended.get(namespace):
             ended.set()
 

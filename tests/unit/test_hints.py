@@ -9,7 +9,20 @@ import pytest
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.core.openruns import OpenRuns, Reference
-from execution_operator.hints import AGAIN, AHEAD, LANE, LISTED, LISTS, LONGEST, MANY, PART, READS, SINGLY, Hints
+from execution_operator.hints import (
+    AGAIN,
+    AHEAD,
+    HOPELESS,
+    LANE,
+    LISTED,
+    LISTS,
+    LONGEST,
+    MANY,
+    PART,
+    READS,
+    SINGLY,
+    Hints,
+)
 from execution_operator.lanes import Looks
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -385,6 +398,55 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
         assert at.uids == some(600)
         assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
         assert at.hints.unread == 0
+
+    shelf(test)
+
+
+def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
+    async def test(at: Shelf) -> None:
+        told = some(20 * MANY)
+        at.open(*some(PART * len(told), "open"))  # so that a list does not pay
+        at.faults = dict.fromkeys(told, RecordError("the API server is away"))
+        at.hints.tell(at.open(*told))
+        await asyncio.sleep(LONGEST)
+        at.finds.clear()
+        await asyncio.sleep(10 * LONGEST)
+        assert (at.hints.unread, at.handed) == (len(told), [])
+        assert at.finds.total() < 12 * (HOPELESS + LANE)
+        at.faults.clear()
+        await asyncio.sleep(LONGEST + 1)
+        assert at.uids == told
+
+    shelf(test)
+
+
+def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others() -> None:
+    async def test(at: Shelf) -> None:
+        told = some(5 * HOPELESS)
+        at.open(*some(PART * len(told), "open"))
+        at.faults = dict.fromkeys(told, RecordError("500"))
+        at.hints.tell(at.open(*told))
+        await asyncio.sleep(AGAIN / 2)
+        for uid in told[2 * HOPELESS :]:
+            del at.faults[uid]
+        await asyncio.sleep(10 * LONGEST)
+        assert at.uids == told[2 * HOPELESS :]
+
+    shelf(test)
+
+
+def test_a_namespace_is_listed_once_at_a_time() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["team-a"] = RecordError("500")
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(AGAIN / 2)
+        at.faults.clear()
+        at.slowness["team-a"] = 10
+        await asyncio.sleep(AGAIN)
+        at.hints.tell(at.open(*some(MANY, "more")))
+        await asyncio.sleep(20)
+        assert len(at.handed) == 2 * MANY
+        assert (at.most["lists"], at.hints.unread) == (1, 0)
 
     shelf(test)
 

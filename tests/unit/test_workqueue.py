@@ -12,7 +12,7 @@ import pytest
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
 from execution_operator.entry import version
-from execution_operator.lanes import FIRST_LOOKS, Width
+from execution_operator.lanes import FIRST_LOOKS, Looks, Width
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.workqueue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue
 from tests.support import builders
@@ -485,6 +485,24 @@ def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Exe
         assert (waiting.done(), at.queue.looks.total) == (True, 0)
 
     desk(test)
+
+
+def test_each_waits_until_there_is_room_for_it() -> None:
+    async def main() -> None:
+        looks = Looks()
+        for _ in range(3):
+            looks.begin("a")
+        one, three = (asyncio.create_task(looks.room("a", most)) for most in (1, 3))
+        await idle()
+        looks.end("a")
+        await idle()
+        assert (one.done(), three.done()) == (False, True)
+        looks.end("a")
+        looks.end("a")
+        await idle()
+        assert one.done()
+
+    run(main())
 
 
 def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:

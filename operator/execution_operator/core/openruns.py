@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from execution_operator.api import Phase
+from execution_operator.core.counting import subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class OpenRuns:
         self._unpinned.pop(uid, None)
         self._paused.pop(uid, None)
         if reference := self._by_uid.pop(uid, None):
-            _subtract(self._counts, reference.organization)
-            _subtract(self._phases, reference.phase)
-            _subtract(self._namespaces, reference.namespace)
+            subtract(self._counts, reference.organization)
+            subtract(self._phases, reference.phase)
+            subtract(self._namespaces, reference.namespace)
             rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
             if rest:
                 self._by_run[reference.run_id] = rest
@@ -100,9 +101,3 @@ class OpenRuns:
     def of_organization(self, name: str) -> list[Reference]:
         """Return the Executions of an Organization. This looks at all there are."""
         return [reference for reference in self._by_uid.values() if reference.organization == name]
-
-
-def _subtract(counts: Counter[str], key: str) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]
