@@ -36,8 +36,8 @@ To read one costs the API server and this process some 1.4 ms, to list one 0.2.
 """
 
 AHEAD, LISTED = 50, 3000
-"""Looks of a namespace, under way or waiting, while which nothing more of it is read; and looks in all while which no
-lists are made, and of which a namespace that is read from has LANE at most. Each look that waits has its price.
+"""A namespace is read from while it has fewer looks than AHEAD, under way or waiting, and lists are made while there
+are fewer than LISTED in all; from there on a namespace is read from while it has fewer than LANE. Each has its price.
 """
 
 AGAIN, LONGEST = 1.0, 60.0
