@@ -139,13 +139,13 @@ class Hints:
     async def _retry(self, namespace: str) -> None:
         """Try again what could not be read, until all are handed on, or are not open any more."""
         unread = self._unread[namespace]
-        for failures in itertools.count():
+        for tries in itertools.count():
             if not unread.told:
                 break
-            await asyncio.sleep(backoff(AGAIN, failures, LONGEST))
+            await asyncio.sleep(backoff(AGAIN, tries, LONGEST))
             unread.rest, unread.failures = deque(unread.told.values()), 0
             async with asyncio.TaskGroup() as reads:
-                await self._read(namespace, unread.rest, reads, singly=failures % SINGLY == 1)
+                await self._read(namespace, unread.rest, reads, singly=tries % SINGLY == 1)
             if unread.told:
                 logger.warning("%d Executions of namespace %s: %s", len(unread.told), namespace, unread.why)
         del self._unread[namespace]

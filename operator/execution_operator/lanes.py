@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.counting import subtract
-from execution_operator.core.state import never_seen, unanswered
+from execution_operator.core.state import never_seen
 from execution_operator.pacer import Pacer
 
 
@@ -32,7 +32,7 @@ AHEAD = 500
 
 
 class Looks:
-    """Looks at known Executions, under way or waiting.
+    """Looks under way or waiting, by namespace.
 
     Attributes:
         total: How many there are.
@@ -67,8 +67,8 @@ class Lanes:
     """Where passes wait for their turn, requests apart from looks.
 
     Attributes:
-        room: Set while one more first look should wait here.
-        looks: The others.
+        first: The looks at Executions that were never seen, all under the namespace "".
+        known: Those at the others.
     """
 
     def __init__(self, widths: Mapping[bool, Width]) -> None:
@@ -76,10 +76,7 @@ class Lanes:
         self._slots = {urgent: asyncio.Semaphore(width.slots) for urgent, width in widths.items()}
         self._lanes: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
         self._first_looks = Pacer(FIRST_LOOKS)
-        self._ahead = 0
-        self.room = asyncio.Event()
-        self.room.set()
-        self.looks = Looks()
+        self.first, self.known = Looks(), Looks()
 
     @asynccontextmanager
     async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
@@ -92,18 +89,7 @@ class Lanes:
             yield
 
     def occupy(self, task: asyncio.Task[None], execution: Execution) -> None:
-        """Have a task that is a look take room until it is done."""
-        if never_seen(execution):
-            self._count(1)
-            task.add_done_callback(lambda _: self._count(-1))
-        elif not unanswered(execution):
-            namespace = execution.metadata.namespace
-            self.looks.begin(namespace)
-            task.add_done_callback(lambda _: self.looks.end(namespace))
-
-    def _count(self, more: int) -> None:
-        self._ahead += more
-        if self._ahead < AHEAD:
-            self.room.set()
-        else:
-            self.room.clear()
+        """Count a task that is a look until it is done."""
+        looks, namespace = (self.first, "") if never_seen(execution) else (self.known, execution.metadata.namespace)
+        looks.begin(namespace)
+        task.add_done_callback(lambda _: looks.end(namespace))

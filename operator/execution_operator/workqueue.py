@@ -13,7 +13,7 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.state import unanswered
 from execution_operator.entry import Entry, version
-from execution_operator.lanes import WIDTHS, Lanes, Looks, Width
+from execution_operator.lanes import AHEAD, WIDTHS, Lanes, Looks, Width
 from execution_operator.metrics import PASSES
 from execution_operator.pacer import backoff
 from execution_operator.ports import WOKEN, Settlement, Work
@@ -54,16 +54,16 @@ class WorkQueue:
     @property
     def room(self) -> bool:
         """Whether one more first look should be taken in."""
-        return self._lanes.room.is_set()
+        return self._lanes.first.total < AHEAD
 
     @property
     def looks(self) -> Looks:
         """How many looks at known Executions are under way, or wait for their turn."""
-        return self._lanes.looks
+        return self._lanes.known
 
     async def wait_for_room(self) -> None:
         """Wait until there is room for one."""
-        await self._lanes.room.wait()
+        await self._lanes.first.room("", AHEAD)
 
     def knows(self, uid: str) -> bool:
         """Tell whether there is work to do on an object."""
@@ -169,7 +169,8 @@ class WorkQueue:
             entry.urgent, entry.waiting = urgent, True
             entry.task = asyncio.create_task(self._work(entry))
             entry.task.add_done_callback(lambda task: self._ended(entry, task))
-            self._lanes.occupy(entry.task, entry.execution)
+            if not urgent:
+                self._lanes.occupy(entry.task, entry.execution)
 
     async def _work(self, entry: Entry) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""

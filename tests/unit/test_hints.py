@@ -38,6 +38,7 @@ class Shelf:
         most: The most reads, and the most lists, that were under way at once.
         handed: UIDs, and when each was handed on.
         slow: Namespace whose looks do not end from then on, or all.
+        begun: The namespaces of the looks that have not ended.
         slowness: Seconds that a read of a UID takes, or a list of a namespace.
         refuses: UID that can't be handed on.
     """
@@ -49,7 +50,7 @@ class Shelf:
         self.handed: list[tuple[str, float]] = []
         self.slow = self.refuses = ""
         self.slowness: dict[str, float] = {}
-        self.looks = Looks()
+        self.looks, self.begun = Looks(), list[str]()
         self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.looks)
 
     def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
@@ -63,15 +64,16 @@ class Shelf:
     def uids(self) -> list[str]:
         return sorted(uid for uid, _ in self.handed)
 
-    def end_looks(self, namespace: str = "team-a") -> None:
-        for _ in range(self.looks.total):
-            self.looks.end(namespace)
+    def end_looks(self) -> None:
+        while self.begun:
+            self.looks.end(self.begun.pop())
 
     def _hinted(self, one: Execution) -> None:
         if one.metadata.uid == self.refuses:
             raise KeyError(self.refuses)
         if self.slow in (one.metadata.namespace, "all"):
             self.looks.begin(one.metadata.namespace)
+            self.begun.append(one.metadata.namespace)
         self.handed.append((one.metadata.uid, elapsed()))
 
     async def _find(self, namespace: str, name: str, uid: str) -> Execution:
@@ -305,7 +307,7 @@ def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
         await asyncio.sleep(1)
         assert dict(at.lists) == {"team-a": 1}
         assert LANE <= at.finds.total() < 2 * LANE
-        at.end_looks("team-b")
+        at.end_looks()
         at.slow = ""
         await asyncio.sleep(1)
         assert len(at.handed) == LISTED + MANY
