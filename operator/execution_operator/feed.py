@@ -62,7 +62,7 @@ class Feed:
         self._clock = clock
         self._busy = busy
         self._recent = Recent(clock)
-        self._roll = Roll(runs, clock)
+        self._roll = Roll(runs, clock, busy)
         self._untold: ClosedAt = {}
         self._told: ClosedAt = {}
         self._pauses = Pauses(runs, tell, clock)

@@ -1,5 +1,6 @@
 """The roll call: the open runs, asked for by name, a page at a time. What closed while nobody looked is found so."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from execution_operator.core.openruns import OpenRuns, Reference
@@ -15,13 +16,16 @@ class Roll:
     Args:
         runs: The open Executions.
         clock: Seconds that only go forward.
+        busy: Tells by its UID whether an Execution is being worked on. Its turn comes when it is not: mostly the work
+            shows how its run stands, and in a crowd of requests the call would cost the server as much as it finds.
     """
 
-    def __init__(self, runs: OpenRuns, clock: Callable[[], float]) -> None:
+    def __init__(self, runs: OpenRuns, clock: Callable[[], float], busy: Callable[[str], bool]) -> None:
         self._runs = runs
         self._clock = clock
+        self._busy = busy
         self._due: dict[str, float] = {}
-        self._left: dict[str, list[Reference]] = {}
+        self._left: dict[str, deque[Reference]] = {}
 
     def begin_anew(self) -> None:
         """Have all be called, from the beginning."""
@@ -39,11 +43,29 @@ class Roll:
             if self._clock() < self._due.get(organization, 0.0):
                 return
             self._due[organization] = self._clock() + ROLL_CALL
-            self._left[organization] = self._runs.of_organization(organization)
+            self._left[organization] = deque(self._runs.of_organization(organization))
         left = self._left[organization]
-        while left:
-            yield await closings.among([reference.run_id for reference in left[:NAMES]])
-            del left[:NAMES]
+        while page := self._page(left):
+            try:
+                closed = await closings.among([reference.run_id for reference in page])
+            except Exception:
+                left.extendleft(reversed(page))
+                raise
+            yield closed
             if self._left.get(organization) is not left:
                 return  # it has begun anew meanwhile
-        del self._left[organization]
+        if not left:
+            del self._left[organization]
+
+    def _page(self, left: deque[Reference]) -> list[Reference]:
+        """Take the next ones to be called. Those that are not open any more are let go."""
+        page: list[Reference] = []
+        for _ in range(len(left)):
+            if len(page) == NAMES:
+                break
+            reference = left.popleft()
+            if self._busy(reference.uid):
+                left.append(reference)
+            elif reference.uid in self._runs:
+                page.append(reference)
+        return page

@@ -320,6 +320,20 @@ def test_a_roll_call_that_broke_off_goes_on_where_it_was() -> None:
     assert (asked, bench.told) == (["run-0", "run-100", "run-200", "run-200"], ["ex-250"])
 
 
+def test_what_is_being_worked_on_is_called_once_it_is_not_unless_it_is_done_then() -> None:
+    bench = Bench(executions=NAMES + 2)
+    bench.busy |= {"uid-0", "uid-1"}
+    bench.visibility.close("somebody else's", 0)
+    bench.visibility.close("run-0", -5000)
+    bench.visibility.close("run-1", -5000)
+    assert [bench.look(), bench.look()] == [[], []]
+    assert [question for question in bench.visibility.asked if "among" in question] == [f"among {NAMES}"]
+    bench.runs.drop("uid-0")
+    bench.busy.clear()
+    assert bench.look() == ["ex-1"]
+    assert bench.visibility.asked[-1] == "among 1"
+
+
 def test_the_roll_is_not_called_before_the_first_look() -> None:
     bench = Bench()
     run(bench.feed.call_the_roll({"acme"}, bench.visibility))
