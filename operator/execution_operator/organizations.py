@@ -8,11 +8,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.errors import Gone, RecordError, Superseded
+from execution_operator.core.grace import rfc3339
 from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.organization_status import render
 
@@ -31,6 +32,9 @@ FLOOR = 0.1
 
 class Records(Protocol):
     """The Organizations in the API server."""
+
+    def now(self) -> datetime:
+        """Return the API server's time."""
 
     async def write_status(self, organization: Organization, status: OrganizationStatus) -> None:
         """Write the status in one PATCH, or nothing if it is the same."""
@@ -165,7 +169,7 @@ class Organizations:
         organization = self._mapping.get(name)
         if not self._own(name) or organization is None or self._mapping.readiness(organization) is None:
             return
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = rfc3339(self._records.now())
         try:
             await self._records.write_status(organization, render(organization, self._mapping, now))
         except (Superseded, Gone):

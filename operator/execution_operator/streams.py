@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
 from execution_operator.core.standing import asked_at
@@ -23,6 +23,7 @@ class Streams:
         queue: Where the work is done.
         requests: Lists the Executions that wait for an answer.
         unseen: Lists those that wait for a first look, or were not found by an earlier one.
+        now: The API server's time.
         concerned: Whether Executions of a namespace are to be worked on here.
         leading: False while another operator does the work: what is to be done is only noted, until `lead`.
 
@@ -30,11 +31,12 @@ class Streams:
         not_found: Requests that the last sweep found, and whose workflow nobody knows.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it decides by
         self,
         queue: WorkQueue,
         requests: Callable[[], AsyncIterator[Execution]],
         unseen: Callable[[], AsyncIterator[Execution]],
+        now: Callable[[], datetime],
         concerned: Callable[[str], bool] = lambda _: True,
         *,
         leading: bool = True,
@@ -42,6 +44,7 @@ class Streams:
         self._queue = queue
         self._list_requests = requests
         self._list_unseen = unseen
+        self._now = now
         self._concerned = concerned
         self.not_found = 0
         self._noted: dict[str, Execution] | None = None if leading else {}
@@ -132,7 +135,7 @@ class Streams:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""
         if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
             return
-        if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < datetime.now(UTC):
+        if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < self._now():
             MISSED.inc()
 
     async def _look(self, _: set[str]) -> None:

@@ -30,7 +30,7 @@ from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
 from execution_operator.reconcile import Reconciler
 from execution_operator.streams import Streams
-from execution_operator.temporal.connections import Target
+from execution_operator.temporal.credential import Target
 from execution_operator.temporal.pool import Pool
 from execution_operator.vitals import Gauges, Vitals, listen_to_loop
 from execution_operator.watches import FinishedStream, OpenStream
@@ -76,7 +76,9 @@ class Operator:
         self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
-        self.streams = Streams(self.queue, self._requests, self._unseen, self._concerned, leading=lease is None)
+        self.streams = Streams(
+            self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
+        )
         self.open_stream = OpenStream(api, share, self.open_runs, self.streams, self.queue.knows, self._concerned)
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
@@ -166,7 +168,7 @@ class Operator:
         )
 
         def refresh() -> None:
-            gauges.refresh()
+            gauges.refresh(self.api.clock.now())
             self.vitals.refresh()
 
         return Web(host, port, self.vitals.unhealthy, self.vitals.unready, refresh)

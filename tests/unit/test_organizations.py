@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
@@ -35,7 +36,6 @@ class Scene:
     woken: list[set[str]] = field(default_factory=list)
     written: list[tuple[str, str]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
-    now: int = 0
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -53,6 +53,9 @@ class Scene:
 
     def forget(self, name: str) -> None:
         self.forgotten.append(name)
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
 
     async def write_status(self, one: Organization, status: OrganizationStatus) -> None:
         if self.error:

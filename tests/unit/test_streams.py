@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorize import Denied, Place
 from execution_operator.core.errors import RecordError
 from execution_operator.core.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.grace import rfc3339
 from execution_operator.core.reasons import Reason
 from execution_operator.core.runs import Closing, Run, RunStatus
 from execution_operator.core.status import render
@@ -24,6 +25,8 @@ from tests.support.builders import execution
 from tests.support.clock import elapsed, run
 
 AT, RUN = "2026-01-01T00:00:00Z", Run("wf", "r1", "r1")
+NOW = datetime.fromisoformat(AT) + timedelta(hours=1)
+"""The API server's time."""
 
 
 def after(finding: Finding, reason: str | None) -> ExecutionStatus:
@@ -61,7 +64,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self._reconcile, self._read)
-        self.streams = Streams(self.queue, self._select, self._unseen, leading=self.leading)
+        self.streams = Streams(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
 
     @property
     def names(self) -> list[str]:
@@ -263,7 +266,7 @@ def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: in
 def test_what_was_just_made_may_be_on_its_way_in_the_stream() -> None:
     async def test(at: Scene) -> None:
         await asyncio.sleep(1)
-        before, just_now = missed(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        before, just_now = missed(), rfc3339(NOW)
         at.waiting = [execution("stop", managed_fields=written(just_now))]
         await asyncio.sleep(SWEEP * 3)
         assert (at.names[:1], missed()) == (["run"], before)

@@ -112,7 +112,7 @@ def test_the_gauges_say_what_is_there_when_they_are_asked() -> None:
     assert value("hints_unread") == 4
     assert [value("executions", phase=of) for of in ("running", "paused", "failed")] == [5, 0, 2]
     assert [value("organizations", ready=of) for of in ("True", "False", "Unknown")] == [1, 1, 1]
-    replace(gauges, queue=lambda: iter(())).refresh()
+    replace(gauges, queue=lambda: iter(())).refresh(datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     assert value("oldest_request_age_seconds") == 0
 
 

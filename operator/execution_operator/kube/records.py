@@ -3,10 +3,12 @@
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Container
+from datetime import datetime
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, Superseded
+from execution_operator.core.grace import rfc3339
 from execution_operator.core.patch import merge_patch
 from execution_operator.core.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
@@ -130,7 +132,7 @@ class ExecutionRecords:
 
     def _event(self, execution: Execution, announcement: Announcement) -> Json:
         """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
-        meta, now = execution.metadata, self._api.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        meta, now = execution.metadata, rfc3339(self._api.clock.now())
         told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return {
@@ -169,6 +171,10 @@ class OrganizationRecords:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+
+    def now(self) -> datetime:
+        """Return the API server's time."""
+        return self._api.clock.now()
 
     async def write_status(self, organization: Organization, status: OrganizationStatus) -> None:
         """Write the status in one PATCH, or nothing if it is the same."""
