@@ -324,11 +324,11 @@ def test_explain_reads_well(tenant: Tenant) -> None:
 OPERATOR_EVERYWHERE = {
     "executions.control-plane.kubiya.ai": "get list watch patch delete",
     "executions.control-plane.kubiya.ai/status": "patch",
-    "organizations.control-plane.kubiya.ai": "get list watch",
+    "organizations.control-plane.kubiya.ai": "list watch",
     "organizations.control-plane.kubiya.ai/status": "patch",
     "events": "create",
 }
-OPERATOR_AT_HOME = {"secrets": "get list watch", "leases.coordination.k8s.io": "get create update patch"}
+OPERATOR_AT_HOME = {"secrets": "list watch", "leases.coordination.k8s.io": "get create patch"}
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def test_budget_and_pods_find_each_other(world: PackagedWorld, package: Package)
 
 MAY = [
     ("create", "leases.coordination.k8s.io", True),
-    ("update", "leases.coordination.k8s.io", True),
+    ("patch", "leases.coordination.k8s.io", True),
+    ("update", "leases.coordination.k8s.io", False),
     ("delete", "leases.coordination.k8s.io", False),
     ("list", "secrets", True),
     ("create", "secrets", False),
@@ -384,6 +385,7 @@ class TestGateway:
         (container,) = gateway["spec"]["template"]["spec"]["containers"]
         assert container["args"] == [
             *ARGUMENTS,
+            "--log-level=info",
             "--tls-cert-file=/tls/tls.crt",
             "--tls-key-file=/tls/tls.key",
             "--hide-existence",
@@ -392,6 +394,11 @@ class TestGateway:
             "HTTPS"
         }
         assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tls"]
+
+    def test_its_service_says_so(self, bare: ControlPlane, gateway: Json) -> None:
+        get = ("get", "service", gateway["metadata"]["name"], "--namespace=gateway", "--output=json")
+        (port,) = json.loads(bare.kubectl(*get).stdout)["spec"]["ports"]
+        assert (port["name"], port["port"], port["targetPort"]) == ("https", 443, "http")
 
     def test_the_program_knows_its_arguments(self, gateway: Json) -> None:
         (container,) = gateway["spec"]["template"]["spec"]["containers"]

@@ -21,6 +21,8 @@ SELECTOR: Any = Expression('include "execution-operator.selector" $ | fromJson')
 GATEWAY = NAME + "-gateway"
 GATEWAY_SELECTOR: Any = Expression('include "execution-operator.gateway-selector" $ | fromJson')
 TLS = "execution-operator.gateway-tls"
+TLS_GIVEN = '(ne $.Values.gateway.tlsSecretName "")'
+LOG_LEVEL = Expression('printf "--log-level=%s" $.Values.log.level')
 FOLDER = "dashboards"
 HERE: Object = {"name": NAME, "namespace": NAMESPACE}
 
@@ -130,20 +132,29 @@ def _operator() -> list[Block]:
 def _gateway() -> list[Block]:
     here: Object = {**HERE, "name": GATEWAY}
     pods = _pods(here, GATEWAY_SELECTOR, value("gateway.replicas"), gateway.ARGUMENTS)
-    pods.container["args"] = _with_tls(_literal(gateway.ARGUMENTS), "arguments", value("gateway.arguments"))
+    own = f"(concat {_literal(gateway.ARGUMENTS)} (list ({LOG_LEVEL})))"
+    pods.container["args"] = _with_tls(own, "arguments", value("gateway.arguments"))
     pods.container["volumeMounts"] = _with_tls(value("volumeMounts"), "mounts")
     pods.spec["volumes"] = _with_tls(value("volumes"), "volumes")
-    pods = replace(pods, scheme=Expression('ternary "HTTPS" "HTTP" (ne $.Values.gateway.tlsSecretName "")'))
+    pods = replace(pods, scheme=_by_tls("HTTPS", "HTTP"))
     budget = workload.disruption_budget(here, GATEWAY_SELECTOR)
-    service = gateway.service(here, GATEWAY_SELECTOR)
+    service = gateway.service(here, GATEWAY_SELECTOR, _by_tls("https", "http"), _by_tls(443, 80))
     access = gateway.gateway_access(GATEWAY, NAMESPACE)
-    return [_block("if $.Values.gateway.enabled", *access, workload.deployment(pods), budget, service)]
+    return [
+        _block("if $.Values.gateway.enabled", *access, workload.deployment(pods), service),
+        _block("if and $.Values.gateway.enabled $.Values.podDisruptionBudget.enabled", budget),
+    ]
+
+
+def _by_tls(secure: str | int, plain: str | int) -> Expression:
+    """Return what the gateway has with a certificate, or without."""
+    return Expression(f"ternary {json.dumps(secure)} {json.dumps(plain)} {TLS_GIVEN}")
 
 
 def _with_tls(items: str, part: str, more: str = "list") -> Expression:
     """Return a list with what TLS adds to it."""
-    tls, given = f'(include "{TLS}" $ | fromJson).{part}', '(ne $.Values.gateway.tlsSecretName "")'
-    return Expression(f"concat {items} (ternary {tls} list {given}) {more} | default list")
+    tls = f'(include "{TLS}" $ | fromJson).{part}'
+    return Expression(f"concat {items} (ternary {tls} list {TLS_GIVEN}) {more} | default list")
 
 
 def _literal(items: Sequence[str]) -> str:
@@ -184,7 +195,7 @@ def _arguments() -> list[str | When]:
     return [
         *workload.ARGUMENTS,
         "--lease-name=" + NAME,  # each release has a leader of its own
-        Expression('printf "--log-level=%s" $.Values.log.level'),
+        LOG_LEVEL,
         When("$.Values.organizations", organizations),
         When("$.Values.namespaces", namespaces),
     ]

@@ -22,7 +22,7 @@ def gateway_access(name: str = NAME, namespace: str = roles.NAME) -> list[Object
     ]
 
 
-def service(metadata: Object, selector: Object) -> Object:
-    """Return the Service that callers reach the gateway by."""
-    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+def service(metadata: Object, selector: Object, name: str, port: Any) -> Object:
+    """Return the Service that callers reach the gateway by, with its port's name and number."""
+    ports = [{"name": name, "port": port, "targetPort": "http"}]
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector, "ports": ports}}

@@ -22,7 +22,7 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
 
 
 CLUSTER_RULES = (
-    rule(GROUP, "organizations", *READ),
+    rule(GROUP, "organizations", "list", "watch"),
     rule(GROUP, "organizations/status", "patch"),
 )
 """What the operator does in the whole cluster, always."""
@@ -35,8 +35,8 @@ EXECUTION_RULES = (
 """What the operator does wherever it works: in the whole cluster, or in the namespaces that it is bound to."""
 
 OPERATOR_NAMESPACE_RULES = (
-    rule("", "secrets", *READ),  # those that Organizations name are here, and nowhere else
-    rule("coordination.k8s.io", "leases", "get", "create", "update", "patch"),  # who leads
+    rule("", "secrets", "list", "watch"),  # those that Organizations name are here, and nowhere else
+    rule("coordination.k8s.io", "leases", "get", "create", "patch"),  # who leads
 )
 """What the operator does in its own namespace."""
 
@@ -91,14 +91,14 @@ def namespace_access(name: str, namespace: str) -> list[Object]:
     ]
 
 
-def operator_access(name: str = NAME, namespace: str = NAME) -> list[Object]:
+def operator_access() -> list[Object]:
     """Return the operator's account and all that it may do, in the whole cluster."""
     return [
-        account(name, namespace),
-        *cluster_access(name, namespace),
-        execution_role(name),
-        execution_access(name, namespace),
-        *namespace_access(name, namespace),
+        account(NAME, NAME),
+        *cluster_access(NAME, NAME),
+        execution_role(NAME),
+        execution_access(NAME, NAME),
+        *namespace_access(NAME, NAME),
     ]
 
 
