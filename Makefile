@@ -73,8 +73,8 @@ $(READY): pyproject.toml tests/requirements.txt | $(BIN)/python
 	@touch $@
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, and this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, and this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
 	@$(PYTHON) -m venv .venv
 
 $(BIN)/uv: | $(BIN)/python
-	@$(PIP) uv
+	@$(PIP) 'uv>=0.8,<1'

@@ -32,11 +32,9 @@ LEFT_OUT = ("TEMPORAL_", "KUBE")
 class Rig(Server):
     """Two organizations on one Temporal namespace, `acme` (team-a, team-c) and `globex` (team-b), and one operator."""
 
-    def __init__(
-        self, dynamic_config: Mapping[str, object] | None = None, apiserver_arguments: Sequence[str] = ()
-    ) -> None:
-        self.control_plane = ControlPlane(apiserver_arguments=apiserver_arguments)
-        self.temporal = TemporalServer(["shared"], durable=True, dynamic_config=dynamic_config)
+    def __init__(self) -> None:
+        self.control_plane = ControlPlane()
+        self.temporal = TemporalServer(["shared"], durable=True)
         self.forge = Forge()
         self.faults = Faults()
         self._crash = threading.Lock()

@@ -4,8 +4,6 @@ import pytest
 
 from tests.model.schedule import play
 
-NEVER_PINNED = "reconcile: what could not be stored because the object is gone counts as a pin in the next pass"
-
 REPLAYS = [
     pytest.param(["created asking", "A sees", "deleted", "A"], id="deleted before its run was pinned"),
     pytest.param(

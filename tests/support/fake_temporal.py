@@ -49,7 +49,6 @@ class FakeRun:
     Attributes:
         born: Search attributes in the start event. Nothing changes these.
         attributes: Search attributes as they are now; workflow code may overwrite them.
-        reset_to: The run that a reset made of this one.
     """
 
     namespace: str
@@ -63,7 +62,6 @@ class FakeRun:
     paused: bool = False
     cancel: Order | None = None
     closing: Closing | None = None
-    reset_to: str = ""
     parent: "FakeRun | None" = None
     policy: ParentClosePolicy = ParentClosePolicy.TERMINATE
     children: "list[FakeRun]" = field(default_factory=list)
@@ -176,7 +174,6 @@ class FakeTemporal:
             self._terminate(current, "reset", "history-resetter", None)
         run_id = self._next_id()
         born = dict(run.born)
-        run.reset_to = run_id
         return self._keep(
             replace(
                 run,
@@ -186,7 +183,6 @@ class FakeTemporal:
                 closing=None,
                 cancel=None,
                 children=[],
-                reset_to="",
             )
         )
 

@@ -17,6 +17,9 @@ from tests.support.waiting import wait_for
 
 TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
 
+SEARCH_ATTRIBUTES = {"OrganizationId": "Keyword"}
+"""Of every namespace."""
+
 
 class TemporalServer(Server):
     """A Temporal server with its own ports.
@@ -25,21 +28,18 @@ class TemporalServer(Server):
     workflows. `process` can be paused. The server has the namespace `default` and those that are named.
     """
 
-    def __init__(  # noqa: PLR0913 (the server has as many options)
+    def __init__(
         self,
         namespaces: Sequence[str] = (),
-        search_attributes: Mapping[str, str] | None = None,
         dynamic_config: Mapping[str, object] | None = None,
         *,
         durable: bool = False,
         ui: bool = False,
-        log_level: str = "error",
     ) -> None:
         self.namespaces = ["default", *namespaces]
         self.process: GuardedProcess | None = None
-        self._search_attributes = {"OrganizationId": "Keyword"} if search_attributes is None else search_attributes
         self._dynamic_config = dynamic_config or {}
-        self._durable, self._log_level = durable, log_level
+        self._durable = durable
         self._port, self._http_port, self._metrics_port = free_port(), free_port(), free_port()
         self._ui_port = free_port() if ui else None
         self._folder: GuardedFolder | None = None
@@ -101,7 +101,7 @@ class TemporalServer(Server):
         """Create a namespace, with the search attributes that the others have; return once it is served."""
         self.cli("operator", "namespace", "create", "--namespace", name, "--retention", "24h")
         wait_for(lambda: self._has_namespace(name), f"the namespace {name}")
-        for attribute, kind in self._search_attributes.items():
+        for attribute, kind in SEARCH_ATTRIBUTES.items():
             options = ("--namespace", name, "--name", attribute, "--type", kind)
             self.cli("operator", "search-attribute", "create", *options)
         self.namespaces.append(name)
@@ -123,12 +123,12 @@ class TemporalServer(Server):
 
     def _command(self, folder: Path) -> list[str | Path]:
         return [
-            *(TEMPORAL, "server", "start-dev", "--ip=127.0.0.1", f"--log-level={self._log_level}"),
+            *(TEMPORAL, "server", "start-dev", "--ip=127.0.0.1", "--log-level=error"),
             *(f"--port={self._port}", f"--http-port={self._http_port}", f"--metrics-port={self._metrics_port}"),
             *([f"--ui-port={self._ui_port}", "--ui-disable-news-fetch"] if self._ui_port else ["--headless"]),
             *([f"--db-filename={folder / 'temporal.db'}"] if self._durable else []),
             *(f"--namespace={name}" for name in self.namespaces[1:]),
-            *(f"--search-attribute={name}={kind}" for name, kind in self._search_attributes.items()),
+            *(f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()),
             *(f"--dynamic-config-value={key}={json.dumps(value)}" for key, value in self._dynamic_config.items()),
         ]
 

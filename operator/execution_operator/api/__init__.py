@@ -10,14 +10,13 @@ from execution_operator.api.execution import (
     Terminate,
     Termination,
 )
-from execution_operator.api.meta import GROUP, VERSION, Condition, ConditionStatus, ObjectMeta, Time
+from execution_operator.api.meta import GROUP, VERSION, Condition, ConditionStatus, ObjectMeta
 from execution_operator.api.organization import (
     Organization,
     OrganizationSpec,
     OrganizationStatus,
     Ownership,
     Temporal,
-    Tls,
 )
 
 __all__ = [
@@ -39,6 +38,4 @@ __all__ = [
     "Temporal",
     "Terminate",
     "Termination",
-    "Time",
-    "Tls",
 ]

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from execution_operator.api.meta import Condition, NotBlank, ObjectMeta, Schema, Time, rule, rules
+from execution_operator.api.meta import Condition, NotBlank, ObjectMeta, Schema, Time, find, rule, rules
 
 
 class Phase(StrEnum):
@@ -176,7 +176,7 @@ class ExecutionStatus(Schema):
 
     def condition(self, of: str) -> Condition | None:
         """Return the condition of the type, if the status has it."""
-        return next((condition for condition in self.conditions if condition.type == of), None)
+        return find(self.conditions, of)
 
 
 _CLOSED = "[" + ", ".join(f"'{phase}'" for phase in CLOSED_PHASES) + "]"

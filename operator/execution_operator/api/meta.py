@@ -1,5 +1,6 @@
 """What every resource of the group shares: names, metadata, conditions and the schema's building blocks."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -106,3 +107,8 @@ class Condition(Schema):
         pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
     )
     message: str = Field(description="The same for people.", max_length=32768)
+
+
+def find(conditions: Iterable[Condition], of: str) -> Condition | None:
+    """Return the condition of the type, if it is among them."""
+    return next((condition for condition in conditions if condition.type == of), None)

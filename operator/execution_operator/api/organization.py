@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from execution_operator.api.meta import Condition, ObjectMeta, Schema, rule, rules
+from execution_operator.api.meta import Condition, ObjectMeta, Schema, find, rule, rules
 
 DEFAULT_TEMPLATES = ("{executionId}", "agent-execution-{executionId}", "team-execution-{executionId}")
 
@@ -128,6 +128,10 @@ class OrganizationStatus(Schema):
         description="Ready; NamespaceConflict where another Organization lists one of its namespaces.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
+
+    def condition(self, of: str) -> Condition | None:
+        """Return the condition of the type, if the status has it."""
+        return find(self.conditions, of)
 
 
 class Organization(Schema):

@@ -47,5 +47,5 @@ def _stalled(ready: Cell | None, contested: Cell | None) -> Cell | None:
 
 def _condition(organization: Organization, cell: Cell, now: str) -> Condition:
     of, status, reason, message = cell
-    old = next((condition for condition in organization.status.conditions if condition.type == of), None)
+    old = organization.status.condition(of)
     return transition(old, of, (status, reason, message), organization.metadata.generation, now)

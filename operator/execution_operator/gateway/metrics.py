@@ -20,7 +20,7 @@ class Metrics:
             "execution_gateway_requests_total", "Calls that were answered.", ["route", "code"], registry=self._registry
         )
         self.seconds = Histogram(
-            "execution_gateway_request_seconds",
+            "execution_gateway_request_duration_seconds",
             "From a call's arrival to its answer.",
             ["route"],
             buckets=BUCKETS,

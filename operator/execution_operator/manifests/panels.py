@@ -38,8 +38,8 @@ class Panel:
     width: int = 8
 
 
-def _number(title: str, unit: str, expression: str, legend: str = "") -> Panel:
-    return Panel(title, unit, (Query(expression, legend or title),), kind="stat", width=6)
+def _number(title: str, unit: str, expression: str) -> Panel:
+    return Panel(title, unit, (Query(expression, title),), kind="stat", width=6)
 
 
 def _one(title: str, unit: str, expression: str, legend: str, what: str = "") -> Panel:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from execution_operator.core.errors import TemporalError
 from execution_operator.metrics import TEMPORAL_CALLS
 
-Response = TypeVar("Response", bound=Message, covariant=True)  # noqa: PLC0105 - the name that reads well below
+Response = TypeVar("Response", bound=Message)
 
 DEADLINE = 5.0
 """Seconds that one call may take."""
@@ -33,13 +33,6 @@ REFUSALS = {
     RPCStatusCode.UNIMPLEMENTED,
 }
 """Answers that mean no; any other failure means that there was no answer."""
-
-
-class Rpc(Protocol[Response]):
-    """A method of the SDK's low-level services."""
-
-    def __call__(self, req: Any, /, *, retry: bool, timeout: timedelta) -> Awaitable[Response]:
-        """Make the call."""
 
 
 class NamespaceNotFoundError(TemporalError):

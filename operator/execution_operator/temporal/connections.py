@@ -10,10 +10,8 @@ from temporalio.service import ConnectConfig, ServiceClient, TLSConfig, Workflow
 
 from execution_operator.core.errors import SecretError, TemporalError
 from execution_operator.temporal.calls import DEADLINE, call
-from execution_operator.temporal.credential import Credential, Secret, Target, target
+from execution_operator.temporal.credential import Credential, Target
 from execution_operator.temporal.handshake import check, failure
-
-__all__ = ["Connections", "Credential", "Secret", "Target", "namespace_id", "target"]
 
 Key = tuple[str, Credential]
 

@@ -12,7 +12,9 @@ from execution_operator.plugin.doctor.findings import Finding, Level, bad, good,
 from execution_operator.plugin.judge import condition
 from execution_operator.plugin.values import parsed, plural
 
-INSTALL = "kubectl apply -k deploy/kustomize"
+INSTALL = (
+    "helm upgrade, or kubectl apply --server-side -k deploy/kustomize (before Kubernetes 1.36: deploy/kustomize/base)"
+)
 OLDEST, OLDEST_WITH_STAMP = (1, 32), (1, 36)
 KINDS = ("executions", "executions/status", "organizations")
 SELECTED = {".spec.executionId", ".spec.terminate.reason", ".status.phase", ".status.termination.outcome"}
@@ -152,9 +154,16 @@ def operator(facts: Facts) -> Finding:
         names = ", ".join(item["metadata"]["name"] for item in late[:3])
         return bad(
             f"the operator has not looked at {plural(len(late))} of {facts.namespace} ({names})",
-            "see that it runs, and what its log says: execution-operator run",
+            f"see that it runs, and what its log says: {_log_command(facts)}",
         )
     return good("the operator has looked at everything" if facts.executions else "no Executions yet")
+
+
+def _log_command(facts: Facts) -> str:
+    """Return the command that shows the log of every replica."""
+    path = facts.operators[0].path if facts.operators else "NAMESPACE/execution-operator"
+    where, _, name = path.partition("/")
+    return f"kubectl logs deployment/{name} --namespace={where} --all-pods"
 
 
 def version(facts: Facts) -> Finding:
