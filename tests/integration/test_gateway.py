@@ -117,6 +117,12 @@ class TestTable:
         answer = await rest.terminate(identifier)
         assert answer.json()["workflow_id"] == f"agent-execution-{identifier}"
 
+    async def test_200_by_uid(self, rest: Rest, name: str) -> None:
+        rest.world.samples.begin(Agent, name)
+        rest.world.apply("Execution", name, {"executionId": name}, "team-a")
+        answer = await rest.terminate(rest.world.get(name)["metadata"]["uid"])
+        assert answer.json()["workflow_id"] == name
+
     async def test_200_by_workflow_id_that_needs_quoting(self, rest: Rest, name: str) -> None:
         identifier = f"orders/{name}/ä?%"
         rest.world.samples.begin(Agent, identifier)
