@@ -101,7 +101,7 @@ def answered(execution: Execution, laps: Laps) -> None:
     for stage, seconds in laps.stages:
         STAGES.labels(stage).observe(seconds)
     if asked := asked_at(execution):
-        REQUEST_AGES.labels(outcome).observe(_since(datetime.fromisoformat(asked)))
+        REQUEST_AGES.labels(outcome).observe(_since(asked))
 
 
 def noticed(closings: Iterable[datetime]) -> None:

@@ -27,7 +27,7 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 
 
 FLOOR = 0.1
-"""Seconds at least between two looks, whoever calls for them."""
+"""Seconds at least between two looks, whoever calls for them, and between two writes for the sake of others."""
 
 
 class Records(Protocol):
@@ -80,6 +80,8 @@ class Organizations:
         self._probers: dict[str, _Prober] = {}
         self._listed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
+        self._writing: dict[str, bool] = {}
+        """Whose status is being brought up to date, and whether that is to be done once more."""
 
     @property
     def known(self) -> bool:
@@ -161,9 +163,24 @@ class Organizations:
         self._wake(touched)
 
     def _update(self, name: str) -> None:
-        """Write the status in the background, if it is not what it should be."""
-        self._background.add(task := asyncio.create_task(self._write(name)))
+        """Write the status in the background, if it is not what it should be: one write of each at a time.
+
+        Many share a Temporal namespace, perhaps, and each look at it concerns the status of all of them.
+        """
+        under_way, self._writing[name] = name in self._writing, True
+        if under_way:
+            return
+        self._background.add(task := asyncio.create_task(self._bring_up(name)))
         task.add_done_callback(self._background.discard)
+
+    async def _bring_up(self, name: str) -> None:
+        try:
+            while self._writing[name]:
+                self._writing[name] = False
+                await self._write(name)
+                await asyncio.sleep(FLOOR)
+        finally:
+            del self._writing[name]
 
     async def _write(self, name: str) -> None:
         organization = self._mapping.get(name)

@@ -16,7 +16,7 @@ from execution_operator.core.authorize import Denied, Failing, Grant, Place, Und
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.grace import anew, deadline_of, rfc3339, start
+from execution_operator.core.grace import anew, deadline_of, in_grace, rfc3339, start
 from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
@@ -194,7 +194,8 @@ class _Act:
             called = partial(self.laps.passed, Stage.TERMINATED)
             return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=rfc3339(deadline))
-        await self._record(graceful, grant.place)
+        if not in_grace(self.execution, deadline):  # told once: each try that fails would tell it again
+            await self._record(graceful, grant.place)
         still_granted()
         await runs.request_cancel(run, order(self.execution))
         found = await follow(runs, run)
@@ -206,9 +207,9 @@ class _Act:
         An outage or a crash can take that long. A later run of a chain had its chance in the earlier one.
         """
         seen = await runs.describe(run.workflow_id, run.run_id)
-        if seen is None or not seen.status.open or seen.cancel_requested or run.started_at is None:
+        if seen is None or not seen.status.open or seen.cancel_requested or seen.run.started_at is None:
             return False
-        return datetime.fromisoformat(run.started_at) <= since
+        return datetime.fromisoformat(seen.run.started_at) <= since
 
     async def _record(self, finding: Finding, place: Place | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""

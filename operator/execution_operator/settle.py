@@ -4,10 +4,13 @@ from datetime import datetime
 
 from execution_operator.api import Execution
 from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Finding, Open
+from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.grace import next_look
-from execution_operator.core.state import never_seen
+from execution_operator.core.state import deleting, never_seen
 from execution_operator.ports import WOKEN, Settlement
+
+HELD = 60.0
+"""Seconds until a deletion is looked at again that a later run of the chain holds up: nothing tells when it closes."""
 
 
 def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: bool) -> Settlement:
@@ -20,6 +23,8 @@ def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: b
             return Settlement(execution, after=woken)
         case Failing():
             return Settlement(execution, failing=True)
+        case NotFound() if deleting(execution) and not gone:
+            return Settlement(execution, after=HELD)
         case Open(deadline=str() as deadline):
             return Settlement(execution, after=next_look(execution, deadline, now))
         case _:

@@ -1,7 +1,7 @@
 """Which Executions are worked on: those that the streams bring, those that a sweep finds, those that are woken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
@@ -51,30 +51,30 @@ class Streams:
         self._requests = Sweep(self._sweep)
         self._looks = Sweep(self._look)
         self._swept = False
-        self._departed: dict[str, int] | None = None
-        """What has left the requests since a sweep began, and in which version: it may list them still."""
 
     def requested(self, execution: Execution) -> None:
         """Take in an unanswered request. One that was not found is left to a sweep."""
-        if not sought(execution) and self._concerned(execution.metadata.namespace):
+        if not sought(execution) and not self._outdated(execution) and self._concerned(execution.metadata.namespace):
             self._queue.add(execution)
 
     def left(self, uid: str, at: int) -> None:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
-        if self._departed is not None:
-            self._departed[uid] = at
+        self._queue.newest.saw(uid, at)
         self._queue.leave(uid, at)
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
+        uid, at = execution.metadata.uid, version(execution)
         waits = wants_attention(execution) and not sought(execution) and not _asked(execution)
         if waits and self._concerned(execution.metadata.namespace):
+            self._queue.newest.saw(uid, at)
             self._take(execution)
         else:
-            self.calm(execution.metadata.uid, version(execution))
+            self.calm(uid, at)
 
     def calm(self, uid: str, before: int) -> None:
         """Forget what was noted of an Execution before a version: it needs nothing, or is no longer there."""
+        self._queue.newest.saw(uid, before)
         if self._noted and uid in self._noted and version(self._noted[uid]) < before:
             del self._noted[uid]
 
@@ -82,7 +82,10 @@ class Streams:
         """Work on what was noted, and from now on on all that comes."""
         noted, self._noted = self._noted or {}, None
         for execution in noted.values():
-            self.changed(execution)
+            if unanswered(execution):
+                self.hinted(execution)  # it was noted long ago, perhaps: it is read before it is acted on
+            else:
+                self.changed(execution)
 
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have changed."""
@@ -117,9 +120,8 @@ class Streams:
         """Add all requests. What is known and unchanged is worked on only where it was woken."""
         self._queue.wake_busy(woken)
         not_found = 0
-        self._departed = departed = dict[str, int]()
         async for execution in self._list_requests():
-            if not self._concerned(execution.metadata.namespace) or _left(execution, departed):
+            if not self._concerned(execution.metadata.namespace) or self._outdated(execution):
                 continue
             not_found += sought(execution) and unanswered(execution)
             self._compare(execution)
@@ -128,15 +130,17 @@ class Streams:
             else:
                 self._queue.add(execution)
         self._queue.wake_idle(woken)
-        self._departed = None
         self.not_found, self._swept = not_found, True
 
     def _compare(self, execution: Execution) -> None:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""
         if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
             return
-        if (asked := asked_at(execution)) and datetime.fromisoformat(asked) + LATE < self._now():
+        if (asked := asked_at(execution)) and self._now() - asked > LATE:
             MISSED.inc()
+
+    def _outdated(self, execution: Execution) -> bool:
+        return self._queue.newest.outdated(execution.metadata.uid, version(execution))
 
     async def _look(self, _: set[str]) -> None:
         """Add all that wait for a first look, as room comes: each that waits in the queue has its price."""
@@ -145,11 +149,6 @@ class Streams:
                 continue
             await self._queue.wait_for_room()
             self._queue.add(execution)
-
-
-def _left(execution: Execution, departed: Mapping[str, int]) -> bool:
-    """Whether a listed request is no longer one."""
-    return departed.get(execution.metadata.uid, -1) >= version(execution)
 
 
 def _asked(execution: Execution) -> bool:

@@ -163,7 +163,7 @@ class Gauges:
             OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))
-        OLDEST_REQUEST.set((now - datetime.fromisoformat(requests.oldest)).total_seconds() if requests.oldest else 0)
+        OLDEST_REQUEST.set((now - requests.oldest).total_seconds() if requests.oldest else 0)
         WAITING.set(len(executions))
         FEED_AGE.set(self.feed_age())
         UNREAD.set(self.unread())

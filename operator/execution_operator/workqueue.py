@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
+from execution_operator.core.newest import Newest
 from execution_operator.core.state import unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import AHEAD, WIDTHS, Lanes, Looks, Width
@@ -31,6 +32,10 @@ class WorkQueue:
         reconcile: One pass over a state.
         read: Reads an object again; None where it is gone.
         widths: How many passes may be under way at once, of requests and of looks.
+
+    Attributes:
+        newest: What was seen of objects, known here or not. Whoever brings an older state is behind: a request that was
+            withdrawn since must not be acted on.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class WorkQueue:
         self._lanes = Lanes(widths)
         self._entries: dict[str, Entry] = {}
         self._closed = False
+        self.newest = Newest()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -185,7 +191,9 @@ class WorkQueue:
                 pause = await self._pass(entry)
         entry.task = None
         if pause is None:
-            del self._entries[entry.execution.metadata.uid]
+            uid = entry.execution.metadata.uid
+            self.newest.saw(uid, version(entry.execution))
+            del self._entries[uid]
         elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
@@ -226,6 +234,7 @@ class WorkQueue:
             try:
                 entry.take(await self._read(entry.execution))
             except Exception as error:  # noqa: BLE001 - likewise
+                entry.forced = True  # nothing is done before it could be read, whoever comes with a state meanwhile
                 return self._failed(entry, error)
         entry.seen = version(entry.execution)
         return None

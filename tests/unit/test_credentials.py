@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
 
 from execution_operator.kube import config
 from execution_operator.kube.config import load_configuration
@@ -49,6 +50,22 @@ async def test_they_are_read_again_after_a_while(
     replace(token)
     monkeypatch.setattr(config, "LONGEST_AGE", 0.0)
     assert await present(configuration) == "Bearer second"
+
+
+@pytest.mark.parametrize("half", [0, 1, 60, 200])
+async def test_a_file_that_is_half_written_is_no_credential_and_is_not_shown(
+    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: int
+) -> None:
+    file = tmp_path / "kubeconfig"
+    whole = file.read_text()
+    file.write_text(whole[:half])
+    monkeypatch.setattr(config, "LONGEST_AGE", 0.0)
+    with pytest.raises(ConfigException) as refusal:
+        await present(configuration)
+    assert "nowhere.example" not in str(refusal.value)
+    file.write_text(whole)
+    monkeypatch.setattr(config, "REFUSED_AGE", 0.0)
+    assert await present(configuration) == "Bearer first"
 
 
 async def test_refused_ones_are_read_again_soon(

@@ -124,6 +124,22 @@ def test_a_changed_one_wakes_what_it_gained_and_what_it_lost() -> None:
     scene(test)
 
 
+def test_of_many_that_share_a_temporal_namespace_each_is_written_a_few_times() -> None:
+    async def test(at: Scene) -> None:
+        names = [f"o-{number}" for number in range(20)]
+        for name in names:
+            at.organizations.put(organization(name, name, temporal="shared", ownership="OrganizationId"))
+        await asyncio.sleep(1)
+        at.written.clear()
+        at.faults = dict.fromkeys(names, AWAY)
+        at.organizations.probe_all()
+        await asyncio.sleep(1)
+        assert {name for name, _ in at.written} == set(names)
+        assert len(at.written) <= 4 * len(names)
+
+    scene(test)
+
+
 def test_a_conflict_is_told_to_the_other_whose_status_is_written_too() -> None:
     async def test(at: Scene) -> None:
         at.organizations.put(organization("acme", "a", "b"))

@@ -23,6 +23,7 @@ from execution_operator.metrics import REQUESTS, STAGES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
 from execution_operator.reconcile import CONFLICTS, Reconciler
+from execution_operator.settle import HELD
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import Clock, at_once
 from tests.support.fake_records import FakeApiServer, FakeRecords
@@ -464,6 +465,29 @@ def test_the_next_run_of_a_chain_has_no_grace_period_of_its_own() -> None:
     assert (second.open, stage.shown) == (False, TERMINATED)
 
 
+def test_a_chain_that_goes_on_in_its_grace_period_has_had_its_chance() -> None:
+    stage, run = asked(grace=60)
+    stage.play()
+    stage.clock.advance(30)
+    second = stage.temporal.continue_as_new(run)
+    stage.play()
+    assert second.open
+    stage.clock.advance(32)
+    stage.play()
+    assert (second.open, stage.shown) == (False, TERMINATED)
+
+
+def test_a_request_to_cancel_that_fails_again_and_again_is_told_once() -> None:
+    stage, _ = asked(grace=600)
+    stage.fault("request_cancel", *[Fault.BEFORE] * 10)
+    writes = []
+    for _ in range(10):
+        assert stage.play().failing
+        writes.append(stage.calls.count("announce"))
+    assert (writes[2:], stage.shown[0]) == ([0] * 8, "terminating")
+    assert not stage.play().failing
+
+
 def deadline(stage: Stage) -> str | None:
     termination = stage.now.status.termination
     return termination.deadline if termination else None
@@ -538,6 +562,17 @@ def test_a_deletion_that_terminates_does_so_and_lets_go() -> None:
 
 def test_a_deletion_of_what_is_not_there_lets_go() -> None:
     stage, _ = deleted(running=False)
+    stage.play()
+    assert stage.server.get() is None
+
+
+def test_a_deletion_that_a_later_run_holds_up_is_looked_at_again_until_that_has_closed() -> None:
+    stage, run = deleted()
+    assert run is not None
+    heir = stage.temporal.continue_as_new(run)
+    stage.temporal.delete(run)
+    assert stage.play() == Settlement(stage.now, after=HELD)
+    stage.temporal.complete(heir)
     stage.play()
     assert stage.server.get() is None
 

@@ -157,6 +157,56 @@ def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     scene(test)
 
 
+WITHDRAWALS: list[Callable[[Streams], None]] = [
+    lambda streams: streams.changed(execution(status=SEEN, generation=3, version=6)),
+    lambda streams: streams.calm("uid-1", 6),
+    lambda streams: streams.left("uid-1", 6),
+]
+LATE_REQUEST = execution("stop", status=SEEN, generation=2, version=5)
+
+
+@pytest.mark.parametrize("withdraw", WITHDRAWALS, ids=["told as work", "told as quiet", "told by the requests"])
+def test_a_request_that_comes_after_its_withdrawal_is_let_go(withdraw: Callable[[Streams], None]) -> None:
+    async def test(at: Scene) -> None:
+        withdraw(at.streams)
+        await asyncio.sleep(1)
+        at.worked_on.clear()
+        at.streams.requested(LATE_REQUEST)
+        await asyncio.sleep(1)
+        assert at.worked_on == []
+        at.streams.requested(again := execution("stop", status=SEEN, generation=4, version=7))
+        await asyncio.sleep(1)
+        assert at.worked_on == [again]
+
+    scene(test)
+
+
+def test_a_sweep_that_lists_what_was_withdrawn_meanwhile_lets_it_go() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(1)
+        at.streams.changed(execution(status=SEEN, generation=3, version=6))
+        await asyncio.sleep(1)
+        at.worked_on.clear()
+        at.waiting = [LATE_REQUEST]
+        at.streams.wake({"team-a"})
+        await asyncio.sleep(1)
+        assert at.worked_on == []
+
+    scene(test, sweeping=True)
+
+
+def test_the_echo_of_what_led_to_the_answer_is_let_go() -> None:
+    async def test(at: Scene) -> None:
+        at.answer = lambda _: Settlement(execution("stop", status=DONE, generation=2, version=7))
+        at.streams.requested(LATE_REQUEST)
+        await asyncio.sleep(1)
+        at.streams.requested(execution("stop", status=ASKED, generation=2, version=6))
+        await asyncio.sleep(1)
+        assert at.worked_on == [LATE_REQUEST]
+
+    scene(test)
+
+
 def test_a_sweep_comes_at_once_and_then_at_intervals() -> None:
     async def test(at: Scene) -> None:
         await asyncio.sleep(SWEEP * 10)
@@ -381,6 +431,18 @@ def test_who_stands_by_does_nothing_until_it_leads() -> None:
         at.streams.changed(execution(status=SEEN, generation=2, uid="later", name="later"))
         await asyncio.sleep(1)
         assert at.names == ["run", "later"]
+
+    scene(test, leading=False)
+
+
+def test_a_deletion_that_was_noted_is_read_before_it_is_acted_on() -> None:
+    async def test(at: Scene) -> None:
+        noted = execution(status=SEEN, version=5, deleted=True, policy=DeletionPolicy.TERMINATE)
+        at.streams.changed(noted)
+        at.reads["uid-1"] = now = execution(status=SEEN, version=6, deleted=True)
+        at.streams.lead()
+        await asyncio.sleep(1)
+        assert at.worked_on == [now]
 
     scene(test, leading=False)
 

@@ -5,10 +5,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
+from aiohttp import ClientResponse
 
-from execution_operator.kube.client import Api, ApiError, Json
+from execution_operator.kube.client import Api, ApiError, Json, _refusal
 from execution_operator.kube.watch import EXPIRED, SILENCE, Change, Selection, Watch, listing
 from tests.support.clock import run
 
@@ -91,3 +93,17 @@ def test_a_watch_that_falls_behind_a_burst_goes_on_at_once_and_one_that_brings_n
     assert {record.message.partition(";")[0] for record in caplog.records} == {
         "watch of /executions: the watch ended at once"
     }
+
+
+class ErrorPage:
+    """The answer of a proxy, whose words are not UTF-8."""
+
+    status, reason = 502, "Bad Gateway"
+
+    async def text(self, errors: str = "strict") -> str:
+        return "nicht verfügbar".encode("latin-1").decode(errors=errors)
+
+
+def test_a_page_of_a_proxy_is_an_error_whatever_it_is_written_in() -> None:
+    refusal = asyncio.run(_refusal(cast("ClientResponse", ErrorPage())))
+    assert (refusal.status, refusal.message) == (502, "nicht verf�gbar")

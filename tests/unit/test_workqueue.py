@@ -581,6 +581,22 @@ def test_the_last_state_of_what_is_gone_counts_though_a_doubtful_one_was_known()
     desk(test)
 
 
+def test_what_could_not_be_read_again_is_not_worked_on_whoever_brings_its_old_state() -> None:
+    async def test(at: Desk) -> None:
+        at.answer = failing
+        at.queue.add(known := execution(version=1))
+        await asyncio.sleep(0.01)
+        at.passes.clear()
+        at.stored = RecordError("away")
+        at.queue.leave("uid-1", 2)
+        await asyncio.sleep(0.01)
+        at.queue.wake(known, doubtful=True)
+        await asyncio.sleep(0.01)
+        assert (at.passes, at.reads) == ([], 2)
+
+    desk(test)
+
+
 def test_a_doubtful_state_that_could_not_be_read_again_stays_one() -> None:
     async def test(at: Desk) -> None:
         at.stored = RecordError("away")

@@ -24,6 +24,13 @@ def deadline_of(execution: Execution, now: datetime) -> datetime | None:
     return anew(execution, now)
 
 
+def in_grace(execution: Execution, deadline: datetime) -> bool:
+    """Whether the status has this deadline for the spec as it is."""
+    status = execution.status
+    recorded = status.termination.deadline if status.termination else None
+    return recorded == rfc3339(deadline) and status.observed_generation == execution.metadata.generation
+
+
 def anew(execution: Execution, now: datetime) -> datetime:
     """Return the end of a grace period that begins now."""
     return now + _period(execution) + ROUNDING

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from execution_operator.api import Execution
@@ -49,17 +49,17 @@ class Backlog:
 
     Attributes:
         counts: How many stand where.
-        oldest: When the oldest pending one was made, RFC 3339; None where there is none, or nobody knows.
+        oldest: When the oldest pending one was made; None where there is none, or nobody knows.
     """
 
     counts: Counter[Standing]
-    oldest: str | None
+    oldest: datetime | None
 
 
 def backlog(executions: Iterable[Execution], now: datetime) -> Backlog:
     """Count the unanswered requests."""
     counts: Counter[Standing] = Counter()
-    oldest: str | None = None
+    oldest: datetime | None = None
     for execution in executions:
         if (stands := standing(execution, now)) is None:
             continue
@@ -69,6 +69,13 @@ def backlog(executions: Iterable[Execution], now: datetime) -> Backlog:
     return Backlog(counts, oldest)
 
 
-def asked_at(execution: Execution) -> str | None:
-    """Return when the request was made: by spec.terminate, or by the deletion."""
-    return requested_at(execution) if execution.spec.terminate else execution.metadata.deletion_timestamp
+def asked_at(execution: Execution) -> datetime | None:
+    """Return when the request was made: by spec.terminate, or by the deletion.
+
+    None where nobody knows: who may edit an Execution can write any time into its managedFields, the year 0 as well.
+    """
+    told = requested_at(execution) if execution.spec.terminate else execution.metadata.deletion_timestamp
+    try:
+        return datetime.fromisoformat(told).astimezone(UTC) if told else None
+    except (ValueError, OverflowError):
+        return None

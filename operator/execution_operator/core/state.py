@@ -48,7 +48,11 @@ def wants_attention(execution: Execution) -> bool:
 
 
 def sought(execution: Execution) -> bool:
-    """Whether this very generation of the object was looked for in Temporal, and not found."""
+    """Whether this very generation of the object was looked for in Temporal, and not found.
+
+    A deletion that waits all the same is held by what else runs: that is looked at again and again.
+    """
     stalled = execution.status.condition(Type.STALLED)
     missing = stalled is not None and stalled.reason == Reason.EXECUTION_NOT_FOUND
-    return missing and execution.status.observed_generation == execution.metadata.generation
+    current = execution.status.observed_generation == execution.metadata.generation
+    return missing and current and not deleting(execution)

@@ -169,7 +169,7 @@ def _say(error: Exception) -> str:
 async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
     """Return the error that a metav1.Status tells of, or what there is instead."""
     try:
-        text = await response.text()
+        text = await response.text(errors="replace")
     except (aiohttp.ClientError, TimeoutError) as error:
         return ApiError(response.status, _say(error))
     try:

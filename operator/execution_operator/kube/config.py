@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.request import getproxies
 
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
@@ -50,7 +50,12 @@ class Credentials:
         age = time.monotonic() - self._read
         if age > (REFUSED_AGE if self._refused else LONGEST_AGE):
             self._read, self._refused = time.monotonic(), True  # until they have been read
-            await self._load(configuration)
+            try:
+                await self._load(configuration)
+            except ConfigException:
+                raise
+            except Exception as error:  # a file that is half written; its own words may show what is in it
+                raise ConfigException(f"they can't be read: {type(error).__name__}") from error
             self._refused = False
             configuration.refresh_api_key_hook = self  # type: ignore[assignment] # the package types it as None
 

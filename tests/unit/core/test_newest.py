@@ -1,0 +1,22 @@
+"""Which versions are outdated."""
+
+import pytest
+
+from execution_operator.core import newest
+from execution_operator.core.newest import Newest
+
+
+def test_what_is_older_than_what_was_seen_is_outdated_whatever_came_last() -> None:
+    seen = Newest()
+    seen.saw("a", 5)
+    seen.saw("a", 4)
+    assert [seen.outdated("a", version) for version in (4, 5, 6)] == [True, False, False]
+    assert not seen.outdated("b", 0)
+
+
+def test_those_that_were_seen_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest, "REMEMBERED", 2)
+    seen = Newest()
+    for uid in ("a", "b", "a", "c"):
+        seen.saw(uid, 5)
+    assert [seen.outdated(uid, 1) for uid in ("a", "b", "c")] == [True, False, True]
