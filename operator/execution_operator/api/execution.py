@@ -155,7 +155,10 @@ class ExecutionStatus(Schema):
         description="What the start event of the chain's first run showed: the proof that the workflow is the "
         "organization's, also once that history has expired. Absent where the Organization asked for no proof.",
     )
-    started_at: Time | None = Field(default=None, description="When the run started, by Temporal's clock.")
+    started_at: Time | None = Field(
+        default=None,
+        description="When the run that was pinned first started, by Temporal's clock. Runs that continue it keep this.",
+    )
     closed_at: Time | None = Field(default=None, description="When the run closed, by Temporal's clock.")
     terminated_at: Time | None = Field(
         default=None,

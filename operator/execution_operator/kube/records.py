@@ -38,8 +38,10 @@ NEVER_SEEN = ("status.phase=", "status.phase=pending")
 
 CONFLICT, NOT_FOUND = 409, 404
 
-HOPELESS = (403, 404, 422)
-"""Answers to an Event that another try would get again: forbidden, a namespace that is going or gone, malformed."""
+HOPELESS = (400, 403, 404, 413, 422)
+"""Answers to an Event that another try would get again: refused by a webhook, forbidden, a namespace that is going or
+gone, too large, malformed.
+"""
 
 
 class ExecutionRecords:
