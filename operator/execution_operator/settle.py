@@ -6,7 +6,7 @@ from execution_operator.api import Execution
 from execution_operator.core.authorize import Denied, Failing
 from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.grace import next_look
-from execution_operator.core.state import deleting, never_seen
+from execution_operator.core.state import deleting, never_seen, unanswered
 from execution_operator.ports import WOKEN, Settlement
 
 HELD = 60.0
@@ -15,12 +15,11 @@ HELD = 60.0
 
 def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: bool) -> Settlement:
     """Return how a pass ended; `gone`: the object is no longer there to be changed or woken."""
-    woken = None if never_seen(execution) else WOKEN  # the former are found by a list, however many they are
     match finding:
-        case Denied() if not gone:
-            return Settlement(execution, after=woken)
-        case Failing(asked=False):
-            return Settlement(execution, after=woken)
+        case Denied() if not gone:  # those of which nothing is asked are found by the review, however many they are
+            return Settlement(execution, after=WOKEN if unanswered(execution) else None)
+        case Failing(asked=False):  # those that were never seen are found by a list
+            return Settlement(execution, after=None if never_seen(execution) else WOKEN)
         case Failing():
             return Settlement(execution, failing=True)
         case NotFound() if deleting(execution) and not gone:

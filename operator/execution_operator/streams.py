@@ -99,7 +99,7 @@ class Streams:
     def wake(self, namespaces: set[str]) -> None:
         """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
         self._requests.call(namespaces)
-        self._looks.call()
+        self._looks.call(namespaces)
 
     async def run(self) -> None:
         """Sweep until cancelled: sweeps catch what a watch missed, and look again for what was not found."""
@@ -142,13 +142,19 @@ class Streams:
     def _outdated(self, execution: Execution) -> bool:
         return self._queue.newest.outdated(execution.metadata.uid, version(execution))
 
-    async def _look(self, _: set[str]) -> None:
-        """Add all that wait for a first look, as room comes: each that waits in the queue has its price."""
+    async def _look(self, woken: set[str]) -> None:
+        """Add all that wait for a first look, as room comes: each that waits in the queue has its price.
+
+        A look that is under way in a namespace that was woken may have decided on what was: another one follows.
+        """
         async for execution in self._list_unseen():
             if _asked(execution) or not self._concerned(execution.metadata.namespace):
                 continue
             await self._queue.wait_for_room()
-            self._queue.add(execution)
+            if execution.metadata.namespace in woken:
+                self._queue.wake(execution)
+            else:
+                self._queue.add(execution)
 
 
 def _asked(execution: Execution) -> bool:

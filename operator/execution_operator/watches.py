@@ -6,7 +6,7 @@ from functools import partial
 
 from execution_operator.api import Execution
 from execution_operator.core.census import Census
-from execution_operator.core.openruns import OpenRuns
+from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
 from execution_operator.kube.client import Api
 from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
@@ -29,6 +29,7 @@ class OpenStream:
         streams: Takes those that are to be worked on.
         knows: Whether an Execution is being worked on, by its UID.
         concerned: Whether Executions of a namespace are to be worked on here.
+        noted: Told what is new in the index.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a change is told to
@@ -39,6 +40,7 @@ class OpenStream:
         streams: Streams,
         knows: Callable[[str], bool],
         concerned: Callable[[str], bool],
+        noted: Callable[[Reference], None],
     ) -> None:
         self._api = api
         self._share = share
@@ -46,6 +48,7 @@ class OpenStream:
         self._streams = streams
         self._knows = knows
         self._concerned = concerned
+        self._noted = noted
 
     def watches(self) -> list[Watch]:
         """Return the watches, not yet running."""
@@ -69,7 +72,8 @@ class OpenStream:
         uid, namespace = change.object["metadata"]["uid"], change.object["metadata"]["namespace"]
         pinned = None if change.deleted else reference(change.object)
         if pinned is not None and self._share.has(pinned.organization):
-            self._runs.put(pinned)
+            if self._runs.put(pinned):
+                self._noted(pinned)
         elif pinned is None and not change.deleted and self._concerned(namespace):
             self._runs.count(uid, namespace)
         else:

@@ -29,6 +29,7 @@ from execution_operator.kube.watch import Change, Selection, Watch
 from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
 from execution_operator.reconcile import Reconciler
+from execution_operator.review import Review
 from execution_operator.streams import Streams
 from execution_operator.temporal.credential import Target
 from execution_operator.temporal.pool import Pool
@@ -79,11 +80,14 @@ class Operator:
         self.streams = Streams(
             self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
         )
-        self.open_stream = OpenStream(api, share, self.open_runs, self.streams, self.queue.knows, self._concerned)
+        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
+        self.review = Review(self.open_runs, mapping, self.hints.tell)
+        self.open_stream = OpenStream(
+            api, share, self.open_runs, self.streams, self.queue.knows, self._concerned, self.review.noted
+        )
         self.organization_watch = self._organization_watch()
         self.vitals = Vitals(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
         self.feeds = Feeds(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
         self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedStream(api, share, self.expiries, self.streams)
@@ -114,6 +118,7 @@ class Operator:
             logger.info("organizations are known; taking up requests")
             LEADER.set(1)
             self.streams.lead()
+            self.review.lead()
             if self.share.namespaces:
                 parts.append(self._start(self.requests.look_around()))
             self.vitals.lead(open_watches, closed_watches, self.requests)
@@ -184,6 +189,7 @@ class Operator:
 
     def _wake(self, namespaces: set[str]) -> None:
         self.streams.wake(namespaces)
+        self.review.remapped(namespaces)
 
     @staticmethod
     def _start(part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -217,6 +217,21 @@ class TestNamespaces:
         world.delete("organization", f"{name}-too")
         world.until(name, name, Terminated="True/Terminated", Stalled="")
 
+    def test_listed_by_two_shows_also_where_nothing_is_asked(self, world: Tenants, name: str) -> None:
+        world.tenant(name, name, ownership=BY_NAME)
+        world.samples.begin(Agent, name, organization=name)
+        world.observed(name, name)
+        world.tenant(f"{name}-too", name, ownership=BY_NAME)
+        world.until(name, name, Authorized="False/NamespaceConflict", Stalled="True/NamespaceConflict")
+        world.operator.end()
+        world.delete("organization", f"{name}-too")
+        world.operator.start()
+        world.until(name, name, Authorized="True/OrganizationMapped", Stalled="", Finished="False/Open")
+        world.operator.end()
+        world.delete("organization", name)
+        world.operator.start()
+        world.until(name, name, Authorized="False/NamespaceNotMapped", Stalled="True/NamespaceNotMapped")
+
     def test_moved_after_the_pin(self, world: Tenants, name: str) -> None:
         other = f"{name}-other"
         world.tenant(name, name, ownership=BY_NAME)

@@ -6,6 +6,7 @@ from typing import Any
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
 from execution_operator.ports import WOKEN, Settlement, Work
+from execution_operator.settle import HELD
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
@@ -120,7 +121,7 @@ class Operator:
 
     def _end(self, settlement: Settlement) -> None:
         self.task, self.broken_off = None, False
-        self.due = settlement.failing or settlement.after not in (None, WOKEN)
+        self.due = settlement.failing or settlement.after not in (None, WOKEN, HELD)
         self.reread = self.due
         if self.known is None or version(settlement.execution) >= version(self.known):
             self.known = settlement.execution

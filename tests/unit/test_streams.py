@@ -50,6 +50,8 @@ class Scene:
         answer: How a pass ends.
         done: What was worked on, and when.
         reads: What a read of each object finds; what is not here is as it was.
+        slow: Seconds that a list of requests takes.
+        hold: Passes wait here; open unless a test closes it.
     """
 
     waiting: list[Execution] = field(default_factory=list)
@@ -61,8 +63,11 @@ class Scene:
     sweeps: list[float] = field(default_factory=list)
     reads: dict[str, Execution] = field(default_factory=dict)
     worked_on: list[Execution] = field(default_factory=list)
+    slow: float = 0
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
+        self.hold.set()
         self.queue = WorkQueue(self._reconcile, self._read)
         self.streams = Streams(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
 
@@ -74,6 +79,7 @@ class Scene:
         one = work.execution
         self.done.append((one.metadata.name, elapsed()))
         self.worked_on.append(one)
+        await self.hold.wait()
         return self.answer(one)
 
     async def _read(self, one: Execution) -> Execution:
@@ -81,6 +87,7 @@ class Scene:
 
     async def _select(self) -> AsyncIterator[Execution]:
         self.sweeps.append(elapsed())
+        await asyncio.sleep(self.slow)
         if self.errors:
             raise self.errors.pop(0)
         for one in self.waiting:
@@ -412,6 +419,26 @@ def test_a_wake_looks_again_at_what_was_never_seen() -> None:
         at.streams.wake({"team-a"})
         await asyncio.sleep(1)
         assert at.names == ["run-0"]
+
+    scene(test, sweeping=True)
+
+
+def test_a_first_look_that_is_under_way_when_its_namespace_is_woken_is_followed_by_another() -> None:
+    async def test(at: Scene) -> None:
+        await asyncio.sleep(10)
+        at.slow = 100
+        at.streams.wake(set())
+        await asyncio.sleep(1)  # the requests are being listed, for long
+        at.hold.clear()
+        at.streams.changed(execution())
+        await asyncio.sleep(0.1)
+        at.unseen = [execution(status=SOUGHT_IDLE, version=2)]
+        at.answer = lambda _: Settlement(at.unseen[0])
+        at.streams.wake({"team-a"})
+        await asyncio.sleep(1)
+        at.hold.set()
+        await asyncio.sleep(1)
+        assert at.names == ["run", "run"]
 
     scene(test, sweeping=True)
 

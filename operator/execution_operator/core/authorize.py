@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from execution_operator.api import Execution, Organization, OwnershipProof
+from execution_operator.api import Execution, ExecutionSpec, ExecutionStatus, ObjectMeta, Organization, OwnershipProof
 from execution_operator.core import ownership
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
@@ -169,3 +169,20 @@ def authorize(execution: Execution, mapping: Mapping) -> Grant | Decision:
     case = _Case(execution, mapping, mapping.claimants(execution.metadata.namespace))
     found = next((denial for check in CHECKS if (denial := check(case)) is not None), None)
     return found or Grant(case.organization, case.temporal_namespace)
+
+
+def foreseen(namespace: str, organization: str, mapping: Mapping) -> str | None:
+    """Return why Executions of a namespace that are recorded for an organization are denied; empty if they are not.
+
+    None where nothing is to be said of them now. For some of them it may be otherwise: by what else they record, or by
+    what their workflow shows.
+    """
+    status = ExecutionStatus(organization=organization or None)
+    any_one = Execution(metadata=ObjectMeta(namespace=namespace), spec=ExecutionSpec(execution_id="any"), status=status)
+    match authorize(any_one, mapping):
+        case Denied(reason=reason):
+            return reason
+        case Grant():
+            return ""
+        case _:
+            return None

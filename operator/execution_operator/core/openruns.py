@@ -1,7 +1,7 @@
 """The index of open Executions by the run that they pin: what a hint from Temporal is looked up in."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from execution_operator.api import Phase
@@ -10,7 +10,11 @@ from execution_operator.core.counting import subtract
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An Execution, by name, and the run that its status pins."""
+    """An Execution, by name, and the run that its status pins.
+
+    Attributes:
+        denial: Why its status says that it is not authorized; empty where it does not.
+    """
 
     uid: str
     namespace: str
@@ -18,6 +22,7 @@ class Reference:
     organization: str
     run_id: str
     phase: str = Phase.RUNNING
+    denial: str = ""
 
 
 class OpenRuns:
@@ -38,17 +43,22 @@ class OpenRuns:
     def __contains__(self, uid: str) -> bool:
         return uid in self._by_uid
 
-    def put(self, reference: Reference) -> None:
-        """Take in an open Execution, or the next run of one that is known."""
-        if self._by_uid.get(reference.uid) != reference:
-            self.drop(reference.uid)  # with its place among those that pin no run
-            self._by_uid[reference.uid] = reference
-            self._counts[reference.organization] += 1
-            self._phases[reference.phase] += 1
-            self._namespaces[reference.namespace] += 1
-            self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
-            if reference.phase == Phase.PAUSED:
-                self._paused[reference.uid] = reference
+    def __iter__(self) -> Iterator[Reference]:
+        return iter(self._by_uid.values())
+
+    def put(self, reference: Reference) -> bool:
+        """Take in an open Execution, or the next run of one that is known; return whether that is any news."""
+        if self._by_uid.get(reference.uid) == reference:
+            return False
+        self.drop(reference.uid)  # with its place among those that pin no run
+        self._by_uid[reference.uid] = reference
+        self._counts[reference.organization] += 1
+        self._phases[reference.phase] += 1
+        self._namespaces[reference.namespace] += 1
+        self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
+        if reference.phase == Phase.PAUSED:
+            self._paused[reference.uid] = reference
+        return True
 
     def count(self, uid: str, namespace: str) -> None:
         """Take in an open Execution that pins no run yet: it is counted, and no more."""

@@ -1,6 +1,6 @@
 """What an Execution's own fields say: asked, answered, pinned, closed."""
 
-from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
+from execution_operator.api import ConditionStatus, DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
 from execution_operator.core.runs import Run
 
@@ -40,11 +40,21 @@ def never_seen(execution: Execution) -> bool:
 
 
 def wants_attention(execution: Execution) -> bool:
-    """Whether the status is behind: never seen, changed since, broken off, or decided on what may be otherwise now."""
+    """Whether the status is behind: never seen, changed since, broken off, or decided on what may be otherwise now.
+
+    One that is denied wants none until its Organization changes, which is for the review to say.
+    """
     status = execution.status
     behind = status.run_id is None or status.observed_generation != execution.metadata.generation
-    undone = status.condition(Type.RECONCILING) is not None or status.condition(Type.STALLED) is not None
+    stalled = status.condition(Type.STALLED) is not None and not denied(status)
+    undone = status.condition(Type.RECONCILING) is not None or stalled
     return behind or (undone and not closed(status)) or (deleting(execution) and not closed(status))
+
+
+def denied(status: ExecutionStatus) -> bool:
+    """Whether the status says that the Execution is not authorized."""
+    authorized = status.condition(Type.AUTHORIZED)
+    return authorized is not None and authorized.status is ConditionStatus.FALSE
 
 
 def sought(execution: Execution) -> bool:

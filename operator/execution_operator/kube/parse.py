@@ -43,15 +43,26 @@ def reference(content: Json) -> Reference | None:
     if not (run_id := status.get("runId")):
         return None
     namespace, organization = sys.intern(meta["namespace"]), sys.intern(status.get("organization", ""))
-    return Reference(meta["uid"], namespace, meta["name"], organization, run_id, sys.intern(status.get("phase", "")))
+    phase, denial = sys.intern(status.get("phase", "")), sys.intern(_denial(content))
+    return Reference(meta["uid"], namespace, meta["name"], organization, run_id, phase, denial)
+
+
+def _denial(content: Json) -> str:
+    """Return why the status says that an Execution is not authorized; empty where it does not say so."""
+    conditions = content.get("status", {}).get("conditions", ())
+    denied = (each for each in conditions if (each["type"], each["status"]) == (Type.AUTHORIZED, "False"))
+    return str(next((each["reason"] for each in denied), ""))
 
 
 def quiet(content: Json) -> bool:
-    """Tell without a model that an open Execution needs nothing: most do, and a model costs more than all else."""
+    """Tell without a model that an open Execution needs nothing: most do, and a model costs more than all else.
+
+    One that is denied needs nothing until its Organization changes, which is for the review to say.
+    """
     status = content.get("status", {})
     kinds = {condition["type"] for condition in status.get("conditions", ())}
-    deleted = "deletionTimestamp" in content["metadata"]
-    return "runId" in status and not (deleted or behind(content) or kinds & {Type.RECONCILING, Type.STALLED})
+    undone = Type.RECONCILING in kinds or (Type.STALLED in kinds and not _denial(content))
+    return "runId" in status and not (undone or "deletionTimestamp" in content["metadata"] or behind(content))
 
 
 def behind(content: Json) -> bool:
