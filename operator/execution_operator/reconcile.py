@@ -16,7 +16,7 @@ from execution_operator.core.authorize import Denied, Failing, Grant, Place, Und
 from execution_operator.core.errors import Gone, Superseded, TemporalError
 from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.grace import anew, deadline_of, in_grace, rfc3339, start
+from execution_operator.core.grace import anew, deadline_of, recorded, rfc3339, start
 from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.mapping import Mapping
 from execution_operator.core.ownership import doubt
@@ -194,7 +194,7 @@ class _Act:
             called = partial(self.laps.passed, Stage.TERMINATED)
             return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=rfc3339(deadline))
-        if not in_grace(self.execution, deadline):  # told once: each try that fails would tell it again
+        if recorded(self.execution) != graceful.deadline:  # told once: each try that fails would tell it again
             await self._record(graceful, grant.place)
         still_granted()
         await runs.request_cancel(run, order(self.execution))

@@ -59,7 +59,6 @@ class Streams:
 
     def left(self, uid: str, at: int) -> None:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
-        self._queue.newest.saw(uid, at)
         self._queue.leave(uid, at)
 
     def changed(self, execution: Execution) -> None:
@@ -125,10 +124,7 @@ class Streams:
                 continue
             not_found += sought(execution) and unanswered(execution)
             self._compare(execution)
-            if execution.metadata.namespace in woken:
-                self._queue.wake(execution)
-            else:
-                self._queue.add(execution)
+            self._bring(execution, woken)
         self._queue.wake_idle(woken)
         self.not_found, self._swept = not_found, True
 
@@ -138,6 +134,13 @@ class Streams:
             return
         if (asked := asked_at(execution)) and self._now() - asked > LATE:
             MISSED.inc()
+
+    def _bring(self, execution: Execution, woken: set[str]) -> None:
+        """Take in one that is listed. Where it was woken, it is worked on though it be known, and unchanged."""
+        if execution.metadata.namespace in woken:
+            self._queue.wake(execution)
+        else:
+            self._queue.add(execution)
 
     def _outdated(self, execution: Execution) -> bool:
         return self._queue.newest.outdated(execution.metadata.uid, version(execution))
@@ -151,10 +154,7 @@ class Streams:
             if _asked(execution) or not self._concerned(execution.metadata.namespace):
                 continue
             await self._queue.wait_for_room()
-            if execution.metadata.namespace in woken:
-                self._queue.wake(execution)
-            else:
-                self._queue.add(execution)
+            self._bring(execution, woken)
 
 
 def _asked(execution: Execution) -> bool:

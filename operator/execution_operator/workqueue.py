@@ -99,6 +99,7 @@ class WorkQueue:
             uid: Which one.
             at: The resourceVersion with which it left.
         """
+        self.newest.saw(uid, at)
         if entry := self._entries.get(uid):
             entry.left = max(entry.left, at)
             self._start(entry)

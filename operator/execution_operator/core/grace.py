@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
+from execution_operator.core.state import current
 
 QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
 """Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
@@ -15,20 +16,16 @@ almost a second late, and held against another operator's that may not be.
 
 def deadline_of(execution: Execution, now: datetime) -> datetime | None:
     """Return when the grace period ends: as recorded, anew if the spec has changed since; None where there is none."""
-    status = execution.status
     if not _period(execution):
         return None
-    recorded = status.termination.deadline if status.termination else None
-    if recorded and status.observed_generation == execution.metadata.generation:
-        return datetime.fromisoformat(recorded)
-    return anew(execution, now)
+    known = recorded(execution)
+    return datetime.fromisoformat(known) if known else anew(execution, now)
 
 
-def in_grace(execution: Execution, deadline: datetime) -> bool:
-    """Whether the status has this deadline for the spec as it is."""
-    status = execution.status
-    recorded = status.termination.deadline if status.termination else None
-    return recorded == rfc3339(deadline) and status.observed_generation == execution.metadata.generation
+def recorded(execution: Execution) -> str | None:
+    """Return the deadline that the status has for the spec as it is."""
+    termination = execution.status.termination
+    return termination.deadline if termination and current(execution) else None
 
 
 def anew(execution: Execution, now: datetime) -> datetime:

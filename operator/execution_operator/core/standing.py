@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from execution_operator.api import Execution
+from execution_operator.core.grace import recorded
 from execution_operator.core.reasons import Type
 from execution_operator.core.requests import requested_at
-from execution_operator.core.state import sought, unanswered
+from execution_operator.core.state import current, sought, unanswered
 
 
 class Standing(StrEnum):
@@ -34,12 +35,10 @@ def standing(execution: Execution, now: datetime) -> Standing | None:
         return None
     if sought(execution):
         return Standing.NOT_FOUND
-    status = execution.status
-    current = status.observed_generation == execution.metadata.generation
-    if current and status.condition(Type.STALLED) is not None:
+    if current(execution) and execution.status.condition(Type.STALLED) is not None:
         return Standing.DENIED
-    deadline = status.termination.deadline if status.termination else None
-    waits = current and deadline is not None and datetime.fromisoformat(deadline) > now
+    deadline = recorded(execution)
+    waits = deadline is not None and datetime.fromisoformat(deadline) > now
     return Standing.GRACE if waits else Standing.PENDING
 
 

@@ -34,6 +34,11 @@ def pinned(status: ExecutionStatus) -> Run | None:
     return Run(status.workflow_id, status.run_id, status.first_run_id or status.run_id, status.started_at)
 
 
+def current(execution: Execution) -> bool:
+    """Whether the status is of the spec as it is."""
+    return execution.status.observed_generation == execution.metadata.generation
+
+
 def never_seen(execution: Execution) -> bool:
     """Whether it waits for a first look, and nobody waits for its answer."""
     return pinned(execution.status) is None and not unanswered(execution)
@@ -45,7 +50,7 @@ def wants_attention(execution: Execution) -> bool:
     One that is denied wants none until its Organization changes, which is for the review to say.
     """
     status = execution.status
-    behind = status.run_id is None or status.observed_generation != execution.metadata.generation
+    behind = status.run_id is None or not current(execution)
     stalled = status.condition(Type.STALLED) is not None and not denied(status)
     undone = status.condition(Type.RECONCILING) is not None or stalled
     return behind or (undone and not closed(status)) or (deleting(execution) and not closed(status))
@@ -64,5 +69,4 @@ def sought(execution: Execution) -> bool:
     """
     stalled = execution.status.condition(Type.STALLED)
     missing = stalled is not None and stalled.reason == Reason.EXECUTION_NOT_FOUND
-    current = execution.status.observed_generation == execution.metadata.generation
-    return missing and current and not deleting(execution)
+    return missing and current(execution) and not deleting(execution)

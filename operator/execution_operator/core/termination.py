@@ -6,7 +6,7 @@ from execution_operator.core.findings import Closed, Finding, NotFound, Open, Re
 from execution_operator.core.reasons import Reason
 from execution_operator.core.requests import requested_at, requested_by
 from execution_operator.core.runs import Closing, RunStatus
-from execution_operator.core.state import answered
+from execution_operator.core.state import answered, current
 
 
 def outcome(execution: Execution, closed: Closed) -> Reason:
@@ -43,7 +43,7 @@ def _deadline(execution: Execution, finding: Finding) -> str | None:
     """Return the end of the grace period: as found; else as recorded, unless the spec has changed since."""
     if isinstance(finding, Open):
         return finding.deadline
-    old, changed = execution.status.termination, execution.status.observed_generation != execution.metadata.generation
+    old, changed = execution.status.termination, not current(execution)
     return old.deadline if old is not None and not (changed and isinstance(finding, Denied | Failing)) else None
 
 
