@@ -14,8 +14,8 @@ from collections.abc import Mapping as Map
 from datetime import datetime
 
 from execution_operator.api import Organization
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pacer import Pacer, backoff

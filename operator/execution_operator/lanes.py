@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.counting import subtract
-from execution_operator.core.state import never_seen
+from execution_operator.core.workflow.state import never_seen
 from execution_operator.pacer import Pacer
 
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from execution_operator.api import Organization, OrganizationStatus
+from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.errors import Gone, RecordError, Superseded
-from execution_operator.core.grace import rfc3339
-from execution_operator.core.mapping import Mapping, Probe
-from execution_operator.core.organization_status import render
+from execution_operator.core.status.organization_status import render
+from execution_operator.core.workflow.grace_period import rfc3339
 
 logger = logging.getLogger(__name__)
 

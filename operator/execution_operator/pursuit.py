@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from execution_operator.core.authorize import Failing
+from execution_operator.core.authorization.authorize import Failing
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.findings import Closed, NotFound, Open
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Closing, Order, Run, Unclosed
+from execution_operator.core.workflow.findings import Closed, NotFound, Open
+from execution_operator.core.workflow.runs import Closing, Order, Run, Unclosed
 from execution_operator.ports import Runs
 
 CHASES = 3

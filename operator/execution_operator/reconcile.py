@@ -11,20 +11,20 @@ from datetime import datetime
 from functools import partial
 
 from execution_operator.api import ExecutionStatus
-from execution_operator.core.announce import Announcement, announcements
-from execution_operator.core.authorize import Denied, Failing, Grant, Place, Undecided, authorize
+from execution_operator.core.authorization.authorize import Denied, Failing, Grant, Place, Undecided, authorize
+from execution_operator.core.authorization.mapping import Mapping
+from execution_operator.core.authorization.ownership import doubt
 from execution_operator.core.errors import Gone, Superseded, TemporalError
-from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.grace import anew, deadline_of, recorded, rfc3339, start
 from execution_operator.core.laps import Laps, Stage
-from execution_operator.core.mapping import Mapping
-from execution_operator.core.ownership import doubt
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import candidates, order, wanted
-from execution_operator.core.runs import Described, Run
-from execution_operator.core.state import answered, closed, pinned, unanswered
-from execution_operator.core.status import render
+from execution_operator.core.status.events import Announcement, announcements
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld, waiting
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.grace_period import anew, deadline_of, recorded, rfc3339, start
+from execution_operator.core.workflow.requests import candidates, order, wanted
+from execution_operator.core.workflow.runs import Described, Run
+from execution_operator.core.workflow.state import answered, closed, pinned, unanswered
 from execution_operator.metrics import answered as measure
 from execution_operator.ports import Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate

@@ -6,8 +6,8 @@ the index learns of one. Denied Executions of which nobody asks anything wait no
 
 from collections.abc import Iterable
 
-from execution_operator.core.authorize import foreseen
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization.authorize import foreseen
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.ports import Tell
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from execution_operator.api import Execution
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Finding, NotFound, Open
-from execution_operator.core.grace import next_look
-from execution_operator.core.state import deleting, never_seen, unanswered
+from execution_operator.core.authorization.authorize import Denied, Failing
+from execution_operator.core.workflow.findings import Finding, NotFound, Open
+from execution_operator.core.workflow.grace_period import next_look
+from execution_operator.core.workflow.state import deleting, never_seen, unanswered
 from execution_operator.ports import WOKEN, Settlement
 
 HELD = 60.0

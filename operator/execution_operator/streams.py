@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
 from execution_operator.core.standing import asked_at
-from execution_operator.core.state import never_seen, sought, unanswered, wants_attention
+from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.entry import version
 from execution_operator.metrics import MISSED
 from execution_operator.sweep import Sweep

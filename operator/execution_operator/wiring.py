@@ -11,8 +11,8 @@ from typing import Any
 
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import Gone
-from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns
 from execution_operator.expiry import Expiries
 from execution_operator.feed import LOOK, Feeds

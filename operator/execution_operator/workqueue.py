@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.newest import Newest
-from execution_operator.core.state import unanswered
+from execution_operator.core.workflow.state import unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.lanes import AHEAD, WIDTHS, Lanes, Looks, Width
 from execution_operator.metrics import PASSES

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Order, Run, RunStatus
+from execution_operator.core.workflow.runs import Order, Run, RunStatus
 from execution_operator.temporal.runs import TemporalRuns
 from tests.support.temporal import TemporalServer
 from tests.support.workflows import Agent, Samples

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Closing, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import Closing, Order, Run, RunStatus, Unclosed
 from tests.contract.worlds import World, closing, described
 from tests.support.fake_temporal import ParentClosePolicy
 from tests.support.waiting import wait_for

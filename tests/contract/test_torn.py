@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Closing, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus, Unclosed
 from execution_operator.temporal.runs import LAST_PAGES, TemporalRuns
 from tests.support.temporal import TemporalServer
 from tests.support.waiting import wait_for

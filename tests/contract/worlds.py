@@ -21,7 +21,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePa
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from execution_operator.core.runs import Closing, Described, Run
+from execution_operator.core.workflow.runs import Closing, Described, Run
 from execution_operator.ports import Runs
 from execution_operator.temporal.runs import TemporalRuns
 from tests.support.clock import Clock, at_once

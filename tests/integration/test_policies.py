@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from tests.support.installed import Tenant, install
 from tests.support.kube import Json
 from tests.support.rights import OPERATOR, TRIES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from execution_operator.manifests import gateway, policies, roles
 from tests.support.installed import Tenant, wait_until_enforced
 from tests.support.kube import Answer, Json, Kube

@@ -1,10 +1,10 @@
 """The end of every schedule: everything comes to rest, and what was asked for and is allowed has been answered."""
 
 from execution_operator.api import Execution
-from execution_operator.core.authorize import Grant, authorize
+from execution_operator.core.authorization.authorize import Grant, authorize
 from execution_operator.core.reasons import Type
-from execution_operator.core.requests import candidates
-from execution_operator.core.state import closed, unanswered
+from execution_operator.core.workflow.requests import candidates
+from execution_operator.core.workflow.state import closed, unanswered
 from tests.model.process import Operator
 from tests.model.scene import GRACE, NAMESPACE, OWNER, ViolationError, never
 from tests.model.world import CALLS, World

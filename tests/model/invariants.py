@@ -1,8 +1,8 @@
 """What may never be, whatever happens."""
 
 from execution_operator.api import Execution, Phase
-from execution_operator.core.runs import RunStatus
-from execution_operator.core.state import closed
+from execution_operator.core.workflow.runs import RunStatus
+from execution_operator.core.workflow.state import closed
 from execution_operator.pursuit import CHASES
 from tests.model.process import Operator
 from tests.model.scene import OWNER, Scene, ViolationError, never, version

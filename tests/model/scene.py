@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from execution_operator.api import Execution, Organization
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.reconcile import Reconciler
 from tests.support.builders import organization, probe
 from tests.support.clock import Clock

@@ -35,12 +35,12 @@ class Mutant:
 
 def _check(name: str) -> Build:
     """Take a check out of the chain that authorizes."""
-    return Build("core/authorize.py", f"    {name},  #", "    #")
+    return Build("core/authorization/authorize.py", f"    {name},  #", "    #")
 
 
 def _readiness(name: str) -> Build:
     """Take a check out of the chain that says whether an Organization is ready."""
-    return Build("core/mapping.py", f"    {name},  #", "    #")
+    return Build("core/authorization/mapping.py", f"    {name},  #", "    #")
 
 
 ASKED_AGAIN = Build("reconcile.py", "if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:")
@@ -83,13 +83,13 @@ MUTANTS = (
     ),
     Mutant(
         "a Temporal namespace is known by its id, whatever its address",
-        Build("core/mapping.py", "if self.namespace_id and other.namespace_id:", "if False:"),
+        Build("core/authorization/mapping.py", "if self.namespace_id and other.namespace_id:", "if False:"),
         "TestTemporalNamespaces.test_both_must_declare_ownership",
         {"spelling": "other"},
     ),
     Mutant(
         "the same proof of ownership is none",
-        Build("core/mapping.py", "wanted(other) in (None, own)", "wanted(other) is None"),
+        Build("core/authorization/mapping.py", "wanted(other) in (None, own)", "wanted(other) is None"),
         "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
     ),
     Mutant(
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "of an expired first run only what was recorded counts",
-        Build("core/ownership.py", "(shown is None and observed == proof)", "shown is None"),
+        Build("core/authorization/ownership.py", "(shown is None and observed == proof)", "shown is None"),
         "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
     ),
     Mutant(
@@ -147,7 +147,9 @@ MUTANTS = (
     Mutant(
         "a grant is of this very Organization, as it was",
         Build(
-            "core/authorize.py", "return (old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)", "return True"
+            "core/authorization/authorize.py",
+            "return (old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)",
+            "return True",
         ),
         BETWEEN,
         {"change": "ownership", "reason": "OrganizationMismatch", "grace": 0},

@@ -17,7 +17,7 @@ from execution_operator.api import (
     Temporal,
     Terminate,
 )
-from execution_operator.core.mapping import Mapping, Probe
+from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
 
 ADDRESS = "temporal:7233"

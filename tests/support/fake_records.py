@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from execution_operator.api import Execution, ExecutionStatus
-from execution_operator.core.announce import Announcement
 from execution_operator.core.errors import Gone, RecordError, Superseded
-from execution_operator.core.state import closed
+from execution_operator.core.status.events import Announcement
+from execution_operator.core.workflow.state import closed
 from tests.support.fake_temporal import Fault, Gate, opened
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from typing import TypeVar
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Closing, Described, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import Closing, Described, Order, Run, RunStatus, Unclosed
 from tests.support.clock import Clock
 
 T = TypeVar("T")

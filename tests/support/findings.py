@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from execution_operator.api import ExecutionStatus
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.authorization.authorize import Denied, Failing, Place
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.status import render
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from tests.support.builders import execution
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"

@@ -6,7 +6,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from tests.support.cluster import Cluster
 from tests.support.controlplane import ControlPlane
 from tests.support.waiting import wait_for

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from tests.support.installed import Tenant, execution
 from tests.support.kube import APPLY, GROUP, JSON, JSON_PATCH, MERGE, Answer, Json
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Ended
+from execution_operator.core.workflow.runs import Ended
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 

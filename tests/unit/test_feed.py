@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.feed import LONGEST_PAUSE, MANY, REST, Feed, Feeds
 from execution_operator.metrics import REGISTRY

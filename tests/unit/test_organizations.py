@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from execution_operator.api import Organization, OrganizationStatus
+from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.errors import Gone, RecordError, Superseded
-from execution_operator.core.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.organizations import FLOOR, PAUSES, STEADY, Organizations
 from tests.support.builders import organization, probe

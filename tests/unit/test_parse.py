@@ -3,14 +3,14 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Termination
-from execution_operator.core.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, Place
 from execution_operator.core.errors import Unreadable
-from execution_operator.core.findings import Finding, NotFound, Open
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import requested_at
-from execution_operator.core.runs import Run
-from execution_operator.core.state import unanswered, wants_attention
-from execution_operator.core.status import render
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import Finding, NotFound, Open
+from execution_operator.core.workflow.requests import requested_at
+from execution_operator.core.workflow.runs import Run
+from execution_operator.core.workflow.state import unanswered, wants_attention
 from execution_operator.kube.parse import asked, modelled, parse, quiet
 from tests.support.builders import execution
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Ended
+from execution_operator.core.workflow.runs import Ended
 from execution_operator.recent import COUNT, FEW, LONG_COUNT, LONG_OVERLAP, OVERLAP, SHARE, Recent
 from tests.support.clock import run
 from tests.support.visibility import START, Visibility

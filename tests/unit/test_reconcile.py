@@ -13,12 +13,12 @@ from execution_operator.api import (
     OwnershipProof,
     Terminate,
 )
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import RecordError, Superseded
-from execution_operator.core.finalizer import FINALIZER
-from execution_operator.core.mapping import Mapping
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Order, Run
-from execution_operator.core.state import answered
+from execution_operator.core.workflow.finalizer import FINALIZER
+from execution_operator.core.workflow.runs import Order, Run
+from execution_operator.core.workflow.state import answered
 from execution_operator.metrics import REQUESTS, STAGES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES

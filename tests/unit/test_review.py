@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from execution_operator.api import Organization
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.reasons import Reason
 from execution_operator.review import Review

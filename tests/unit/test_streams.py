@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, Place
 from execution_operator.core.errors import RecordError
-from execution_operator.core.findings import Closed, Finding, NotFound, Open
-from execution_operator.core.grace import rfc3339
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.status import render
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.workflow.grace_period import rfc3339
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from execution_operator.lanes import AHEAD, FIRST_LOOKS
 from execution_operator.metrics import REGISTRY
 from execution_operator.ports import WOKEN, Settlement, Work

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from execution_operator.api import Organization
-from execution_operator.core.organization_status import render
 from execution_operator.core.reasons import Reason
+from execution_operator.core.status.organization_status import render
 from execution_operator.metrics import REGISTRY
 from execution_operator.vitals import STANDSTILL, STREAM_SILENCE, WATCH_SILENCE, Gauges, Vitals, listen_to_loop
 from tests.support.builders import execution, mapping, organization, probe

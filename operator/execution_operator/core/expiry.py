@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from execution_operator.api import ConditionStatus, Execution
 from execution_operator.core.reasons import Type
-from execution_operator.core.state import unanswered
+from execution_operator.core.workflow.state import unanswered
 
 
 def expires(execution: Execution) -> datetime | None:

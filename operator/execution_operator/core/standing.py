@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from execution_operator.api import Execution
-from execution_operator.core.grace import recorded
 from execution_operator.core.reasons import Type
-from execution_operator.core.requests import requested_at
-from execution_operator.core.state import current, sought, unanswered
+from execution_operator.core.workflow.grace_period import recorded
+from execution_operator.core.workflow.requests import requested_at
+from execution_operator.core.workflow.state import current, sought, unanswered
 
 
 class Standing(StrEnum):

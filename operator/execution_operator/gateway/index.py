@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from execution_operator.api import Condition, Execution, Phase
 from execution_operator.core.reasons import Type
-from execution_operator.core.state import closed
+from execution_operator.core.workflow.state import closed
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import Change
 

@@ -13,12 +13,12 @@ from execution_operator.api import (
     Temporal,
     Terminate,
 )
-from execution_operator.core import organization_status, status
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.findings import Closed, Finding, NotFound, Open
-from execution_operator.core.mapping import Mapping, Probe
+from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Closing, Run, RunStatus
+from execution_operator.core.status import execution_status, organization_status
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from execution_operator.manifests.schema import UNSEEN
 
 Object = dict[str, Any]
@@ -69,7 +69,7 @@ def _execution(*findings: Finding, asked: bool = False, unseen: bool = False) ->
     )
     for finding in findings:
         place = None if isinstance(finding, Denied | Failing) else HERE
-        rendered = status.render(execution, finding, place, CREATED)
+        rendered = execution_status.render(execution, finding, place, CREATED)
         execution = execution.model_copy(update={"status": rendered})
     if unseen:
         behind = execution.status.model_copy(update={"observed_generation": generation - 1})

@@ -8,7 +8,7 @@ from typing import Any
 
 from execution_operator.api import GROUP, VERSION
 from execution_operator.api.execution import CLOSED_PHASES
-from execution_operator.core.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from execution_operator.manifests.roles import TERMINATOR
 
 Object = dict[str, Any]

@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import WorkflowService
 
-from execution_operator.core.runs import Ended
+from execution_operator.core.workflow.runs import Ended
 from execution_operator.temporal.calls import cleaned
 
 PAGE = 1000

@@ -7,9 +7,9 @@ from functools import partial
 from temporalio.service import WorkflowService
 
 from execution_operator.api import Organization, Temporal
-from execution_operator.core.authorize import Grant
+from execution_operator.core.authorization.authorize import Grant
+from execution_operator.core.authorization.mapping import Probe
 from execution_operator.core.errors import SecretError, TemporalError
-from execution_operator.core.mapping import Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.temporal.calls import NamespaceNotFoundError
 from execution_operator.temporal.closings import TemporalClosings

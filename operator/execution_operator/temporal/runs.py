@@ -21,7 +21,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import WorkflowService
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.runs import Closing, Described, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import Closing, Described, Order, Run, RunStatus, Unclosed
 from execution_operator.temporal.calls import Response, cleaned
 
 STATUSES = {

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from execution_operator.api import Execution, ExecutionSpec, ExecutionStatus, ObjectMeta, Organization, OwnershipProof
-from execution_operator.core import ownership
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization import ownership
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason
 
 

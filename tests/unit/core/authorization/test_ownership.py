@@ -3,7 +3,7 @@
 import pytest
 
 from execution_operator.api import OwnershipProof
-from execution_operator.core.ownership import doubt, wanted
+from execution_operator.core.authorization.ownership import doubt, wanted
 from tests.support.builders import organization
 
 

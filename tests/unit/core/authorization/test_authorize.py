@@ -3,8 +3,16 @@
 import pytest
 
 from execution_operator.api import Execution, ExecutionStatus
-from execution_operator.core.authorize import CHECKS, Decision, Denied, Failing, Grant, Undecided, authorize
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization.authorize import (
+    CHECKS,
+    Decision,
+    Denied,
+    Failing,
+    Grant,
+    Undecided,
+    authorize,
+)
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from tests.support.builders import execution, mapping, organization, probe
 

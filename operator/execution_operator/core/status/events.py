@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.state import deleting
+from execution_operator.core.workflow.state import deleting
 
 
 @dataclass(frozen=True)

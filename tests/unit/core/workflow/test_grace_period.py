@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from execution_operator.api import ExecutionStatus, Termination
-from execution_operator.core.grace import QUICKEST_LOOK, SLOWEST_LOOK, anew, deadline_of, next_look, rfc3339, start
+from execution_operator.core.workflow.grace_period import (
+    QUICKEST_LOOK,
+    SLOWEST_LOOK,
+    anew,
+    deadline_of,
+    next_look,
+    rfc3339,
+    start,
+)
 from tests.support.builders import execution
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from execution_operator.api import Execution, ExecutionStatus, Phase
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.conditions import conditions
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.runs import Run, RunStatus
-from execution_operator.core.termination import termination
+from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.status.conditions import conditions
+from execution_operator.core.status.termination import termination
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.runs import Run, RunStatus
 
 PHASES = {
     RunStatus.COMPLETED: Phase.COMPLETED,

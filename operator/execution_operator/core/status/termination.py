@@ -1,12 +1,12 @@
 """The record of a request: who asked for what, and how it was answered for good."""
 
 from execution_operator.api import Execution, Termination
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.authorization.authorize import Denied, Failing
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import requested_at, requested_by
-from execution_operator.core.runs import Closing, RunStatus
-from execution_operator.core.state import answered, current
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.requests import requested_at, requested_by
+from execution_operator.core.workflow.runs import Closing, RunStatus
+from execution_operator.core.workflow.state import answered, current
 
 
 def outcome(execution: Execution, closed: Closed) -> Reason:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from execution_operator.core.findings import Closed, Finding
-from execution_operator.core.requests import REQUESTER_ANNOTATION
-from execution_operator.core.runs import Closing, RunStatus
-from execution_operator.core.status import render
-from execution_operator.core.termination import describe
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.status.termination import describe
+from execution_operator.core.workflow.findings import Closed, Finding
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.runs import Closing, RunStatus
 from tests.support.builders import execution
 from tests.support.findings import (
     AWAY,

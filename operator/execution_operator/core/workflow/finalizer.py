@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from execution_operator.api import DeletionPolicy, Execution
-from execution_operator.core.authorize import Denied, Failing, Undecided
-from execution_operator.core.findings import Closed, Finding, NotFound, Recorded
-from execution_operator.core.state import closed, deleting, pinned
+from execution_operator.core.authorization.authorize import Denied, Failing, Undecided
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Recorded
+from execution_operator.core.workflow.state import closed, deleting, pinned
 
 FINALIZER = "control-plane.kubiya.ai/terminate"
 """Holds an Execution with deletionPolicy Terminate until its workflow is closed."""

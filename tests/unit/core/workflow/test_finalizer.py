@@ -3,11 +3,11 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, ExecutionStatus, Phase
-from execution_operator.core.authorize import Denied, Failing, Undecided
-from execution_operator.core.finalizer import FINALIZER, needless, unheld, waiting
-from execution_operator.core.findings import Finding, NotFound, Open, Recorded
+from execution_operator.core.authorization.authorize import Denied, Failing, Undecided
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Run
+from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld, waiting
+from execution_operator.core.workflow.findings import Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.runs import Run
 from tests.support.builders import execution
 
 TERMINATE, ORPHAN = DeletionPolicy.TERMINATE, DeletionPolicy.ORPHAN

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
-from execution_operator.core.state import current
+from execution_operator.core.workflow.state import current
 
 QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
 """Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""

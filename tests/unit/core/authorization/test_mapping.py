@@ -3,7 +3,7 @@
 import pytest
 
 from execution_operator.api import Organization
-from execution_operator.core.mapping import Mapping, Probe
+from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
 from tests.support.builders import mapping, organization, probe
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from execution_operator.api import Organization
-from execution_operator.core.ownership import wanted
+from execution_operator.core.authorization.ownership import wanted
 from execution_operator.core.reasons import Reason
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.announce import Announcement, Outcome, announcements, outcome_of
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.authorization.authorize import Denied, Failing, Place
 from execution_operator.core.reasons import Reason
-from execution_operator.core.requests import REQUESTER_ANNOTATION
-from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.status import render
+from execution_operator.core.status.events import Announcement, Outcome, announcements, outcome_of
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
+from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from tests.support.builders import execution
 
 AT = "2026-01-01T00:00:00Z"

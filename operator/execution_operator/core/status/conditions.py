@@ -1,11 +1,11 @@
 """The conditions that a finding calls for, one function a type. kstatus polarity: what is normal is absent."""
 
 from execution_operator.api import Condition, ConditionStatus, Execution
-from execution_operator.core.authorize import Denied, Failing, Place
-from execution_operator.core.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.authorization.authorize import Denied, Failing, Place
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.state import answered, unanswered
-from execution_operator.core.termination import describe, outcome, termination
+from execution_operator.core.status.termination import describe, outcome, termination
+from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
+from execution_operator.core.workflow.state import answered, unanswered
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from execution_operator.core.authorize import Denied, Failing
-from execution_operator.core.runs import Closing, Run
+from execution_operator.core.authorization.authorize import Denied, Failing
+from execution_operator.core.workflow.runs import Closing, Run
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The status of an Organization, from the mapping."""
 
 from execution_operator.api import Organization, OrganizationStatus
-from execution_operator.core.mapping import Mapping
-from execution_operator.core.organization_status import render
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason
+from execution_operator.core.status.organization_status import render
 from tests.support.builders import mapping, organization, probe
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"

@@ -1,7 +1,7 @@
 """From an Execution to the names that Temporal knows it by."""
 
 from execution_operator.api import Execution, Organization
-from execution_operator.core.runs import Order
+from execution_operator.core.workflow.runs import Order
 
 REQUESTER_ANNOTATION = "control-plane.kubiya.ai/terminate-requested-by"
 """Where the API server stamps who set `spec.terminate` (deploy/kustomize: MutatingAdmissionPolicy)."""

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from execution_operator.api import ExecutionStatus, OwnershipProof, Phase
-from execution_operator.core.authorize import Denied, Place
-from execution_operator.core.findings import Closed, Finding
+from execution_operator.core.authorization.authorize import Denied, Place
 from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
-from execution_operator.core.runs import Closing, Run, RunStatus
-from execution_operator.core.state import pinned
-from execution_operator.core.status import render
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import Closed, Finding
+from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.core.workflow.state import pinned
 from tests.support.builders import execution
 from tests.support.findings import (
     ASKED,

@@ -2,7 +2,7 @@
 
 from execution_operator.api import ConditionStatus, DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.runs import Run
+from execution_operator.core.workflow.runs import Run
 
 
 def answered(status: ExecutionStatus) -> bool:

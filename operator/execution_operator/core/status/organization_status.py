@@ -1,9 +1,9 @@
 """The status of an Organization, from the mapping."""
 
 from execution_operator.api import Condition, ConditionStatus, Organization, OrganizationStatus
-from execution_operator.core.conditions import transition
-from execution_operator.core.mapping import Mapping
+from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason, Type
+from execution_operator.core.status.conditions import transition
 
 Cell = tuple[Type, ConditionStatus, str, str]
 

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from execution_operator.core.requests import REQUESTER_ANNOTATION, candidates, order, requested_at, requested_by
-from execution_operator.core.runs import Order
+from execution_operator.core.workflow.requests import (
+    REQUESTER_ANNOTATION,
+    candidates,
+    order,
+    requested_at,
+    requested_by,
+)
+from execution_operator.core.workflow.runs import Order
 from tests.support.builders import execution, organization
 
 CANDIDATES = [

@@ -3,10 +3,10 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.findings import NotFound
-from execution_operator.core.runs import Described, RunStatus
-from execution_operator.core.state import closed, deleting, sought, unanswered, wants_attention
-from execution_operator.core.status import render
+from execution_operator.core.status.execution_status import render
+from execution_operator.core.workflow.findings import NotFound
+from execution_operator.core.workflow.runs import Described, RunStatus
+from execution_operator.core.workflow.state import closed, deleting, sought, unanswered, wants_attention
 from tests.support.builders import execution
 from tests.support.findings import (
     ASKED,

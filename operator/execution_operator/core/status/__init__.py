@@ -1,0 +1,1 @@
+"""What is written about an Execution or an Organization: conditions, status, Events."""
