@@ -17,10 +17,10 @@ from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.lanes import Looks
 from execution_operator.metrics import FEED_FAILURES
-from execution_operator.pacer import backoff
+from execution_operator.runtime.backoff import backoff
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
-from execution_operator.core.counting import subtract
 from execution_operator.core.workflow.state import never_seen
-from execution_operator.pacer import Pacer
+from execution_operator.index.counting import subtract
+from execution_operator.runtime.rate_limit import Pacer
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from math import inf
 
 from execution_operator.api import Phase
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.ports import Closings, Tell
 
 PAGE_PAUSE = 5.0

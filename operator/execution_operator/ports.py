@@ -7,9 +7,9 @@ from math import inf
 from typing import Protocol
 
 from execution_operator.api import Execution, ExecutionStatus
-from execution_operator.core.openruns import Reference
 from execution_operator.core.status.events import Announcement
 from execution_operator.core.workflow.runs import Closing, Described, Ended, Order, Run, Unclosed
+from execution_operator.index.open_runs import Reference
 
 WOKEN = inf
 """Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""

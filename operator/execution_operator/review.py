@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from execution_operator.core.authorization.authorize import foreseen
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.ports import Tell
 
 

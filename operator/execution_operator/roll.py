@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.ports import Closings
 
 ROLL_CALL, NAMES = 3600.0, 100

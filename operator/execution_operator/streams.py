@@ -9,7 +9,7 @@ from execution_operator.core.standing import asked_at
 from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.entry import version
 from execution_operator.metrics import MISSED
-from execution_operator.sweep import Sweep
+from execution_operator.runtime.periodic import Sweep
 from execution_operator.workqueue import WorkQueue
 
 LATE = timedelta(seconds=5)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 
 from execution_operator.api import Execution
-from execution_operator.core.census import Census
-from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.expiry import Expiries
+from execution_operator.index.open_runs import OpenRuns, Reference
+from execution_operator.index.phase_counter import Census
 from execution_operator.kube.client import Api
 from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, OPEN

@@ -13,11 +13,11 @@ from execution_operator import __version__
 from execution_operator.api import Execution, Organization
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import Gone
-from execution_operator.core.openruns import OpenRuns
 from execution_operator.expiry import Expiries
 from execution_operator.feed import LOOK, Feeds
 from execution_operator.handlers import Requests
 from execution_operator.hints import Hints
+from execution_operator.index.open_runs import OpenRuns
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease

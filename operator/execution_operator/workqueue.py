@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.newest import Newest
 from execution_operator.core.workflow.state import unanswered
 from execution_operator.entry import Entry, version
+from execution_operator.index.resource_versions import Newest
 from execution_operator.lanes import AHEAD, WIDTHS, Lanes, Looks, Width
 from execution_operator.metrics import PASSES
-from execution_operator.pacer import backoff
 from execution_operator.ports import WOKEN, Settlement, Work
+from execution_operator.runtime.backoff import backoff
 
 logger = logging.getLogger(__name__)
 

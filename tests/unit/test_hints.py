@@ -8,7 +8,6 @@ import pytest
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
-from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.hints import (
     AGAIN,
     AHEAD,
@@ -23,6 +22,7 @@ from execution_operator.hints import (
     SINGLY,
     Hints,
 )
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.lanes import Looks
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.pauses import AGAIN, OFF, PAGE_PAUSE, Pauses
 from tests.support.clock import at_once
 from tests.support.visibility import Visibility

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.core.openruns import OpenRuns, Reference
 from execution_operator.core.reasons import Reason
+from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.review import Review
 from tests.support.builders import organization, probe
 

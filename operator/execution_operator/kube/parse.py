@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from execution_operator.api import Execution, Organization
 from execution_operator.core.errors import Unreadable
-from execution_operator.core.openruns import Reference
 from execution_operator.core.reasons import Type
+from execution_operator.index.open_runs import Reference
 from execution_operator.kube.client import Json
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from execution_operator.core.openruns import OpenRuns, Reference
+from execution_operator.index.open_runs import OpenRuns, Reference
 
 
 def reference(uid: str = "uid-1", run_id: str = "run-1", organization: str = "acme") -> Reference:

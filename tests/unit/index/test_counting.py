@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from execution_operator.core.counting import subtract
+from execution_operator.index.counting import subtract
 
 
 def test_a_count_of_none_is_not_kept() -> None:

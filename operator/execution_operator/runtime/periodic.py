@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 
 from execution_operator.core.errors import RecordError
-from execution_operator.pacer import backoff
+from execution_operator.runtime.backoff import backoff
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from execution_operator.core import newest
-from execution_operator.core.newest import Newest
+from execution_operator.index import resource_versions as newest
+from execution_operator.index.resource_versions import Newest
 
 
 def test_what_is_older_than_what_was_seen_is_outdated_whatever_came_last() -> None:

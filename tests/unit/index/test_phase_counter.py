@@ -2,7 +2,7 @@
 
 import pytest
 
-from execution_operator.core.census import Census
+from execution_operator.index.phase_counter import Census
 
 Told = list[tuple[str, str]]
 

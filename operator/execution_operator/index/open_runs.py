@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from execution_operator.api import Phase
-from execution_operator.core.counting import subtract
+from execution_operator.index.counting import subtract
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Rate limiter, backoff and periodic task. Nothing here knows of Executions."""
