@@ -17,13 +17,13 @@ from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.metrics import FEED_FAILURES, noticed
 from execution_operator.pauses import Pauses
 from execution_operator.ports import Closings, Tell
 from execution_operator.recent import COUNT, Recent
 from execution_operator.roll import Roll
 from execution_operator.runtime.backoff import backoff
 from execution_operator.runtime.rate_limit import Pacer
+from execution_operator.telemetry.metrics import FEED_FAILURES, noticed
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.config import Login
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import PAGE
-from execution_operator.metrics import STREAM_ENDS
+from execution_operator.telemetry.metrics import STREAM_ENDS
 
 logger = logging.getLogger(__name__)
 

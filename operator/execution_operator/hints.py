@@ -19,8 +19,8 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import Gone, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.lanes import Looks
-from execution_operator.metrics import FEED_FAILURES
 from execution_operator.runtime.backoff import backoff
+from execution_operator.telemetry.metrics import FEED_FAILURES
 
 logger = logging.getLogger(__name__)
 

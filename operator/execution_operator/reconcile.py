@@ -15,7 +15,6 @@ from execution_operator.core.authorization.authorize import Denied, Failing, Gra
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.authorization.ownership import doubt
 from execution_operator.core.errors import Gone, Superseded, TemporalError
-from execution_operator.core.laps import Laps, Stage
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.events import Announcement, announcements
 from execution_operator.core.status.execution_status import render
@@ -25,10 +24,11 @@ from execution_operator.core.workflow.grace_period import anew, deadline_of, rec
 from execution_operator.core.workflow.requests import candidates, order, wanted
 from execution_operator.core.workflow.runs import Described, Run
 from execution_operator.core.workflow.state import answered, closed, pinned, unanswered
-from execution_operator.metrics import answered as measure
 from execution_operator.ports import Records, Runs, Settlement, Work
 from execution_operator.pursuit import follow, terminate
 from execution_operator.settle import settlement
+from execution_operator.telemetry.metrics import answered as measure
+from execution_operator.telemetry.stage_timer import Laps, Stage
 
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""

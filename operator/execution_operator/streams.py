@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
-from execution_operator.core.standing import asked_at
 from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.entry import version
-from execution_operator.metrics import MISSED
 from execution_operator.runtime.periodic import Sweep
+from execution_operator.telemetry.backlog import asked_at
+from execution_operator.telemetry.metrics import MISSED
 from execution_operator.workqueue import WorkQueue
 
 LATE = timedelta(seconds=5)

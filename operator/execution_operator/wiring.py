@@ -26,16 +26,17 @@ from execution_operator.kube.records import NEVER_SEEN, PINNED, UNANSWERED, Exec
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.share import FORBIDDEN, Share
 from execution_operator.kube.watch import Change, Selection, Watch
-from execution_operator.metrics import BUILD, LEADER
 from execution_operator.organizations import Organizations
 from execution_operator.reconcile import Reconciler
 from execution_operator.review import Review
 from execution_operator.streams import Streams
+from execution_operator.telemetry.gauges import Gauges, listen_to_loop
+from execution_operator.telemetry.health import Vitals
+from execution_operator.telemetry.http import Web
+from execution_operator.telemetry.metrics import BUILD, LEADER
 from execution_operator.temporal.credential import Target
 from execution_operator.temporal.pool import Pool
-from execution_operator.vitals import Gauges, Vitals, listen_to_loop
 from execution_operator.watches import FinishedStream, OpenStream
-from execution_operator.web import Web
 from execution_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)

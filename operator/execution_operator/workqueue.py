@@ -15,9 +15,9 @@ from execution_operator.core.workflow.state import unanswered
 from execution_operator.entry import Entry, version
 from execution_operator.index.resource_versions import Newest
 from execution_operator.lanes import AHEAD, WIDTHS, Lanes, Looks, Width
-from execution_operator.metrics import PASSES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.runtime.backoff import backoff
+from execution_operator.telemetry.metrics import PASSES
 
 logger = logging.getLogger(__name__)
 

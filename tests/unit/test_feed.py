@@ -9,9 +9,9 @@ from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.feed import LONGEST_PAUSE, MANY, REST, Feed, Feeds
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.metrics import REGISTRY
 from execution_operator.recent import COUNT, LONG_COUNT, OVERLAP
 from execution_operator.roll import NAMES, ROLL_CALL
+from execution_operator.telemetry.metrics import REGISTRY
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 from tests.support.visibility import Visibility

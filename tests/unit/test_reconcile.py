@@ -19,11 +19,11 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.finalizer import FINALIZER
 from execution_operator.core.workflow.runs import Order, Run
 from execution_operator.core.workflow.state import answered
-from execution_operator.metrics import REQUESTS, STAGES
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.pursuit import CHASES
 from execution_operator.reconcile import CONFLICTS, Reconciler
 from execution_operator.settle import HELD
+from execution_operator.telemetry.metrics import REQUESTS, STAGES
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import Clock, at_once
 from tests.support.fake_records import FakeApiServer, FakeRecords

@@ -16,10 +16,10 @@ from execution_operator.core.workflow.findings import Closed, Finding, NotFound,
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from execution_operator.lanes import AHEAD, FIRST_LOOKS
-from execution_operator.metrics import REGISTRY
 from execution_operator.ports import WOKEN, Settlement, Work
 from execution_operator.runtime.periodic import LONGEST_GAP, SWEEP
 from execution_operator.streams import Streams
+from execution_operator.telemetry.metrics import REGISTRY
 from execution_operator.workqueue import WorkQueue
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run

@@ -14,7 +14,7 @@ from execution_operator.core.workflow.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import modelled, parse
 from execution_operator.kube.watch import Selection, listing
-from execution_operator.metrics import count
+from execution_operator.telemetry.metrics import count
 
 logger = logging.getLogger("execution_operator.decisions")
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from execution_operator.kube.client import Api, ApiError, Json
-from execution_operator.metrics import WATCH_FAILURES
+from execution_operator.telemetry.metrics import WATCH_FAILURES
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.metrics import TEMPORAL_CALLS
+from execution_operator.telemetry.metrics import TEMPORAL_CALLS
 
 Response = TypeVar("Response", bound=Message)
 

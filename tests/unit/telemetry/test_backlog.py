@@ -7,10 +7,10 @@ import pytest
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorization.authorize import Denied, Place
 from execution_operator.core.reasons import Reason
-from execution_operator.core.standing import Standing, backlog, standing
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.telemetry.backlog import Standing, backlog, standing
 from tests.support.builders import execution
 
 EARLY, THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z", "2026-01-01T00:10:00Z"

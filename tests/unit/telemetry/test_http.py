@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from execution_operator.web import Web
+from execution_operator.telemetry.http import Web
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 

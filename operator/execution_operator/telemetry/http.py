@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from execution_operator.metrics import REGISTRY
+from execution_operator.telemetry.metrics import REGISTRY
 
 
 class Web:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 from execution_operator.api import ConditionStatus, Execution, Phase
-from execution_operator.core.laps import Laps, Stage
-from execution_operator.core.standing import Standing, asked_at
 from execution_operator.core.status.events import outcome_of
+from execution_operator.telemetry.backlog import Standing, asked_at
+from execution_operator.telemetry.stage_timer import Laps, Stage
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

@@ -1,6 +1,6 @@
 """The stopwatch of a request."""
 
-from execution_operator.core.laps import Laps, Stage
+from execution_operator.telemetry.stage_timer import Laps, Stage
 
 MOMENTS = (10.0, 10.5, 12.0)
 
