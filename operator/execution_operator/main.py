@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from execution_operator import __version__
+from execution_operator.app import Operator, UnshardedError
 from execution_operator.gateway import command as gateway
 from execution_operator.kube.client import Api
 from execution_operator.kube.config import load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
+from execution_operator.kube.scope import Share
 from execution_operator.kube.shard import Shard
-from execution_operator.kube.share import Share
-from execution_operator.wiring import Operator, UnshardedError
 
 logger = logging.getLogger(__name__)
 

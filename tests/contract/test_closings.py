@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from execution_operator.ports import Closings
 from execution_operator.temporal import closings as adapter
 from execution_operator.temporal.closings import TemporalClosings
+from execution_operator.visibility.ports import Closings
 from tests.support.clock import at_once
 from tests.support.temporal import TemporalServer
 from tests.support.visibility import Visibility

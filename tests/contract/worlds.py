@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from execution_operator.core.workflow.runs import Closing, Described, Run
-from execution_operator.ports import Runs
+from execution_operator.reconciler.ports import Runs
 from execution_operator.temporal.runs import TemporalRuns
 from tests.support.clock import Clock, at_once
 from tests.support.fake_temporal import FakeRun, FakeRuns, FakeTemporal, OnCancel, ParentClosePolicy

@@ -40,11 +40,11 @@ PIN_REMOVED = Build(
 )
 RETRY_ON = Build("temporal/calls.py", "retry=False", "retry=True")
 RECORD_BEFORE_OBSERVE = Build(
-    "pursuit.py",
+    "reconciler/run_chain.py",
     "    found = await follow(runs, run, seen)\n    if isinstance(found, Open) and failure",
     "    from execution_operator.core.workflow.runs import RunStatus\n\n"
     "    at, uid = '2026-01-01T00:00:00Z', order.execution_uid\n"
     "    sent = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=uid)\n"
     "    seen, abandoned, found = None, None, Closed(run, sent)\n    if isinstance(found, Open) and failure",
 )
-INDEX_NOT_AWAITED = Build("wiring.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")
+INDEX_NOT_AWAITED = Build("app.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from execution_operator.core.patch import merge_patch
+from execution_operator.kube.patch import merge_patch
 from execution_operator.manifests.examples import executions, organizations
 from execution_operator.manifests.schema import UNSEEN
 from tests.support.controlplane import ControlPlane

@@ -4,13 +4,13 @@ import inspect
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 
-from execution_operator import reconcile
 from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping, Readiness
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.runs import Closing, Order, Run, RunStatus, Unclosed
-from execution_operator.reconcile import Reconciler
+from execution_operator.reconciler import reconciler as reconcile
+from execution_operator.reconciler.reconciler import Reconciler
 from tests.model.scene import ACME, NAMESPACE, Variant, gate
 from tests.support.fake_temporal import FakeRuns, FakeTemporal
 

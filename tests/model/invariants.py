@@ -3,7 +3,7 @@
 from execution_operator.api import Execution, Phase
 from execution_operator.core.workflow.runs import RunStatus
 from execution_operator.core.workflow.state import closed
-from execution_operator.pursuit import CHASES
+from execution_operator.reconciler.run_chain import CHASES
 from tests.model.process import Operator
 from tests.model.scene import OWNER, Scene, ViolationError, never, version
 from tests.support.fake_temporal import FakeRun

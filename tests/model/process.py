@@ -5,8 +5,7 @@ from typing import Any
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
-from execution_operator.ports import WOKEN, Settlement, Work
-from execution_operator.settle import HELD
+from execution_operator.reconciler.result import HELD, WOKEN, Settlement, Work
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 

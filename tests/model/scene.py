@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from execution_operator.api import Execution, Organization
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.reconcile import Reconciler
+from execution_operator.reconciler.reconciler import Reconciler
 from tests.support.builders import organization, probe
 from tests.support.clock import Clock
 from tests.support.fake_records import FakeApiServer

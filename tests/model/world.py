@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from execution_operator.api import DeletionPolicy, Terminate
-from execution_operator.pursuit import CHASES
+from execution_operator.reconciler.run_chain import CHASES
 from tests.model.invariants import Invariants
 from tests.model.process import Operator
 from tests.model.scene import GRACE, NAMESPACE, OWNER, SOUND, Scene, Variant, ViolationError

@@ -43,7 +43,9 @@ def _readiness(name: str) -> Build:
     return Build("core/authorization/mapping.py", f"    {name},  #", "    #")
 
 
-ASKED_AGAIN = Build("reconcile.py", "if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:")
+ASKED_AGAIN = Build(
+    "reconciler/reconciler.py", "if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:"
+)
 BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
 
 MUTANTS = (
@@ -99,27 +101,27 @@ MUTANTS = (
     ),
     Mutant(
         "who was seen in a Temporal namespace stays there while it can't be asked",
-        Build("organizations.py", "probe = probe.remembering(before)", "pass"),
+        Build("organizations/controller.py", "probe = probe.remembering(before)", "pass"),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(
         "the start event must name the organization",
-        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
         "TestOwnership.test_absent",
     ),
     Mutant(
         "the same, for an Execution created anew",
-        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
         "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
     ),
     Mutant(
         "the same, in a namespace that was deleted and created again",
-        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
         "TestNamespaces.test_deleted_and_created_again",
     ),
     Mutant(
         "the same, once the Organization asks for another value",
-        Build("reconcile.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
         "TestOrganizations.test_its_ownership_changes",
     ),
     Mutant(

@@ -7,7 +7,7 @@ import yaml
 from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs, but no py.typed
 from lupa import lua51
 
-from execution_operator.core.patch import merge_patch
+from execution_operator.kube.patch import merge_patch
 
 Object = dict[str, Any]
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.errors import Gone, Superseded
-from execution_operator.core.patch import merge_patch
 from execution_operator.core.status.events import Announcement
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import modelled, parse
+from execution_operator.kube.patch import merge_patch
 from execution_operator.kube.watch import Selection, listing
 from execution_operator.telemetry.metrics import count
 

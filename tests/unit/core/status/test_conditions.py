@@ -4,10 +4,10 @@ import pytest
 
 from execution_operator.api import ExecutionStatus, Phase
 from execution_operator.core.authorization.authorize import Denied, Failing
-from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Finding
+from execution_operator.kube.patch import merge_patch
 from tests.support.builders import execution
 from tests.support.findings import (
     AWAY,

@@ -6,12 +6,12 @@ import pytest
 
 from execution_operator.api import ExecutionStatus, OwnershipProof, Phase
 from execution_operator.core.authorization.authorize import Denied, Place
-from execution_operator.core.patch import merge_patch
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding
 from execution_operator.core.workflow.runs import Closing, Run, RunStatus
 from execution_operator.core.workflow.state import pinned
+from execution_operator.kube.patch import merge_patch
 from tests.support.builders import execution
 from tests.support.findings import (
     ASKED,

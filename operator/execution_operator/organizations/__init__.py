@@ -1,0 +1,1 @@
+"""The controller of Organizations: probes of their Temporal, readiness, status."""

@@ -1,0 +1,51 @@
+"""What the reconciler needs of Temporal and of the API server. Adapters fill the protocols."""
+
+from typing import Protocol
+
+from execution_operator.api import Execution, ExecutionStatus
+from execution_operator.core.status.events import Announcement
+from execution_operator.core.workflow.runs import Closing, Described, Order, Run, Unclosed
+
+
+class Runs(Protocol):
+    """The runs of one Temporal namespace. Every call has a deadline, and raises TemporalError if it settled nothing."""
+
+    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
+        """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
+
+    async def owner(self, run: Run, search_attribute: str) -> str | None:
+        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+
+        Empty if the run was started without it; None if the history is no longer there.
+        """
+
+    async def closing(self, run: Run) -> Closing | Unclosed:
+        """Return the run's close event, or why there is none."""
+
+    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
+
+    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
+
+    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+        """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
+
+    async def request_cancel(self, run: Run, order: Order) -> None:
+        """Ask the workflow to cancel itself. Repeating it changes nothing."""
+
+
+class Records(Protocol):
+    """The Executions in the API server. Writes are guarded by resourceVersion: Superseded, Gone."""
+
+    async def read(self, execution: Execution) -> Execution:
+        """Return the object as it is now."""
+
+    async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
+        """Write the status in one PATCH, or nothing if it is the same."""
+
+    async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
+        """Write the list of finalizers."""
+
+    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+        """Tell it in the log and as an Event. Telling it again changes nothing."""

@@ -1,0 +1,1 @@
+"""Deletes finished Executions when their ttlSecondsAfterFinished has passed."""

@@ -1,0 +1,1 @@
+"""The queue of Executions to reconcile, and how many are reconciled at once."""

@@ -1,0 +1,94 @@
+"""kopf's part: that its thread is alive."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+import pytest
+
+from execution_operator.api import Execution
+from execution_operator.kube.config import Login
+from execution_operator.sources.kopf_requests import Requests
+from tests.support.builders import execution
+
+
+async def places() -> list[str]:
+    return [""]
+
+
+async def login() -> Login:
+    raise NotImplementedError
+
+
+def requests(
+    changed: Callable[[Execution], None] = lambda _: None, left: Callable[[str, int], None] = lambda *_: None
+) -> Requests:
+    return Requests({"fieldSelector": "a=b"}, places, login, changed, left)
+
+
+async def test_without_kopf_nothing_is_owed() -> None:
+    stream = requests()
+    assert [stream.standstill() for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+async def test_a_loop_of_kopf_that_stands_still_owes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, going = threading.Event(), threading.Event()
+
+    async def operator(stop_flag: asyncio.Event, **_: Any) -> None:
+        running.set()
+        going.wait()
+        await stop_flag.wait()
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    stream = requests()
+    task = asyncio.create_task(stream.run())
+    await asyncio.to_thread(running.wait)
+    try:
+        assert stream.standstill() == 0.0
+        first, second = stream.standstill(), stream.standstill()
+        assert 0 < first < second
+        going.set()
+        async with asyncio.timeout(10):
+            while stream.standstill() > 0:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+        assert stream.silence > 0
+    finally:
+        going.set()
+        stream.stop()
+        await task
+
+
+async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_its_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def operator(registry: kopf.OperatorRegistry, stop_flag: asyncio.Event, **_: Any) -> None:
+        on_event: Any = next(iter(registry._watching.get_all_handlers())).fn
+        for number in range(100):
+            body = execution(uid=f"uid-{number}", version=number).model_dump(by_alias=True, exclude_none=True)
+            await on_event(event={"type": "DELETED" if number % 2 else "MODIFIED", "object": body})
+        await stop_flag.wait()
+
+    told: list[tuple[str, str, str, int]] = []
+
+    def note(what: str, uid: str, version: str) -> None:
+        told.append((what, uid, version, threading.get_ident()))
+        if len(told) == 1:
+            raise RuntimeError("what is told of one keeps nothing from the others")
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", lambda _: None)
+    stream = requests(
+        lambda one: note("changed", one.metadata.uid, one.metadata.resource_version or ""),
+        lambda uid, version: note("left", uid, str(version)),
+    )
+    task = asyncio.create_task(stream.run())
+    try:
+        async with asyncio.timeout(10):
+            while len(told) < 100:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+    finally:
+        stream.stop()
+        await task
+    assert told == [(("changed", "left")[n % 2], f"uid-{n}", str(n), threading.get_ident()) for n in range(100)]

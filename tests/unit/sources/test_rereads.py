@@ -1,0 +1,469 @@
+"""What a feed tells of is read: all of it, nothing twice, and what can't be read holds up nothing else."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
+
+import pytest
+
+from execution_operator.api import Execution
+from execution_operator.core.errors import Gone, RecordError, Unreadable
+from execution_operator.index.open_runs import OpenRuns, Reference
+from execution_operator.sources.rereads import (
+    AGAIN,
+    AHEAD,
+    HOPELESS,
+    LANE,
+    LISTED,
+    LISTS,
+    LONGEST,
+    MANY,
+    PART,
+    READS,
+    SINGLY,
+    Hints,
+)
+from execution_operator.workqueue.limits import Looks
+from tests.support.builders import execution
+from tests.support.clock import elapsed, run
+
+
+class Shelf:
+    """The API server, and what comes of the hints.
+
+    Attributes:
+        faults: What a read of a UID fails with, or a list of a namespace.
+        finds: How often each was read singly.
+        lists: How often each namespace was listed.
+        most: The most reads, and the most lists, that were under way at once.
+        handed: UIDs, and when each was handed on.
+        slow: Namespace whose looks do not end from then on, or all.
+        begun: The namespaces of the looks that have not ended.
+        slowness: Seconds that a read of a UID takes, or a list of a namespace.
+        refuses: UID that can't be handed on.
+    """
+
+    def __init__(self) -> None:
+        self.runs = OpenRuns()
+        self.faults: dict[str, Exception] = {}
+        self.finds, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+        self.handed: list[tuple[str, float]] = []
+        self.slow = self.refuses = ""
+        self.slowness: dict[str, float] = {}
+        self.looks, self.begun = Looks(), list[str]()
+        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.looks)
+
+    def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
+        """Have Executions that pin an open run."""
+        references = [Reference(uid, namespace, uid, "acme", f"run-{uid}") for uid in uids]
+        for one in references:
+            self.runs.put(one)
+        return references
+
+    @property
+    def uids(self) -> list[str]:
+        return sorted(uid for uid, _ in self.handed)
+
+    def end_looks(self) -> None:
+        while self.begun:
+            self.looks.end(self.begun.pop())
+
+    def _hinted(self, one: Execution) -> None:
+        if one.metadata.uid == self.refuses:
+            raise KeyError(self.refuses)
+        if self.slow in (one.metadata.namespace, "all"):
+            self.looks.begin(one.metadata.namespace)
+            self.begun.append(one.metadata.namespace)
+        self.handed.append((one.metadata.uid, elapsed()))
+
+    async def _find(self, namespace: str, name: str, uid: str) -> Execution:
+        self.finds[uid] += 1
+        await self._take_time("finds", uid)
+        if fault := self.faults.get(uid):
+            raise fault
+        return execution(uid=uid, name=name, namespace=namespace)
+
+    async def _select(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
+        self.lists[namespace] += 1
+        await self._take_time("lists", namespace)
+        if fault := self.faults.get(namespace):
+            raise fault
+        for one in list(self.runs.of_organization("acme")):
+            if one.namespace == namespace and one.uid in uids:
+                yield execution(uid=one.uid, name=one.name, namespace=namespace)
+                if fault := self.faults.get(f"after {one.uid}"):
+                    raise fault
+
+    async def _take_time(self, what: str, of: str) -> None:
+        self.now[what] += 1
+        self.most |= self.now
+        await asyncio.sleep(self.slowness.get(of, 0.001))
+        self.now[what] -= 1
+
+
+def shelf(test: Callable[[Shelf], Awaitable[None]]) -> None:
+    async def main() -> None:
+        at = Shelf()
+        task = asyncio.create_task(at.hints.run())
+        await test(at)
+        assert not task.done()
+        task.cancel()
+
+    run(main())
+
+
+def some(count: int, prefix: str = "uid") -> list[str]:
+    return [f"{prefix}-{number:04}" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("told", "there", "listed"),
+    [
+        pytest.param(MANY - 1, MANY - 1, False, id="few"),
+        pytest.param(MANY, MANY * PART, True, id="many of those there are"),
+        pytest.param(MANY, MANY * PART + 1, False, id="few of those there are"),
+    ],
+)
+def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> None:  # noqa: FBT001
+    async def test(at: Shelf) -> None:
+        at.hints.tell(at.open(*some(there))[:told])
+        await asyncio.sleep(1)
+        assert at.uids == some(told)
+        assert (at.lists.total(), at.finds.total()) == ((1, 0) if listed else (0, told))
+
+    shelf(test)
+
+
+def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each_time() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["bad"] = RecordError("500")
+        at.hints.tell(at.open("bad", "good"))
+        await asyncio.sleep(0.5)
+        at.hints.tell(at.open("later", "elsewhere"))
+        await asyncio.sleep(3600)
+        assert at.uids == ["elsewhere", "good", "later"]
+        assert all(when < 1 for _, when in at.handed)
+        assert 3600 / LONGEST <= at.finds["bad"] <= 3600 / LONGEST + 6
+        del at.faults["bad"]
+        await asyncio.sleep(LONGEST + 1)
+        assert "bad" in at.uids
+
+    shelf(test)
+
+
+@pytest.mark.parametrize(("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLY - 1, 2 * MANY - 12)])
+def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fails_again(
+    failing: int, lists: int, finds: int
+) -> None:
+    async def test(at: Shelf) -> None:
+        uids = some(2 * MANY)
+        for uid in uids[10 : 10 + failing]:
+            at.faults[f"after {uid}"] = RecordError("500")
+        at.hints.tell(at.open(*uids))
+        await asyncio.sleep(AGAIN + 1)
+        assert at.uids[:11] == uids[:11]
+        await asyncio.sleep(LONGEST)
+        assert (at.uids, at.lists.total(), at.finds.total()) == (uids, lists, finds)
+
+    shelf(test)
+
+
+def test_what_is_told_again_before_it_was_read_is_read_once_and_once_more_afterwards() -> None:
+    async def test(at: Shelf) -> None:
+        for pause in (0, 1, 1):
+            at.hints.tell(at.open("one"))
+            await asyncio.sleep(pause)
+        assert at.uids == ["one", "one"]
+
+    shelf(test)
+
+
+@pytest.mark.parametrize("told", [1, MANY])
+def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> None:
+    async def test(at: Shelf) -> None:
+        uids = some(told)
+        at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
+        at.hints.tell(at.open(*uids))
+        await asyncio.sleep(2 * AGAIN)
+        nexts = [Reference(uid, "team-a", uid, "acme", f"next-{uid}") for uid in uids]
+        for one in nexts:
+            at.runs.put(one)
+        at.hints.tell(nexts)
+        at.faults.clear()
+        await asyncio.sleep(LONGEST)
+        assert set(at.uids) == set(uids)
+
+    shelf(test)
+
+
+def test_what_is_not_open_any_more_is_not_tried_again() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults = {"closed": RecordError("500"), "gone": Gone()}
+        at.hints.tell(at.open("closed", "gone"))
+        await asyncio.sleep(AGAIN / 2)
+        at.runs.drop("closed")
+        await asyncio.sleep(3600)
+        assert at.finds == {"closed": 1, "gone": 1}
+        assert at.handed == []
+
+    shelf(test)
+
+
+def test_what_a_list_does_not_hold_is_let_go() -> None:
+    async def test(at: Shelf) -> None:
+        told = at.open(*some(MANY))
+        at.runs.drop(told[0].uid)
+        at.hints.tell(told)
+        await asyncio.sleep(1)
+        assert at.uids == some(MANY)[1:]
+        at.hints.tell(at.open(told[0].uid))
+        await asyncio.sleep(1)
+        assert (at.uids, at.finds.total()) == (some(MANY), 1)
+
+    shelf(test)
+
+
+def test_one_that_does_not_fit_its_schema_is_passed_over_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["odd"] = Unreadable("spec: Field required")
+        at.hints.tell(at.open("odd", "good"))
+        await asyncio.sleep(3600)
+        assert (at.uids, at.finds["odd"]) == (["good"], 1)
+
+    shelf(test)
+    assert caplog.messages == ["passed over: spec: Field required"]
+
+
+def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["odd"] = KeyError("metadata")
+        at.hints.tell(at.open("odd", "good"))
+        at.hints.tell(at.open("other", namespace="team-b"))
+        await asyncio.sleep(AGAIN / 2)
+        assert "other" in at.uids
+        del at.faults["odd"]
+        await asyncio.sleep(AGAIN)
+        assert at.uids == ["good", "odd", "other"]
+
+    shelf(test)
+
+
+def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "team-a"
+        at.open(*some(10 * MANY, "open"))  # so that a list does not pay
+        at.hints.tell(at.open(*some(2 * AHEAD)))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open("other", namespace="team-b"))
+        await asyncio.sleep(1)
+        assert AHEAD <= len(at.handed) - 1 < AHEAD + LANE
+        assert at.uids[0] == "other"
+        at.end_looks()
+        at.slow = ""
+        await asyncio.sleep(2)
+        assert len(at.handed) == 2 * AHEAD + 1
+
+    shelf(test)
+
+
+def test_the_first_told_come_first() -> None:
+    async def test(at: Shelf) -> None:
+        at.open(*some(10 * MANY, "open"))
+        first, later = some(MANY - 1), some(MANY - 1, "later")
+        at.hints.tell(at.open(*first))
+        await asyncio.sleep(0)
+        at.hints.tell(at.open(*later))
+        await asyncio.sleep(1)
+        assert len(at.handed) == len(first) + len(later)
+        assert {uid for uid, _ in at.handed[: len(first) - LANE]} <= set(first)
+
+    shelf(test)
+
+
+def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "team-a"
+        at.open(*some(MANY, "open"))
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(1)
+        at.slow = ""
+        at.hints.tell(at.open("single"))
+        at.hints.tell(at.open(*some(MANY, "more")))
+        await asyncio.sleep(1)
+        assert len(at.handed) == MANY
+        at.end_looks()
+        await asyncio.sleep(1)
+        assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MANY + 1, 2, 0)
+
+    shelf(test)
+
+
+def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "all"
+        at.hints.tell(at.open(*some(LISTED)))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(MANY, "other"), namespace="team-b"))
+        await asyncio.sleep(1)
+        assert dict(at.lists) == {"team-a": 1}
+        assert LANE <= at.finds.total() < 2 * LANE
+        at.end_looks()
+        at.slow = ""
+        await asyncio.sleep(1)
+        assert len(at.handed) == LISTED + MANY
+
+    shelf(test)
+
+
+def test_of_very_many_as_many_are_listed_as_may_wait_to_be_looked_at() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "all"
+        for namespace in ("team-a", "team-b"):
+            at.hints.tell(at.open(*some(LISTED, namespace), namespace=namespace))
+        await asyncio.sleep(1)
+        assert LISTED <= len(at.handed) < LISTED + 2 * LANE
+
+    shelf(test)
+
+
+def test_a_slow_read_holds_up_nothing_that_is_told_later() -> None:
+    async def test(at: Shelf) -> None:
+        at.slowness["slow"] = 10
+        at.hints.tell(at.open("slow"))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(LANE)))
+        await asyncio.sleep(1)
+        assert at.uids == some(LANE)
+        await asyncio.sleep(10)
+        assert set(at.uids) == {"slow", *some(LANE)}
+
+    shelf(test)
+
+
+def test_slow_lists_of_others_do_not_hold_up_a_namespace() -> None:
+    async def test(at: Shelf) -> None:
+        for number in range(LISTS):
+            at.slowness[f"slow-{number}"] = 10
+            at.hints.tell(at.open(*some(MANY, f"slow-{number}"), namespace=f"slow-{number}"))
+        await asyncio.sleep(1)
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(1)
+        assert at.uids == some(MANY)
+
+    shelf(test)
+
+
+def test_what_could_not_be_handed_on_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.refuses = "odd"
+        at.hints.tell(at.open("odd"))
+        await asyncio.sleep(AGAIN / 2)
+        at.refuses = ""
+        await asyncio.sleep(AGAIN)
+        assert (at.uids, at.hints.unread) == (["odd"], 0)
+
+    shelf(test)
+    assert caplog.messages == ["reading Executions of namespace team-a broke"]
+
+
+def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
+    async def test(at: Shelf) -> None:
+        at.slow = "team-a"
+        at.open(*some(10 * MANY, "open"))
+        at.hints.tell(at.open(*some(2 * AHEAD)))
+        await asyncio.sleep(1)
+        read = at.finds.total()
+        for uid in some(2 * AHEAD):
+            at.runs.drop(uid)
+        at.end_looks()
+        await asyncio.sleep(1)
+        assert at.finds.total() == read
+
+    shelf(test)
+
+
+def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(at: Shelf) -> None:
+        at.faults = dict.fromkeys(["team-a", *some(600)], RecordError("the API server is away"))
+        for uid in some(600):
+            at.hints.tell(at.open(uid))
+            await asyncio.sleep(1)
+        assert len(caplog.messages) < 20
+        assert at.hints.unread == pytest.approx(600, abs=LONGEST + 1)
+        at.finds.clear()
+        await asyncio.sleep(2 * LONGEST)
+        assert at.handed == []
+        at.faults.clear()
+        at.finds.clear()
+        at.lists.clear()
+        await asyncio.sleep(LONGEST + 1)
+        assert at.uids == some(600)
+        assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
+        assert at.hints.unread == 0
+
+    shelf(test)
+
+
+def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
+    async def test(at: Shelf) -> None:
+        told = some(20 * MANY)
+        at.open(*some(PART * len(told), "open"))  # so that a list does not pay
+        at.faults = dict.fromkeys(told, RecordError("the API server is away"))
+        at.hints.tell(at.open(*told))
+        await asyncio.sleep(LONGEST)
+        at.finds.clear()
+        await asyncio.sleep(10 * LONGEST)
+        assert (at.hints.unread, at.handed) == (len(told), [])
+        assert at.finds.total() < 12 * (HOPELESS + LANE)
+        at.faults.clear()
+        await asyncio.sleep(LONGEST + 1)
+        assert at.uids == told
+
+    shelf(test)
+
+
+def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others() -> None:
+    async def test(at: Shelf) -> None:
+        told = some(5 * HOPELESS)
+        at.open(*some(PART * len(told), "open"))
+        at.faults = dict.fromkeys(told, RecordError("500"))
+        at.hints.tell(at.open(*told))
+        await asyncio.sleep(AGAIN / 2)
+        for uid in told[2 * HOPELESS :]:
+            del at.faults[uid]
+        await asyncio.sleep(10 * LONGEST)
+        assert at.uids == told[2 * HOPELESS :]
+
+    shelf(test)
+
+
+def test_a_namespace_is_listed_once_at_a_time() -> None:
+    async def test(at: Shelf) -> None:
+        at.faults["team-a"] = RecordError("500")
+        at.hints.tell(at.open(*some(MANY)))
+        await asyncio.sleep(AGAIN / 2)
+        at.faults.clear()
+        at.slowness["team-a"] = 10
+        await asyncio.sleep(AGAIN)
+        at.hints.tell(at.open(*some(MANY, "more")))
+        await asyncio.sleep(20)
+        assert len(at.handed) == 2 * MANY
+        assert (at.most["lists"], at.hints.unread) == (1, 0)
+
+    shelf(test)
+
+
+def names(prefix: str) -> Iterable[str]:
+    return (f"{prefix}-{number}" for number in range(30))
+
+
+def test_only_so_many_are_read_and_listed_at_once() -> None:
+    async def test(at: Shelf) -> None:
+        for namespace in names("team"):
+            at.hints.tell(at.open(*some(MANY, namespace), namespace=namespace))
+            at.hints.tell(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
+        await asyncio.sleep(1)
+        assert at.most == {"finds": READS, "lists": LISTS}
+        assert len(at.handed) == 30 * (MANY + 30)
+
+    shelf(test)
