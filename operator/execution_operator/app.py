@@ -12,31 +12,31 @@ from typing import Any
 from execution_operator import __version__
 from execution_operator.api import Execution, Organization
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.core.errors import Gone
+from execution_operator.core.errors import ObjectNotFound
 from execution_operator.index.open_runs import OpenRuns
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, PINNED, UNANSWERED, ExecutionRecords, OrganizationRecords
-from execution_operator.kube.scope import FORBIDDEN, Share
+from execution_operator.kube.scope import FORBIDDEN, WatchScope
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Selection, Watch
-from execution_operator.organizations.controller import Organizations
+from execution_operator.organizations.controller import OrganizationController
 from execution_operator.reconciler.reconciler import Reconciler
-from execution_operator.sources.drift import Review
-from execution_operator.sources.enqueuer import Streams
-from execution_operator.sources.executions import FinishedStream, OpenStream
-from execution_operator.sources.kopf_requests import Requests
-from execution_operator.sources.rereads import Hints
+from execution_operator.sources.drift import AuthorizationDrift
+from execution_operator.sources.enqueuer import Enqueuer
+from execution_operator.sources.executions import FinishedExecutions, OpenExecutions
+from execution_operator.sources.kopf_requests import RequestStream
+from execution_operator.sources.rereads import RereadQueue
 from execution_operator.telemetry.gauges import Gauges, listen_to_loop
-from execution_operator.telemetry.health import Vitals
-from execution_operator.telemetry.http import Web
+from execution_operator.telemetry.health import HealthChecks
+from execution_operator.telemetry.http import HttpServer
 from execution_operator.telemetry.metrics import BUILD, LEADER
 from execution_operator.temporal.credential import Target
 from execution_operator.temporal.pool import Pool
-from execution_operator.ttl.controller import Expiries
-from execution_operator.visibility.poller import LOOK, Feeds
+from execution_operator.ttl.controller import TTLController
+from execution_operator.visibility.poller import LOOK, VisibilityPoller
 from execution_operator.workqueue.queue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Operator:
         http: host and port to serve probes and metrics at; None where nobody asks.
     """
 
-    def __init__(self, api: Api, share: Share, lease: Lease | None, http: tuple[str, int] | None) -> None:
+    def __init__(self, api: Api, share: WatchScope, lease: Lease | None, http: tuple[str, int] | None) -> None:
         self.mapping = mapping = Mapping()
         self.share = share
         self.http = http
@@ -75,24 +75,24 @@ class Operator:
         self.records = ExecutionRecords(api, socket.gethostname(), self.open_runs.drop)
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
-        self.organizations = Organizations(mapping, pool, OrganizationRecords(api), self._wake, share.has)
+        self.organizations = OrganizationController(mapping, pool, OrganizationRecords(api), self._wake, share.has)
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
-        self.streams = Streams(
+        self.streams = Enqueuer(
             self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
         )
-        self.hints = Hints(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
-        self.review = Review(self.open_runs, mapping, self.hints.tell)
-        self.open_stream = OpenStream(
+        self.hints = RereadQueue(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
+        self.review = AuthorizationDrift(self.open_runs, mapping, self.hints.tell)
+        self.open_stream = OpenExecutions(
             api, share, self.open_runs, self.streams, self.queue.knows, self._concerned, self.review.noted
         )
         self.organization_watch = self._organization_watch()
-        self.vitals = Vitals(self.organizations, self.organization_watch)
+        self.vitals = HealthChecks(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.feeds = Feeds(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
-        self.expiries = Expiries(self.records, lambda: api.clock.now().timestamp())
-        self.finished = FinishedStream(api, share, self.expiries, self.streams)
-        self.requests = Requests(
+        self.feeds = VisibilityPoller(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
+        self.expiries = TTLController(self.records, lambda: api.clock.now().timestamp())
+        self.finished = FinishedExecutions(api, share, self.expiries, self.streams)
+        self.requests = RequestStream(
             share.selectors(UNANSWERED),
             partial(share.readable, api),
             api.login,
@@ -163,7 +163,7 @@ class Operator:
         await self.api.close()
         await asyncio.sleep(SDK_REST)
 
-    def _web(self, host: str, port: int) -> Web:
+    def _web(self, host: str, port: int) -> HttpServer:
         gauges = Gauges(
             queue=lambda: iter(self.queue),
             not_found=lambda: self.streams.not_found,
@@ -177,7 +177,7 @@ class Operator:
             gauges.refresh(self.api.clock.now())
             self.vitals.refresh()
 
-        return Web(host, port, self.vitals.unhealthy, self.vitals.unready, refresh)
+        return HttpServer(host, port, self.vitals.unhealthy, self.vitals.unready, refresh)
 
     def _concerned(self, namespace: str) -> bool:
         """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
@@ -226,6 +226,6 @@ class Operator:
                 logger.warning("namespace %s can't be read: %s", place, error)
 
     async def _read(self, execution: Execution) -> Execution | None:
-        with suppress(Gone):
+        with suppress(ObjectNotFound):
             return await self.records.read(execution)
         return None

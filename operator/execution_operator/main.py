@@ -19,7 +19,7 @@ from execution_operator.gateway import command as gateway
 from execution_operator.kube.client import Api
 from execution_operator.kube.config import load_configuration, own_namespace
 from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
-from execution_operator.kube.scope import Share
+from execution_operator.kube.scope import WatchScope
 from execution_operator.kube.shard import Shard
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ async def _run(arguments: argparse.Namespace) -> NoReturn:
         loop.add_signal_handler(number, stop.set)
     try:
         api = Api(await load_configuration())
-        share = Share(arguments.shard, arguments.organizations, arguments.namespaces)
+        share = WatchScope(arguments.shard, arguments.organizations, arguments.namespaces)
         await Operator(api, share, _lease(api, arguments), arguments.http_address).run(stop)
     except (LeaseLostError, UnshardedError) as error:
         logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all

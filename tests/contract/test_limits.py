@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Order, Run, RunStatus
+from execution_operator.core.workflow.runs import Run, RunStatus, TerminationRequest
 from execution_operator.temporal.runs import TemporalRuns
 from tests.support.temporal import TemporalServer
 from tests.support.workflows import Agent, Samples
@@ -50,7 +50,7 @@ def test_a_limit_is_no_refusal_and_passes(samples: Samples) -> None:
         """Terminate as often as it takes; whether it was done is asked, not believed."""
         while True:
             try:
-                await runs(samples).terminate(run, Order("limit", "uid-1", "team-a", "limited"))
+                await runs(samples).terminate(run, TerminationRequest("limit", "uid-1", "team-a", "limited"))
                 if (found := await runs(samples).describe("limited", "")) and not found.status.open:
                     return found.status
             except TemporalError as error:
@@ -62,7 +62,7 @@ def test_a_limit_is_no_refusal_and_passes(samples: Samples) -> None:
 
 def test_a_namespace_that_is_not_there_is_a_refusal_in_every_call(samples: Samples) -> None:
     nowhere, run = runs(samples, "nowhere"), Run("wf", "00000000-0000-4000-8000-000000000000", "")
-    order = Order("none", "uid-1", "team-a", "none")
+    order = TerminationRequest("none", "uid-1", "team-a", "none")
     calls = (
         nowhere.describe("wf", ""),
         nowhere.owner(run, "OrganizationId"),

@@ -6,16 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Closing, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, TerminationRequest, Unclosed
 from tests.contract.worlds import World, closing, described
 from tests.support.fake_temporal import ParentClosePolicy
 from tests.support.waiting import wait_for
 
-ORDER = Order("runaway cost", "uid-1", "team-a", "run", "jane")
+ORDER = TerminationRequest("runaway cost", "uid-1", "team-a", "run", "jane")
 NO_RUN = "00000000-0000-4000-8000-ffffffffffff"
 
 
-def terminate(world: World, run: Run, order: Order = ORDER, *, chain: bool = False) -> None:
+def terminate(world: World, run: Run, order: TerminationRequest = ORDER, *, chain: bool = False) -> None:
     world.do(world.runs.terminate(run, order, chain=chain))
 
 
@@ -192,7 +192,7 @@ def test_our_termination_stands_in_the_history(world: World, wid: str) -> None:
     run = world.start(wid)
     terminate(world, run)
     found = closing(world, run)
-    assert found == Closing(
+    assert found == CloseEvent(
         RunStatus.TERMINATED, found.at, "runaway cost", "execution-operator/team-a/run", "uid-1", "jane"
     )
 
@@ -208,7 +208,7 @@ REASONS = [
 @pytest.mark.parametrize("reason", REASONS)
 def test_reason_and_requester_are_verbatim(world: World, wid: str, reason: str) -> None:
     run = world.start(wid)
-    terminate(world, run, Order(reason, "uid-1", "team-a", "run", f"jane {reason}"))
+    terminate(world, run, TerminationRequest(reason, "uid-1", "team-a", "run", f"jane {reason}"))
     found = closing(world, run)
     assert (found.reason, found.requested_by) == (reason, f"jane {reason}")
 
@@ -253,7 +253,7 @@ def test_a_closed_run_stays_as_it_closed(world: World, wid: str) -> None:
 def test_the_first_termination_counts(world: World, wid: str) -> None:
     run = world.start(wid)
     terminate(world, run)
-    terminate(world, run, Order("again", "uid-2", "team-b", "other"))
+    terminate(world, run, TerminationRequest("again", "uid-2", "team-b", "other"))
     assert closing(world, run).execution_uid == "uid-1"
 
 
@@ -389,10 +389,10 @@ def test_only_children_that_outlive_their_parent_are_named_before_and_after_its_
     for policy in ParentClosePolicy:
         world.child(parent, policy)
     assert described(world, wid).abandoned == (f"{wid}-ABANDON",)
-    assert world.do(world.runs.aftermath(parent)) == (Unclosed.OPEN, None)
+    assert world.do(world.runs.close_event_and_children(parent)) == (Unclosed.OPEN, None)
     terminate(world, parent)
     assert described(world, wid, parent.run_id).abandoned == (f"{wid}-ABANDON",)
-    assert world.do(world.runs.aftermath(parent)) == (closing(world, parent), (f"{wid}-ABANDON",))
+    assert world.do(world.runs.close_event_and_children(parent)) == (closing(world, parent), (f"{wid}-ABANDON",))
 
 
 ENDINGS = [

@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, Unclosed
 from execution_operator.temporal.runs import LAST_PAGES, TemporalRuns
 from tests.support.temporal import TemporalServer
 from tests.support.waiting import wait_for
@@ -41,14 +41,14 @@ def torn(server: TemporalServer, samples: Samples, name: str, times: int, *, end
     return run
 
 
-def look(samples: Samples, run: Run) -> Closing | Unclosed:
+def look(samples: Samples, run: Run) -> CloseEvent | Unclosed:
     return samples.do(TemporalRuns(samples.client.workflow_service, "acme").closing(run))
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, MOST])
 def test_the_last_event_that_counts_is_found(server: TemporalServer, samples: Samples, times: int) -> None:
     found = look(samples, torn(server, samples, f"ended-{times}", times, ended=True))
-    assert isinstance(found, Closing)
+    assert isinstance(found, CloseEvent)
     assert (found.status, found.reason) == (RunStatus.TERMINATED, "by hand")
 
 

@@ -21,7 +21,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePa
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from execution_operator.core.workflow.runs import Closing, Described, Run
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunDescription
 from execution_operator.reconciler.ports import Runs
 from execution_operator.temporal.runs import TemporalRuns
 from tests.support.clock import Clock, at_once
@@ -91,19 +91,19 @@ class World(Protocol):
         """Terminate it by other hands than ours."""
 
 
-def described(world: World, workflow_id: str, run_id: str = "") -> Described:
+def described(world: World, workflow_id: str, run_id: str = "") -> RunDescription:
     """Describe a run that is there."""
     found = world.do(world.runs.describe(workflow_id, run_id))
     assert found is not None
     return found
 
 
-def closing(world: World, run: Run) -> Closing:
+def closing(world: World, run: Run) -> CloseEvent:
     """Return the close event of a run, once it has one."""
 
-    def look() -> Closing | None:
+    def look() -> CloseEvent | None:
         found = world.do(world.runs.closing(run))
-        return found if isinstance(found, Closing) else None
+        return found if isinstance(found, CloseEvent) else None
 
     return wait_for(look, f"the end of {run}", interval=0.01)
 
@@ -312,7 +312,7 @@ class RealWorld:
         workflow_id = f"{run.workflow_id}-{policy}"
         self._order(run, f"child {workflow_id} {policy}")
 
-        def look() -> Described | None:
+        def look() -> RunDescription | None:
             parent = self.do(self._client.get_workflow_handle(run.workflow_id).describe())
             begun = [each for each in parent.raw_description.pending_children if each.workflow_id == workflow_id]
             return self.do(self.runs.describe(workflow_id, "")) if begun and begun[0].run_id else None

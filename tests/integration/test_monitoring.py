@@ -122,7 +122,7 @@ def test_promtool_sees_what_is_wrong(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Scrape:
     """What an operator shows that has seen a bit of everything.
 
     Attributes:
@@ -141,7 +141,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Seen:
+def seen() -> Scrape:
     with World() as world:
         world.operator.end()
         address = f"127.0.0.1:{free_port()}"
@@ -160,7 +160,7 @@ def seen() -> Seen:
                 world.told(name, "nobodys" if name == "denied" else "team-a")
             events = [event for namespace in namespaces for event in kube.events(namespace)]
             kubeconfig = world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
-            return Seen(
+            return Scrape(
                 metrics=read(),
                 log=[json.loads(line) for line in operator.log.read_text().splitlines()],
                 events=Counter((event["involvedObject"]["name"], event["reason"]) for event in events),
@@ -170,7 +170,7 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-def scrape(seen: Seen) -> str:
+def scrape(seen: Scrape) -> str:
     return seen.metrics
 
 
@@ -260,20 +260,20 @@ TOLD = {
 }
 
 
-def test_each_outcome_has_one_event_and_one_line_and_noise_has_none(seen: Seen) -> None:
+def test_each_outcome_has_one_event_and_one_line_and_noise_has_none(seen: Scrape) -> None:
     decisions = [line for line in seen.log if line["logger"] == "execution_operator.decisions"]
     assert Counter((line["execution"].partition("/")[2], line["reason"]) for line in decisions) == Counter(TOLD)
     assert seen.events == Counter(TOLD)
 
 
-def test_a_decision_can_be_traced_through_kubernetes_and_temporal(seen: Seen) -> None:
+def test_a_decision_can_be_traced_through_kubernetes_and_temporal(seen: Scrape) -> None:
     (line,) = [line for line in seen.log if line.get("reason") == "Terminated"]
     assert (line["level"], line["execution"], line["uid"]) == ("INFO", "team-a/ended", seen.uids["ended"])
     assert (line["organization"], line["temporalNamespace"], line["workflow"]) == ("acme", "shared", "ended")
     assert (line["generation"], uuid.UUID(line["run"]).version is not None) == (2, True)
 
 
-def test_nothing_shows_the_token(seen: Seen) -> None:
+def test_nothing_shows_the_token(seen: Scrape) -> None:
     signature = seen.token.rpartition(".")[2]
     assert len(signature) > 40
     assert signature not in seen.metrics + json.dumps(seen.log)

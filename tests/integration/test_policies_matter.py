@@ -37,24 +37,24 @@ def url(content: Json) -> str:
     return f"{PATHS[content['kind']]}/{content['metadata']['name']}"
 
 
-Seen = str | None
-Look = Callable[[Answer], Seen]
+ExecutionView = str | None
+Look = Callable[[Answer], ExecutionView]
 Break = Callable[[Json], None]
 
 
-def verdict(answer: Answer) -> Seen:
+def verdict(answer: Answer) -> ExecutionView:
     return "done" if answer.accepted else "denied"
 
 
-def name(answer: Answer) -> Seen:
+def name(answer: Answer) -> ExecutionView:
     """Who is recorded; None for nobody."""
     if not answer.accepted:
         return "denied"
-    recorded: Seen = answer.content["metadata"].get("annotations", {}).get(REQUESTER_ANNOTATION)
+    recorded: ExecutionView = answer.content["metadata"].get("annotations", {}).get(REQUESTER_ANNOTATION)
     return recorded
 
 
-def warned(answer: Answer) -> Seen:
+def warned(answer: Answer) -> ExecutionView:
     return "warned" if any("execution-terminate-advice" in words for words in answer.warnings) else "not warned"
 
 
@@ -77,8 +77,8 @@ class Part:
     tried: Try
     user: str
     look: Look
-    sound: Seen
-    broken: Seen
+    sound: ExecutionView
+    broken: ExecutionView
     beside: tuple[tuple[str, str], ...] = ()
 
 
@@ -313,7 +313,7 @@ def broken_by(tenant: Tenant) -> Iterator[Callable[[str, str, Break | None], Non
 def test_without_it(tenant: Tenant, broken_by: Callable[[str, str, Break | None], None], of: str) -> None:
     part = (PARTS | ROLES)[of]
 
-    def seen() -> Seen:
+    def seen() -> ExecutionView:
         return part.look(part.tried.by(tenant, part.user))
 
     for kind, name in part.beside:

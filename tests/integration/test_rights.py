@@ -8,11 +8,11 @@ from tests.support.installed import Tenant
 from tests.support.rights import EXPECTED, TRIES, USERS, Result, documented, table, write
 
 WRITE = os.environ.get("EXECUTION_OPERATOR_WRITE_DOCS") == "1"
-Seen = dict[tuple[str, str], Result]
+ExecutionView = dict[tuple[str, str], Result]
 
 
 @pytest.fixture(scope="module")
-def seen(tenant: Tenant) -> Seen:
+def seen(tenant: Tenant) -> ExecutionView:
     """What comes of everything that is tried, by everybody."""
     return {
         (action, column): Result.of(tried.by(tenant, user))
@@ -22,11 +22,11 @@ def seen(tenant: Tenant) -> Seen:
 
 
 @pytest.mark.parametrize("action", TRIES)
-def test_who_may_do_what(seen: Seen, action: str) -> None:
+def test_who_may_do_what(seen: ExecutionView, action: str) -> None:
     assert {of: seen[action, of] for of in USERS} == {of: EXPECTED[action, of] for of in USERS}
 
 
-def test_the_document_shows_it(seen: Seen) -> None:
+def test_the_document_shows_it(seen: ExecutionView) -> None:
     if WRITE:
         write(seen)
     assert documented() == table(seen)

@@ -8,7 +8,7 @@ from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping, Readiness
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
-from execution_operator.core.workflow.runs import Closing, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, TerminationRequest, Unclosed
 from execution_operator.reconciler import reconciler as reconcile
 from execution_operator.reconciler.reconciler import Reconciler
 from tests.model.scene import ACME, NAMESPACE, Variant, gate
@@ -18,14 +18,14 @@ from tests.support.fake_temporal import FakeRuns, FakeTemporal
 class Unpinned(FakeRuns):
     """Acts on whatever run the workflow ID means now."""
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         await super().terminate(replace(run, run_id=""), order, chain=chain)
 
 
 class ByChain(FakeRuns):
     """Names the chain at once, and never the run."""
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:  # noqa: ARG002
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:  # noqa: ARG002
         await super().terminate(run, order, chain=True)
 
 
@@ -33,14 +33,14 @@ class ByChain(FakeRuns):
 class Hasty(FakeRuns):
     """Takes a termination that was sent for one that was carried out."""
 
-    sent: dict[str, Closing] = field(default_factory=dict)
+    sent: dict[str, CloseEvent] = field(default_factory=dict)
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         at = self.temporal.clock.stamp()
-        self.sent[run.run_id] = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=order.execution_uid)
+        self.sent[run.run_id] = CloseEvent(RunStatus.TERMINATED, at, order.reason, execution_uid=order.execution_uid)
         await super().terminate(run, order, chain=chain)
 
-    async def closing(self, run: Run) -> Closing | Unclosed:
+    async def closing(self, run: Run) -> CloseEvent | Unclosed:
         return self.sent.get(run.run_id) or await super().closing(run)
 
 
@@ -63,7 +63,7 @@ class Believing(FakeRuns):
 class Insistent(FakeRuns):
     """Sends a termination again by itself where no answer came, as SDKs do."""
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         try:
             await super().terminate(run, order, chain=chain)
         except TemporalError as error:

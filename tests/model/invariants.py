@@ -3,7 +3,7 @@
 from execution_operator.api import Execution, Phase
 from execution_operator.core.workflow.runs import RunStatus
 from execution_operator.core.workflow.state import closed
-from execution_operator.reconciler.run_chain import CHASES
+from execution_operator.reconciler.run_chain import MAX_MISSES
 from tests.model.process import Operator
 from tests.model.scene import OWNER, Scene, ViolationError, never, version
 from tests.support.fake_temporal import FakeRun
@@ -113,7 +113,9 @@ class Invariants:
         """
         if run.run_id not in self.scene.temporal.by_chain or self.acting is None or self.strict:
             return False
-        return self.acting.misses > CHASES and list(self.scene.temporal.ever).index(run.run_id) >= self.acting.walked
+        return (
+            self.acting.misses > MAX_MISSES and list(self.scene.temporal.ever).index(run.run_id) >= self.acting.walked
+        )
 
     def told_once(self) -> None:
         """A termination is told in one Event, and missing only where an operator ended before it could tell."""

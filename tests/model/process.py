@@ -5,7 +5,7 @@ from typing import Any
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
-from execution_operator.reconciler.result import HELD, WOKEN, Settlement, Work
+from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, Result
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
@@ -36,7 +36,7 @@ class Operator:
         self.reconciler = variant.reconciler(
             self.mapping, lambda _: runs, FakeRecords(scene.server, gate), lambda _: None, scene.clock.now
         )
-        self.task: Coroutine[Any, Any, Settlement] | None = None
+        self.task: Coroutine[Any, Any, Result] | None = None
         self.at = ""
         self.known: Execution | None = None
         self.reread = self.due = self.broken_off = False
@@ -116,9 +116,9 @@ class Operator:
             self.reread = False
         self.at, self.misses, self.walked = "", 0, len(self.scene.temporal.ever)
         self.base, self.owners = version(self.known), owners(self.law)
-        self.task = self.reconciler.reconcile(Work(self.known, gone, self.broken_off))
+        self.task = self.reconciler.reconcile(ReconcileRequest(self.known, gone, self.broken_off))
 
-    def _end(self, settlement: Settlement) -> None:
+    def _end(self, settlement: Result) -> None:
         self.task, self.broken_off = None, False
         self.due = settlement.failing or settlement.after not in (None, WOKEN, HELD)
         self.reread = self.due

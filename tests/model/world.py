@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from execution_operator.api import DeletionPolicy, Terminate
-from execution_operator.reconciler.run_chain import CHASES
+from execution_operator.reconciler.run_chain import MAX_MISSES
 from tests.model.invariants import Invariants
 from tests.model.process import Operator
 from tests.model.scene import GRACE, NAMESPACE, OWNER, SOUND, Scene, Variant, ViolationError
@@ -128,7 +128,7 @@ class World:
     def race(self, operator: Operator) -> None:
         """Have the workflow continue just before each of the operator's terminations, until it chases no more."""
         for _ in range(CALLS):
-            if operator.task is None or operator.misses == CHASES:
+            if operator.task is None or operator.misses == MAX_MISSES:
                 return
             if operator.at == "terminate":
                 self.happen(self.scene.temporal.continue_as_new)

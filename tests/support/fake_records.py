@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from execution_operator.api import Execution, ExecutionStatus
-from execution_operator.core.errors import Gone, RecordError, Superseded
-from execution_operator.core.status.events import Announcement
+from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
+from execution_operator.core.status.events import EventRecord
 from execution_operator.core.workflow.state import closed
 from tests.support.fake_temporal import Fault, Gate, opened
 
@@ -27,7 +27,7 @@ class FakeApiServer:
 
     def __init__(self) -> None:
         self.history: list[Execution] = []
-        self.announced: list[tuple[Execution, Announcement]] = []
+        self.announced: list[tuple[Execution, EventRecord]] = []
         self.faults: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
         self._objects: dict[Key, Execution] = {}
         self._version = 0
@@ -84,18 +84,18 @@ class FakeApiServer:
         """
         now = self._objects.get(_key(execution))
         if now is None or now.metadata.uid != execution.metadata.uid:
-            raise Gone
+            raise ObjectNotFound
         return now
 
     def _guarded(self, execution: Execution) -> Execution:
         now = self._objects.get(_key(execution))
         if now is None:
-            raise Gone
+            raise ObjectNotFound
         if (now.metadata.uid, now.metadata.resource_version) != (
             execution.metadata.uid,
             execution.metadata.resource_version,
         ):
-            raise Superseded
+            raise Conflict
         return now
 
     def _store(self, execution: Execution, **metadata: Any) -> Execution:
@@ -145,7 +145,7 @@ class FakeRecords:
         """Write the list of finalizers."""
         return await self._call("write_finalizers", lambda: self.server.write_finalizers(execution, finalizers))
 
-    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+    async def announce(self, execution: Execution, announcement: EventRecord) -> None:
         """Note what is told."""
         await self._call("announce", lambda: self.server.announced.append((execution, announcement)))
 

@@ -11,7 +11,14 @@ from enum import Enum, StrEnum
 from typing import TypeVar
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Closing, Described, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import (
+    CloseEvent,
+    Run,
+    RunDescription,
+    RunStatus,
+    TerminationRequest,
+    Unclosed,
+)
 from tests.support.clock import Clock
 
 T = TypeVar("T")
@@ -60,8 +67,8 @@ class FakeRun:
     attributes: dict[str, str]
     on_cancel: OnCancel = OnCancel.HONOUR
     paused: bool = False
-    cancel: Order | None = None
-    closing: Closing | None = None
+    cancel: TerminationRequest | None = None
+    closing: CloseEvent | None = None
     parent: "FakeRun | None" = None
     policy: ParentClosePolicy = ParentClosePolicy.TERMINATE
     children: "list[FakeRun]" = field(default_factory=list)
@@ -161,7 +168,7 @@ class FakeTemporal:
 
     def honour(self, run: FakeRun) -> None:
         """Have the workflow end as cancelled."""
-        self._close(run, Closing(RunStatus.CANCELED, self.clock.stamp()))
+        self._close(run, CloseEvent(RunStatus.CANCELED, self.clock.stamp()))
 
     def pause(self, run: FakeRun) -> None:
         """Pause the workflow."""
@@ -220,7 +227,7 @@ class FakeTemporal:
         first_run_id: str = "",
         reason: str = "",
         identity: str = "",
-        order: Order | None = None,
+        order: TerminationRequest | None = None,
     ) -> bool:
         """Terminate, and return whether this call did: a chain that is named makes the server ignore the run."""
         run = self.get(workflow_id, "" if first_run_id else run_id, namespace)
@@ -231,7 +238,7 @@ class FakeTemporal:
         self._terminate(run, reason, identity, order)
         return True
 
-    def request_cancel(self, run: FakeRun, order: Order) -> None:
+    def request_cancel(self, run: FakeRun, order: TerminationRequest) -> None:
         """Note a request to cancel; the first one counts."""
         if not run.open or run.cancel is not None:
             return
@@ -243,7 +250,7 @@ class FakeTemporal:
         if not run.open:
             raise RuntimeError(f"run {run.run_id} is closed")
         successor = self._next_id() if goes_on else ""
-        self._close(run, Closing(status, self.clock.stamp(), successor=successor))
+        self._close(run, CloseEvent(status, self.clock.stamp(), successor=successor))
         if not goes_on:
             return None
         attributes = run.attributes if status is RunStatus.CONTINUED_AS_NEW else run.born
@@ -260,8 +267,8 @@ class FakeTemporal:
             )
         )
 
-    def _terminate(self, run: FakeRun, reason: str, identity: str, order: Order | None) -> None:
-        closing = Closing(
+    def _terminate(self, run: FakeRun, reason: str, identity: str, order: TerminationRequest | None) -> None:
+        closing = CloseEvent(
             RunStatus.TERMINATED,
             self.clock.stamp(),
             reason=reason or "terminated by user via frontend",
@@ -272,7 +279,7 @@ class FakeTemporal:
         self._close(run, closing)
         self.terminated.append(run)
 
-    def _close(self, run: FakeRun, closing: Closing) -> None:
+    def _close(self, run: FakeRun, closing: CloseEvent) -> None:
         run.closing = closing
         if run.parent is not None and run.parent.open:
             run.parent.children.remove(run)
@@ -288,7 +295,7 @@ class FakeTemporal:
             case ParentClosePolicy.TERMINATE:
                 self._terminate(child, "by parent close policy", "history-service", None)
             case ParentClosePolicy.REQUEST_CANCEL:
-                self.request_cancel(child, Order("by parent close policy", "", "", ""))
+                self.request_cancel(child, TerminationRequest("by parent close policy", "", "", ""))
             case ParentClosePolicy.ABANDON:
                 pass
 
@@ -322,7 +329,7 @@ class FakeRuns:
     namespace: str = "acme"
     gate: Gate = opened
 
-    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
+    async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
         """Return the run (the current one if `run_id` is empty), or None if there is no such run."""
         return await self._call("describe", lambda: self._describe(workflow_id, run_id))
 
@@ -335,19 +342,19 @@ class FakeRuns:
 
         return await self._call("owner", read)
 
-    async def closing(self, run: Run) -> Closing | Unclosed:
+    async def closing(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none."""
 
-        def read() -> Closing | Unclosed:
+        def read() -> CloseEvent | Unclosed:
             found = self._get(run)
             return (found.closing or Unclosed.OPEN) if found else Unclosed.MISSING
 
         return await self._call("closing", read)
 
-    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+    async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
         """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
         closing = await self.closing(run)
-        ended = isinstance(closing, Closing) and not closing.successor
+        ended = isinstance(closing, CloseEvent) and not closing.successor
         return closing, await self.abandoned(run) if ended else None
 
     async def abandoned(self, run: Run) -> tuple[str, ...] | None:
@@ -357,7 +364,7 @@ class FakeRuns:
                 return described.abandoned
         return None
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         """Terminate this run, or whichever run of its chain is open. Proves nothing."""
         await self._call(
             "terminate",
@@ -372,7 +379,7 @@ class FakeRuns:
             ),
         )
 
-    async def request_cancel(self, run: Run, order: Order) -> None:
+    async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
         """Ask the workflow to cancel itself."""
 
         def request() -> None:
@@ -396,12 +403,12 @@ class FakeRuns:
         await self.gate(f"{name} done")
         return result
 
-    def _describe(self, workflow_id: str, run_id: str) -> Described | None:
+    def _describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
         run = self.temporal.get(workflow_id, run_id, self.namespace)
         if run is None:
             return None
         abandoned = (child.workflow_id for child in run.children if child.policy is ParentClosePolicy.ABANDON)
-        return Described(run.pin, run.status, tuple(abandoned), run.cancel is not None)
+        return RunDescription(run.pin, run.status, tuple(abandoned), run.cancel is not None)
 
     def _get(self, run: Run) -> FakeRun | None:
         return self.temporal.get(run.workflow_id, run.run_id, self.namespace)

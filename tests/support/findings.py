@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 
 from execution_operator.api import ExecutionStatus
-from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
 from tests.support.builders import execution
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 CLOSE = "2026-01-01T12:00:00.123456789Z"
 DEADLINE = "2026-01-01T13:00:00Z"
 RUN = Run("wf", "r1", "r0", "2025-12-31T00:00:00.000000001Z")
-HERE = Place("acme", "uid-acme", "production")
+HERE = ResolvedTarget("acme", "uid-acme", "production")
 NOWHERE = None
 
 
 def elsewhere(status: RunStatus) -> Closed:
-    return Closed(RUN, Closing(status, CLOSE, reason="by hand", identity="jane@ui"))
+    return Closed(RUN, CloseEvent(status, CLOSE, reason="by hand", identity="jane@ui"))
 
 
 DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
@@ -29,7 +29,7 @@ REFUSED = Failing(Reason.TERMINATION_FAILED, "refused")
 MISSING = NotFound("nothing there")
 OPEN, PAUSED, GRACE = Open(RUN), Open(RUN, paused=True), Open(RUN, deadline=DEADLINE)
 OURS = Closed(
-    RUN, Closing(RunStatus.TERMINATED, CLOSE, "stop", "execution-operator/team-a/run", "uid-1", requested_by="jane")
+    RUN, CloseEvent(RunStatus.TERMINATED, CLOSE, "stop", "execution-operator/team-a/run", "uid-1", requested_by="jane")
 )
 COMPLETED, TERMINATED, CANCELED = (
     elsewhere(RunStatus.COMPLETED),

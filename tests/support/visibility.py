@@ -1,17 +1,17 @@
-"""Temporal's visibility in memory: the port `Closings`."""
+"""Temporal's visibility in memory: the port `Visibility`."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Ended
+from execution_operator.core.workflow.runs import ClosedRun
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Visibility:
+class FakeVisibility:
     """What has closed and what is paused, and the questions that were asked.
 
     Attributes:
@@ -22,7 +22,7 @@ class Visibility:
         deny: Refuse to say what is paused, as servers do that do not know the status.
     """
 
-    rows: list[Ended] = field(default_factory=list)
+    rows: list[ClosedRun] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     fault: bool = False
     faulty: str = ""
@@ -36,7 +36,7 @@ class Visibility:
         self._ask("newest")
         return max((row.at for row in self.rows), default=None)
 
-    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[ClosedRun]:
         self._ask(f"closed, {page} at first" if page else "closed")
         rows = [row for row in self.rows if since <= row.at < (before or END)]
         for number, row in enumerate(sorted(rows, key=lambda row: row.at, reverse=True)):
@@ -62,7 +62,7 @@ class Visibility:
         return set(self.pauses[start:end]), str(end).encode() if end < len(self.pauses) else b""
 
     def close(self, run_id: str, after: float = 0) -> None:
-        self.rows.append(Ended(run_id, START + timedelta(seconds=after)))
+        self.rows.append(ClosedRun(run_id, START + timedelta(seconds=after)))
 
     def _ask(self, question: str) -> None:
         if self.fault or question == self.faulty:

@@ -28,11 +28,11 @@ class RecordError(Exception):
     """The API server did not give or take an object."""
 
 
-class Superseded(RecordError):  # noqa: N818 - nothing failed: the object has changed
+class Conflict(RecordError):  # noqa: N818 - nothing failed: the object has changed
     """The object changed since it was read: read it again and decide anew."""
 
 
-class Gone(RecordError):  # noqa: N818 - likewise
+class ObjectNotFound(RecordError):  # noqa: N818 - likewise
     """The object is no longer there."""
 
 

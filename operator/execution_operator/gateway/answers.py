@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from execution_operator.core.reasons import Reason
-from execution_operator.gateway.index import Seen
+from execution_operator.gateway.index import ExecutionView
 
 OK, BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 400, 401, 403, 404
 CONFLICT, INVALID, MANY, FAILED, UNAVAILABLE = 409, 422, 429, 500, 503
@@ -47,13 +47,13 @@ def ambiguous(identifier: str, paths: list[str]) -> Answer:
     return Answer(CONFLICT, f"{identifier} means several Executions: use one of {shown}")
 
 
-def already(seen: Seen) -> Answer:
+def already(seen: ExecutionView) -> Answer:
     """Return the answer for a workflow that had closed before."""
     how = f" ({seen.answer.message})" if seen.answer and seen.answer.message else ""
     return Answer(BAD, f"Cannot terminate, invalid status: {seen.phase}{how}", seen.workflow_id or "")
 
 
-def verdict(seen: Seen) -> Answer | None:
+def verdict(seen: ExecutionView) -> Answer | None:
     """Return the answer that the state of an Execution calls for; None while there is none yet."""
     if seen.outcome is None and not seen.requested:
         return Answer(FAILED, "Failed to terminate: the request was withdrawn before it was carried out")
@@ -74,7 +74,7 @@ def verdict(seen: Seen) -> Answer | None:
             return Answer(status, f"Failed to terminate: {seen.answer.message}; the request stays in force")
 
 
-def pending(seen: Seen | None, seconds: float) -> Answer:
+def pending(seen: ExecutionView | None, seconds: float) -> Answer:
     """Return the answer when the wait has passed."""
     why = seen.answer.message if seen and seen.answer and seen.current else "the operator has not answered"
     return Answer(FAILED, f"Failed to terminate within {seconds:g} s: {why}; the request stays in force")

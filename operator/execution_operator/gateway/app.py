@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from execution_operator.gateway.act import Act
 from execution_operator.gateway.answers import INVALID, OK, UNAUTHORIZED, UNAVAILABLE, Answer
 from execution_operator.gateway.caller import Caller
 from execution_operator.gateway.contract import (
@@ -27,8 +26,9 @@ from execution_operator.gateway.contract import (
     openapi,
 )
 from execution_operator.gateway.index import Index
-from execution_operator.gateway.limits import Accounts, Gate, Limits, token_of
+from execution_operator.gateway.limits import Limits, LimitsMiddleware, TokenBuckets, token_of
 from execution_operator.gateway.metrics import Measure, Metrics
+from execution_operator.gateway.terminate import TerminateService
 from execution_operator.kube.client import ApiError
 
 logger = logging.getLogger(__name__)
@@ -46,17 +46,17 @@ class Application(FastAPI):
 class Gateway:
     """The routes, over the act."""
 
-    def __init__(self, index: Index, act: Act, caller: Callable[[str], Caller], limits: Limits) -> None:
+    def __init__(self, index: Index, act: TerminateService, caller: Callable[[str], Caller], limits: Limits) -> None:
         self._index = index
         self._act = act
         self._caller = caller
-        self._accounts = Accounts(limits)
+        self._accounts = TokenBuckets(limits)
         self._metrics = Metrics(index)
         self.app = self._application(limits)
 
     def _application(self, limits: Limits) -> FastAPI:
         app = Application(title=TITLE, version=VERSION, redoc_url=None)
-        app.add_middleware(Gate, limits=limits, accounts=self._accounts)
+        app.add_middleware(LimitsMiddleware, limits=limits, accounts=self._accounts)
         app.add_middleware(Measure, metrics=self._metrics)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HTTPException, _refused)

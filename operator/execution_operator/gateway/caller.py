@@ -3,7 +3,7 @@
 import asyncio
 
 from execution_operator.api import Execution
-from execution_operator.gateway.index import Seen
+from execution_operator.gateway.index import ExecutionView
 from execution_operator.kube.client import Api, ApiError, Json, collection
 
 WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -44,11 +44,11 @@ class Caller:
                 raise
         self._known = True
 
-    async def may_read(self, seen: Seen) -> bool:
+    async def may_read(self, seen: ExecutionView) -> bool:
         """Tell whether the caller may read an Execution: by reading it."""
         return await self.read(seen) is not None
 
-    async def read(self, seen: Seen) -> Seen | None:
+    async def read(self, seen: ExecutionView) -> ExecutionView | None:
         """Return an Execution as it is now; None if the caller may not read it, or it is gone."""
         try:
             async with self._turn:
@@ -57,16 +57,16 @@ class Caller:
             if error.status in (FORBIDDEN, NOT_FOUND):
                 return None
             raise
-        return Seen.of(Execution.model_validate(now))
+        return ExecutionView.of(Execution.model_validate(now))
 
-    async def request(self, seen: Seen, reason: str) -> Execution:
+    async def request(self, seen: ExecutionView, reason: str) -> Execution:
         """Set spec.terminate, at once and not after a grace period that an earlier request may have asked for."""
         wish = {"terminate": {"reason": reason, "gracePeriodSeconds": 0}}
         answer = await self._patch(seen, {"metadata": {"uid": seen.uid}, "spec": wish})
         self._known = True
         return Execution.model_validate(answer)
 
-    async def withdraw(self, seen: Seen) -> bool:
+    async def withdraw(self, seen: ExecutionView) -> bool:
         """Remove spec.terminate if the Execution is still as seen; tell whether it was."""
         guard = {"uid": seen.uid, "resourceVersion": seen.version}
         try:
@@ -75,10 +75,10 @@ class Caller:
             return False
         return True
 
-    async def _patch(self, seen: Seen, patch: Json) -> Json:
+    async def _patch(self, seen: ExecutionView, patch: Json) -> Json:
         async with self._turn:
             return await self._api.merge(_path(seen), patch)
 
 
-def _path(seen: Seen) -> str:
+def _path(seen: ExecutionView) -> str:
     return f"{collection('executions', seen.namespace)}/{seen.name}"

@@ -47,9 +47,9 @@ def add(commands: Any, logs: argparse.ArgumentParser) -> None:
 def start(arguments: argparse.Namespace) -> int:
     """Run the gateway; return the exit code."""
     try:
-        from execution_operator.gateway.act import Manner  # noqa: PLC0415 - the extra may not be installed
         from execution_operator.gateway.limits import Limits  # noqa: PLC0415
         from execution_operator.gateway.serve import Address, run  # noqa: PLC0415
+        from execution_operator.gateway.terminate import Options  # noqa: PLC0415 - the extra may not be installed
     except ModuleNotFoundError as error:
         print(f"{error.name} is missing: pip install 'execution-operator[gateway]'", file=sys.stderr)  # noqa: T201
         return 2
@@ -58,6 +58,6 @@ def start(arguments: argparse.Namespace) -> int:
         return 2
     return run(
         Address(arguments.host, arguments.port, arguments.tls_cert_file, arguments.tls_key_file),
-        Manner(wait=arguments.wait, hide=arguments.hide_existence),
+        Options(wait=arguments.wait, hide=arguments.hide_existence),
         Limits(rate=arguments.rate, burst=arguments.burst, body=arguments.max_body, arrival=arguments.arrival),
     )

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ExecutionView:
     """What the gateway keeps of an Execution."""
 
     uid: str
@@ -36,7 +36,7 @@ class Seen:
     answer: Condition | None
 
     @classmethod
-    def of(cls, execution: Execution) -> "Seen":
+    def of(cls, execution: Execution) -> "ExecutionView":
         """Take from the object what matters here."""
         meta, spec, status = execution.metadata, execution.spec, execution.status
         return cls(
@@ -72,7 +72,7 @@ class Index:
     """All Executions, as the watch last showed them."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, ExecutionView] = {}
         self._by_id: defaultdict[str, set[str]] = defaultdict(set)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._complete = asyncio.Event()
@@ -96,7 +96,7 @@ class Index:
         execution = None if change.deleted else parse(Execution, change.object)
         self._drop(uid)
         if execution is not None:
-            self._put(Seen.of(execution))
+            self._put(ExecutionView.of(execution))
         self._wake(uid)
 
     def listed(self, uids: set[str]) -> None:
@@ -106,17 +106,17 @@ class Index:
             self._wake(uid)
         self._complete.set()
 
-    def find(self, identifier: str) -> list[Seen]:
+    def find(self, identifier: str) -> list[ExecutionView]:
         """Return the Executions that the identifier means: open ones first, newest first."""
         found = [self._seen[uid] for uid in self._by_id.get(identifier, ())]
         found.sort(key=lambda seen: (seen.created, seen.uid), reverse=True)
         return sorted(found, key=lambda seen: seen.closed)
 
-    def get(self, uid: str) -> Seen | None:
+    def get(self, uid: str) -> ExecutionView | None:
         """Return an Execution as last seen."""
         return self._seen.get(uid)
 
-    async def until(self, uid: str, settled: Callable[[Seen | None], T | None]) -> T:
+    async def until(self, uid: str, settled: Callable[[ExecutionView | None], T | None]) -> T:
         """Wait until an Execution (None: it is gone) is settled, and return what settled it."""
         changed = asyncio.Event()
         self._waiting[uid].add(changed)
@@ -130,7 +130,7 @@ class Index:
                 del self._waiting[uid]
         return found
 
-    def _put(self, seen: Seen) -> None:
+    def _put(self, seen: ExecutionView) -> None:
         self._seen[seen.uid] = seen
         for identifier in seen.known_as:
             self._by_id[identifier].add(seen.uid)
@@ -147,5 +147,5 @@ class Index:
             event.set()
 
 
-def _identifiers(seen: Seen | None) -> Iterator[str]:
+def _identifiers(seen: ExecutionView | None) -> Iterator[str]:
     yield from seen.known_as if seen else ()

@@ -37,7 +37,7 @@ class Limits:
     arrival: float = 10.0
 
 
-class Accounts:
+class TokenBuckets:
     """A token bucket for each caller, known by the digest of its token."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,10 +63,10 @@ def token_of(headers: Headers) -> str | None:
     return match[1] if match else None
 
 
-class Gate:
+class LimitsMiddleware:
     """The ASGI middleware in front of the API. Bodies are read here, bounded in size and time."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, accounts: Accounts) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, accounts: TokenBuckets) -> None:
         self._app = app
         self._limits = limits
         self._accounts = accounts

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import uvicorn
 
-from execution_operator.gateway.act import Act, Manner
 from execution_operator.gateway.app import Gateway
 from execution_operator.gateway.caller import AT_ONCE, Caller
 from execution_operator.gateway.index import Index
 from execution_operator.gateway.limits import Limits
+from execution_operator.gateway.terminate import Options, TerminateService
 from execution_operator.kube.client import Api, collection
 from execution_operator.kube.config import anonymous, load_configuration
 from execution_operator.kube.watch import Selection, Watch
@@ -41,7 +41,7 @@ class Address:
 class Server(uvicorn.Server):
     """Answers those who wait before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, act: Act) -> None:
+    def __init__(self, config: uvicorn.Config, act: TerminateService) -> None:
         super().__init__(config)
         self._act = act
 
@@ -51,13 +51,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(address: Address, manner: Manner, limits: Limits) -> None:
+async def serve(address: Address, manner: Options, limits: Limits) -> None:
     """Run until told to stop."""
     configuration = await load_configuration()
     api, bare = Api(configuration), Api(anonymous(configuration))
     index, turn = Index(), asyncio.Semaphore(AT_ONCE)
-    act = Act(index, manner)
-    gateway = Gateway(index, act, lambda token: Caller(bare.bearing(token), turn), limits)
+    act = TerminateService(index, manner)
+    gateway = Gateway(index, act, lambda token: Caller(bare.with_token(token), turn), limits)
     config = uvicorn.Config(
         gateway.app,
         host=address.host,
@@ -119,7 +119,7 @@ def _stamp(address: Address) -> tuple[int, ...]:
     return ()
 
 
-def run(address: Address, manner: Manner, limits: Limits) -> int:
+def run(address: Address, manner: Options, limits: Limits) -> int:
     """Run the gateway; return the process's exit code."""
     if address.certificate is None and address.host not in ("127.0.0.1", "::1", "localhost"):
         logger.warning("tokens travel in the clear: give --tls-cert-file, or have TLS in front of the gateway")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 
-class Census:
+class PhaseCounter:
     """The count.
 
     Attributes:

@@ -6,7 +6,7 @@ REMEMBERED = 20_000
 """Objects that are remembered at most, those that were seen last: some 4 MB. No stream should be behind by more."""
 
 
-class Newest:
+class ResourceVersionTracker:
     """Versions by UID."""
 
     def __init__(self) -> None:

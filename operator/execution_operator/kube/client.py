@@ -56,7 +56,7 @@ class Api:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.clock = ServerClock()
 
-    def bearing(self, token: str) -> "Api":
+    def with_token(self, token: str) -> "Api":
         """Return the same connection in another's name. It must be `anonymous`, or its own credentials may count."""
         return Api(self._configuration, self._client, token)
 

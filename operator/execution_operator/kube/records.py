@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Container
 from datetime import datetime
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
-from execution_operator.core.errors import Gone, Superseded
-from execution_operator.core.status.events import Announcement
+from execution_operator.core.errors import Conflict, ObjectNotFound
+from execution_operator.core.status.events import EventRecord
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.state import answered, closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
@@ -70,7 +70,7 @@ class ExecutionRecords:
         except ApiError as error:
             raise _translated(error) from error
         if now.metadata.uid != uid:
-            raise Gone
+            raise ObjectNotFound
         return now
 
     async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
@@ -101,7 +101,7 @@ class ExecutionRecords:
         except ApiError as error:
             raise _translated(error) from error
 
-    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+    async def announce(self, execution: Execution, announcement: EventRecord) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
         count(execution, announcement.reason)
         level = logging.WARNING if announcement.warning else logging.INFO
@@ -132,7 +132,7 @@ class ExecutionRecords:
             if error.status != CONFLICT:
                 logger.warning("event of %s/%s not written: %s", meta.namespace, meta.name, error)
 
-    def _event(self, execution: Execution, announcement: Announcement) -> Json:
+    def _event(self, execution: Execution, announcement: EventRecord) -> Json:
         """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
         meta, now = execution.metadata, rfc3339(self._api.clock.now())
         told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
@@ -201,4 +201,4 @@ def _path(execution: Execution) -> str:
 
 
 def _translated(error: ApiError) -> Exception:
-    return {NOT_FOUND: Gone(error.message), CONFLICT: Superseded(error.message)}.get(error.status, error)
+    return {NOT_FOUND: ObjectNotFound(error.message), CONFLICT: Conflict(error.message)}.get(error.status, error)

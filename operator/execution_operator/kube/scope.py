@@ -10,7 +10,7 @@ FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
-class Share:
+class WatchScope:
     """What this operator works on.
 
     Attributes:

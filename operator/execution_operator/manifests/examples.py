@@ -13,12 +13,12 @@ from execution_operator.api import (
     Temporal,
     Terminate,
 )
-from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status import execution_status, organization_status
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
 from execution_operator.manifests.schema import UNSEEN
 
 Object = dict[str, Any]
@@ -28,7 +28,7 @@ CREATED, STARTED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.100000000Z"
 CLOSED, DEADLINE = "2026-01-01T01:00:00.123456789Z", "2026-01-01T01:05:00Z"
 WORKFLOW = "agent-execution-0f8c2d3e-7a41-4b6f-9c55-1d2e3f4a5b6c"
 RUN = Run(WORKFLOW, "b1b2b3b4-0000-4000-8000-000000000001", "b1b2b3b4-0000-4000-8000-000000000001", STARTED)
-HERE = Place("acme", "0a1b2c3d-0000-4000-8000-00000000acce", "acme")
+HERE = ResolvedTarget("acme", "0a1b2c3d-0000-4000-8000-00000000acce", "acme")
 REASON = "runaway cost"
 
 
@@ -36,7 +36,9 @@ def executions() -> dict[str, Object]:
     """Return Executions by the names of their states; with `asked`, their termination is requested."""
     denied = Denied(Reason.NAMESPACE_NOT_MAPPED, "no Organization lists the namespace team-a")
     away = Failing(Reason.TEMPORAL_UNAVAILABLE, "Temporal gave no answer")
-    ours = Closing(RunStatus.TERMINATED, CLOSED, REASON, "execution-operator/team-a/nightly", UID, requested_by="jane")
+    ours = CloseEvent(
+        RunStatus.TERMINATED, CLOSED, REASON, "execution-operator/team-a/nightly", UID, requested_by="jane"
+    )
     return {
         "new": _execution(),
         "running": _execution(Open(RUN)),
@@ -56,7 +58,7 @@ def executions() -> dict[str, Object]:
 
 
 def _closed(how: RunStatus) -> Closed:
-    return Closed(RUN, Closing(how, CLOSED, reason="by hand", identity="jane@laptop"))
+    return Closed(RUN, CloseEvent(how, CLOSED, reason="by hand", identity="jane@laptop"))
 
 
 def _execution(*findings: Finding, asked: bool = False, unseen: bool = False) -> Object:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.authorization.mapping import Mapping, Probe
-from execution_operator.core.errors import Gone, RecordError, Superseded
+from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.status.organization_status import render
 from execution_operator.core.workflow.grace_period import rfc3339
 
@@ -53,7 +53,7 @@ class Temporals(Protocol):
         """Drop what was kept for an Organization."""
 
 
-class Organizations:
+class OrganizationController:
     """Feeds the mapping.
 
     Args:
@@ -189,7 +189,7 @@ class Organizations:
         now = rfc3339(self._records.now())
         try:
             await self._records.write_status(organization, render(organization, self._mapping, now))
-        except (Superseded, Gone):
+        except (Conflict, ObjectNotFound):
             return  # the watch brings what is there now, and that is compared again
         except RecordError as error:
             logger.warning("status of organization %s not written: %s; tried again at the next look", name, error)

@@ -3,14 +3,14 @@
 from typing import Protocol
 
 from execution_operator.api import Execution, ExecutionStatus
-from execution_operator.core.status.events import Announcement
-from execution_operator.core.workflow.runs import Closing, Described, Order, Run, Unclosed
+from execution_operator.core.status.events import EventRecord
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunDescription, TerminationRequest, Unclosed
 
 
 class Runs(Protocol):
     """The runs of one Temporal namespace. Every call has a deadline, and raises TemporalError if it settled nothing."""
 
-    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
+    async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
         """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
 
     async def owner(self, run: Run, search_attribute: str) -> str | None:
@@ -19,19 +19,19 @@ class Runs(Protocol):
         Empty if the run was started without it; None if the history is no longer there.
         """
 
-    async def closing(self, run: Run) -> Closing | Unclosed:
+    async def closing(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none."""
 
     async def abandoned(self, run: Run) -> tuple[str, ...] | None:
         """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
 
-    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+    async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
         """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
 
-    async def request_cancel(self, run: Run, order: Order) -> None:
+    async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
         """Ask the workflow to cancel itself. Repeating it changes nothing."""
 
 
@@ -47,5 +47,5 @@ class Records(Protocol):
     async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
         """Write the list of finalizers."""
 
-    async def announce(self, execution: Execution, announcement: Announcement) -> None:
+    async def announce(self, execution: Execution, announcement: EventRecord) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""

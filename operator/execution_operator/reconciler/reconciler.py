@@ -11,24 +11,24 @@ from datetime import datetime
 from functools import partial
 
 from execution_operator.api import ExecutionStatus
-from execution_operator.core.authorization.authorize import Denied, Failing, Grant, Place, Undecided, authorize
+from execution_operator.core.authorization.authorize import Denied, Failing, Grant, ResolvedTarget, Undecided, authorize
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.authorization.ownership import doubt
-from execution_operator.core.errors import Gone, Superseded, TemporalError
+from execution_operator.core.errors import Conflict, ObjectNotFound, TemporalError
 from execution_operator.core.reasons import Reason
-from execution_operator.core.status.events import Announcement, announcements
+from execution_operator.core.status.events import EventRecord, announcements
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.grace_period import anew, deadline_of, recorded, rfc3339, start
 from execution_operator.core.workflow.requests import candidates, order, wanted
-from execution_operator.core.workflow.runs import Described, Run
+from execution_operator.core.workflow.runs import Run, RunDescription
 from execution_operator.core.workflow.state import answered, closed, pinned, unanswered
 from execution_operator.reconciler.ports import Records, Runs
-from execution_operator.reconciler.result import Settlement, Work, settlement
+from execution_operator.reconciler.result import ReconcileRequest, Result, settlement
 from execution_operator.reconciler.run_chain import follow, terminate
 from execution_operator.telemetry.metrics import answered as measure
-from execution_operator.telemetry.stage_timer import Laps, Stage
+from execution_operator.telemetry.stage_timer import Stage, StageTimer
 
 CONFLICTS = 10
 """How often a pass starts over because the object changed under it, before it backs off."""
@@ -62,52 +62,52 @@ class Reconciler:
         self.suspect = suspect
         self.now = now
 
-    async def reconcile(self, work: Work) -> Settlement:
+    async def reconcile(self, work: ReconcileRequest) -> Result:
         """Run passes until one goes through on an object that did not change under it."""
         for _ in range(CONFLICTS):
             act = _Act(self, work)
             try:
                 return await act.settle()
-            except Superseded:
+            except Conflict:
                 work = await self._reread(act, work)
-        return Settlement(work.execution, failing=True)
+        return Result(work.execution, failing=True)
 
-    async def _reread(self, act: "_Act", work: Work) -> Work:
+    async def _reread(self, act: "_Act", work: ReconcileRequest) -> ReconcileRequest:
         again = work.again or bool(act.untold)
         try:
             return replace(work, execution=await self.records.read(work.execution), again=again)
-        except Gone:
+        except ObjectNotFound:
             return replace(work, execution=act.execution, gone=True, again=again)
 
 
 class _Act:
     """One pass over one Execution."""
 
-    def __init__(self, world: Reconciler, work: Work) -> None:
+    def __init__(self, world: Reconciler, work: ReconcileRequest) -> None:
         self.world = world
         self.execution = work.execution
         self.gone = work.gone
         self.again = work.again
-        self.laps = Laps(work.since, time.monotonic)
-        self.untold: list[Announcement] = []
+        self.timer = StageTimer(work.since, time.monotonic)
+        self.untold: list[EventRecord] = []
 
-    async def settle(self) -> Settlement:
+    async def settle(self) -> Result:
         """Observe, decide, act, observe, record."""
         if self.gone and self.execution.spec.terminate is None:
-            return Settlement(self.execution)  # a deletion that was let go is withdrawn
-        self.laps.passed(Stage.QUEUED)
+            return Result(self.execution)  # a deletion that was let go is withdrawn
+        self.timer.passed(Stage.QUEUED)
         await self._hold()
         finding, place = await self._find()
         if isinstance(finding, Undecided):
-            return Settlement(self.execution, after=UNDECIDED_LOOK)
-        self.laps.passed(Stage.OBSERVED)
+            return Result(self.execution, after=UNDECIDED_LOOK)
+        self.timer.passed(Stage.OBSERVED)
         await self._release(finding)
         await self._record(finding, place)
         for announcement in self.untold:
             await self.world.records.announce(self.execution, announcement)
         return settlement(self.execution, finding, self.world.now(), gone=self.gone)
 
-    async def _find(self) -> tuple[Finding | Undecided, Place | None]:
+    async def _find(self) -> tuple[Finding | Undecided, ResolvedTarget | None]:
         if closed(self.execution.status):
             return Recorded(), None
         grant = authorize(self.execution, self.world.mapping)
@@ -129,23 +129,23 @@ class _Act:
         if seen is None:
             sought = wanted(self.execution, grant.organization)
             return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {sought}")
-        run = seen.run if isinstance(seen, Described) else seen
+        run = seen.run if isinstance(seen, RunDescription) else seen
         if denied := await self._disowned(run, grant, runs):
             return denied
         if not unanswered(self.execution):
             return await self._look(seen, runs)
-        if isinstance(seen, Described):
+        if isinstance(seen, RunDescription):
             found = Open(run) if seen.status.open else await follow(runs, run)
             if not isinstance(found, Open):
                 return found
             run = found.run
             await self._record(found, grant.place)
-            self.laps.passed(Stage.PINNED)
+            self.timer.passed(Stage.PINNED)
             if self.gone:
                 return NotFound("the Execution was deleted before its run was pinned: nothing is done")
         return await self._end(run, grant, runs)
 
-    async def _resolve(self, grant: Grant, runs: Runs) -> Described | Run | None:
+    async def _resolve(self, grant: Grant, runs: Runs) -> RunDescription | Run | None:
         """Return the pinned run, or the first that the organization's templates find."""
         if (run := pinned(self.execution.status)) or self.gone:
             return run  # what is gone can't be pinned any more, and the ID may mean another run by now
@@ -167,9 +167,9 @@ class _Act:
         message = f"workflow {run.workflow_id} is not organization {organization}'s: {why}"
         return Denied(Reason.ORGANIZATION_MISMATCH, message)
 
-    async def _look(self, seen: Described | Run, runs: Runs) -> Finding:
+    async def _look(self, seen: RunDescription | Run, runs: Runs) -> Finding:
         """Observe only. Whoever knows the run looks because it seems to have closed: its close event tells at once."""
-        if isinstance(seen, Described):
+        if isinstance(seen, RunDescription):
             return Open(seen.run, paused=seen.paused) if seen.status.open else await follow(runs, seen.run)
         found = await follow(runs, seen)
         if not isinstance(found, Open):
@@ -184,14 +184,14 @@ class _Act:
 
         def still_granted() -> None:
             if not grant.holds(authorize(self.execution, self.world.mapping)):
-                raise Superseded  # the Organization has changed while the run was looked up: decide anew
+                raise Conflict  # the Organization has changed while the run was looked up: decide anew
 
         now = self.world.now()
         deadline = deadline_of(self.execution, now)
         if deadline is not None and deadline <= now and await self._unasked(run, runs, start(self.execution, deadline)):
             deadline = anew(self.execution, now)
         if deadline is None or deadline <= now:
-            called = partial(self.laps.passed, Stage.TERMINATED)
+            called = partial(self.timer.passed, Stage.TERMINATED)
             return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=rfc3339(deadline))
         if recorded(self.execution) != graceful.deadline:  # told once: each try that fails would tell it again
@@ -211,14 +211,14 @@ class _Act:
             return False
         return datetime.fromisoformat(seen.run.started_at) <= since
 
-    async def _record(self, finding: Finding, place: Place | None) -> None:
+    async def _record(self, finding: Finding, place: ResolvedTarget | None) -> None:
         """Write the status that the finding calls for, then tell what has changed."""
         old = self.execution.status
         status = render(self.execution, finding, place, rfc3339(self.world.now()))
         if not self.gone:
             try:
                 self.execution = await self.world.records.write_status(self.execution, status)
-            except Gone:
+            except ObjectNotFound:
                 self.gone = True
         if self.gone and (pinned(old) or closed(status)):  # what was never stored pins nothing
             self.execution = self.execution.model_copy(update={"status": status})
@@ -227,8 +227,8 @@ class _Act:
         self.untold += announcements(told, status, abandoned=abandoned)
         self.again = False
         if answered(status) and not answered(old) and not self.gone:
-            self.laps.passed(Stage.RECORDED)
-            measure(self.execution, self.laps)
+            self.timer.passed(Stage.RECORDED)
+            measure(self.execution, self.timer)
 
     async def _hold(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""
@@ -246,5 +246,5 @@ class _Act:
             return
         try:
             self.execution = await self.world.records.write_finalizers(self.execution, finalizers)
-        except Gone:
+        except ObjectNotFound:
             self.gone = True

@@ -18,7 +18,7 @@ HELD = 60.0
 
 
 @dataclass(frozen=True)
-class Work:
+class ReconcileRequest:
     """What a pass is about.
 
     Attributes:
@@ -35,7 +35,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Settlement:
+class Result:
     """How a pass ended.
 
     Attributes:
@@ -50,18 +50,18 @@ class Settlement:
     after: float | None = None
 
 
-def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: bool) -> Settlement:
+def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: bool) -> Result:
     """Return how a pass ended; `gone`: the object is no longer there to be changed or woken."""
     match finding:
         case Denied() if not gone:  # those of which nothing is asked are found by the review, however many they are
-            return Settlement(execution, after=WOKEN if unanswered(execution) else None)
+            return Result(execution, after=WOKEN if unanswered(execution) else None)
         case Failing(asked=False):  # those that were never seen are found by a list
-            return Settlement(execution, after=None if never_seen(execution) else WOKEN)
+            return Result(execution, after=None if never_seen(execution) else WOKEN)
         case Failing():
-            return Settlement(execution, failing=True)
+            return Result(execution, failing=True)
         case NotFound() if deleting(execution) and not gone:
-            return Settlement(execution, after=HELD)
+            return Result(execution, after=HELD)
         case Open(deadline=str() as deadline):
-            return Settlement(execution, after=next_look(execution, deadline, now))
+            return Result(execution, after=next_look(execution, deadline, now))
         case _:
-            return Settlement(execution)
+            return Result(execution)

@@ -7,14 +7,14 @@ from execution_operator.core.authorization.authorize import Failing
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import Closed, NotFound, Open
-from execution_operator.core.workflow.runs import Closing, Order, Run, Unclosed
+from execution_operator.core.workflow.runs import CloseEvent, Run, TerminationRequest, Unclosed
 from execution_operator.reconciler.ports import Runs
 
-CHASES = 3
+MAX_MISSES = 3
 """Misses after which a chain that continues faster than our calls is terminated as a whole."""
 
 
-async def follow(runs: Runs, run: Run, seen: Closing | Unclosed | None = None) -> Open | Closed | NotFound:
+async def follow(runs: Runs, run: Run, seen: CloseEvent | Unclosed | None = None) -> Open | Closed | NotFound:
     """Walk along the close events to the run that is open, or that closed for good; `seen` is what the first showed.
 
     Continue-as-new, retry and cron are told by them; a reset run and a reused ID are not.
@@ -25,23 +25,23 @@ async def follow(runs: Runs, run: Run, seen: Closing | Unclosed | None = None) -
                 return Open(run)
             case Unclosed.MISSING:
                 return await vanished(runs, run)
-            case Closing(successor="") as closing:
+            case CloseEvent(successor="") as closing:
                 return Closed(run, closing)
-            case Closing(successor=successor):
+            case CloseEvent(successor=successor):
                 run, seen = replace(run, run_id=successor), None
 
 
 async def terminate(
-    runs: Runs, run: Run, order: Order, still_granted: Callable[[], None], called: Callable[[], None]
+    runs: Runs, run: Run, order: TerminationRequest, still_granted: Callable[[], None], called: Callable[[], None]
 ) -> Closed | NotFound | Failing:
     """Terminate and observe; go on with the next run if the chain went on meanwhile.
 
     `still_granted` is asked at the last moment before each call, and raises if the answer is no; `called` is told
     after each.
     """
-    for miss in range(CHASES + 1):
+    for miss in range(MAX_MISSES + 1):
         still_granted()
-        found = await _strike(runs, run, order, called, chain=miss == CHASES)
+        found = await terminate_once(runs, run, order, called, chain=miss == MAX_MISSES)
         if not isinstance(found, Open):
             return found
         if found.run == run:
@@ -50,8 +50,8 @@ async def terminate(
     return Failing(Reason.TERMINATION_FAILED, f"run {run.run_id} is still open after its termination")
 
 
-async def _strike(
-    runs: Runs, run: Run, order: Order, called: Callable[[], None], *, chain: bool
+async def terminate_once(
+    runs: Runs, run: Run, order: TerminationRequest, called: Callable[[], None], *, chain: bool
 ) -> Open | Closed | NotFound:
     """Terminate once, and observe whatever the answer was; of a run that we ended also the children that outlive it.
 
@@ -64,7 +64,7 @@ async def _strike(
     except TemporalError as error:
         failure = error
     called()
-    seen, abandoned = (None, None) if failure else await runs.aftermath(run)
+    seen, abandoned = (None, None) if failure else await runs.close_event_and_children(run)
     found = await follow(runs, run, seen)
     if isinstance(found, Open) and failure is not None:
         raise failure
@@ -81,7 +81,8 @@ async def vanished(runs: Runs, run: Run) -> NotFound:
     now = await runs.describe(run.workflow_id, "")
     if now is None or not now.status.open or now.run.first_run_id != run.first_run_id:
         return NotFound(gone)
-    heir = now.run.run_id
+    open_run_id = now.run.run_id
     return NotFound(
-        f"{gone}. Run {heir} of its chain is open, but what lies between can't be read: name that run", heir
+        f"{gone}. Run {open_run_id} of its chain is open, but what lies between can't be read: name that run",
+        open_run_id,
     )

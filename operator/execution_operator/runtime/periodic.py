@@ -17,7 +17,7 @@ GAP, LONGEST_GAP = 0.2, 10.0
 """Seconds at least between two rounds, and at most after one that failed."""
 
 
-class Sweep:
+class PeriodicTask:
     """Rounds without end.
 
     Args:

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Pacer:
+class RateLimiter:
     """Gives turns.
 
     Args:

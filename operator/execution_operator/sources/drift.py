@@ -12,7 +12,7 @@ from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.visibility.ports import Tell
 
 
-class Review:
+class AuthorizationDrift:
     """The review.
 
     Args:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
 from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
-from execution_operator.runtime.periodic import Sweep
+from execution_operator.runtime.periodic import PeriodicTask
 from execution_operator.telemetry.backlog import asked_at
 from execution_operator.telemetry.metrics import MISSED
 from execution_operator.workqueue.item import version
@@ -16,7 +16,7 @@ LATE = timedelta(seconds=5)
 """Age of a request that its stream should have brought by now."""
 
 
-class Streams:
+class Enqueuer:
     """Decides what goes into the queue.
 
     Args:
@@ -48,8 +48,8 @@ class Streams:
         self._concerned = concerned
         self.not_found = 0
         self._noted: dict[str, Execution] | None = None if leading else {}
-        self._requests = Sweep(self._sweep)
-        self._looks = Sweep(self._look)
+        self._requests = PeriodicTask(self._sweep)
+        self._looks = PeriodicTask(self._look)
         self._swept = False
 
     def requested(self, execution: Execution) -> None:

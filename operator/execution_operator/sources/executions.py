@@ -6,20 +6,20 @@ from functools import partial
 
 from execution_operator.api import Execution
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.index.phase_counter import Census
+from execution_operator.index.phase_counter import PhaseCounter
 from execution_operator.kube.client import Api
 from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
 from execution_operator.kube.records import CLOSED, OPEN
-from execution_operator.kube.scope import Share
+from execution_operator.kube.scope import WatchScope
 from execution_operator.kube.watch import Change, Selection, Watch
-from execution_operator.sources.enqueuer import Streams
-from execution_operator.ttl.controller import Expiries
+from execution_operator.sources.enqueuer import Enqueuer
+from execution_operator.ttl.controller import TTLController
 
 TRICKLE = 0.2
 """Seconds between two pages of the finished Executions, of which hardly any has something to do."""
 
 
-class OpenStream:
+class OpenExecutions:
     """The open Executions: into the index of open runs, and to work where a status is behind.
 
     Args:
@@ -35,9 +35,9 @@ class OpenStream:
     def __init__(  # noqa: PLR0913, PLR0917 - what a change is told to
         self,
         api: Api,
-        share: Share,
+        share: WatchScope,
         runs: OpenRuns,
-        streams: Streams,
+        streams: Enqueuer,
         knows: Callable[[str], bool],
         concerned: Callable[[str], bool],
         noted: Callable[[Reference], None],
@@ -80,7 +80,7 @@ class OpenStream:
             self._runs.drop(uid)
 
 
-class FinishedStream:
+class FinishedExecutions:
     """The finished Executions: counted, deleted in their time, and to work where a status is behind.
 
     Args:
@@ -90,12 +90,12 @@ class FinishedStream:
         streams: Takes those that are to be worked on.
     """
 
-    def __init__(self, api: Api, share: Share, expiries: Expiries, streams: Streams) -> None:
+    def __init__(self, api: Api, share: WatchScope, expiries: TTLController, streams: Enqueuer) -> None:
         self._api = api
         self._share = share
         self._expiries = expiries
         self._streams = streams
-        self._censuses: list[Census] = []
+        self._censuses: list[PhaseCounter] = []
 
     def phases(self) -> Counter[str]:
         """Count the Executions by phase."""
@@ -106,7 +106,7 @@ class FinishedStream:
         return [self._watch(selection) for selection in self._share.executions(CLOSED).values()]
 
     def _watch(self, selection: Selection) -> Watch:
-        census = Census()
+        census = PhaseCounter()
         self._censuses.append(census)
 
         def counted(change: Change) -> None:

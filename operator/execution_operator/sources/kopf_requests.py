@@ -78,7 +78,7 @@ class _NoProgress(kopf.ProgressStorage):
         return essence
 
 
-class Requests:
+class RequestStream:
     """The unanswered requests.
 
     Args:

@@ -16,11 +16,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
-from execution_operator.core.errors import Gone, RecordError, Unreadable
+from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.runtime.backoff import backoff
 from execution_operator.telemetry.metrics import FEED_FAILURES
-from execution_operator.workqueue.limits import Looks
+from execution_operator.workqueue.limits import InFlight
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class _Unread:
     why: str = ""
 
 
-class Hints:
+class RereadQueue:
     """Reads the Executions that a feed tells of.
 
     Args:
@@ -87,7 +87,7 @@ class Hints:
         select: Callable[[str, Container[str]], AsyncIterator[Execution]],
         runs: OpenRuns,
         hinted: Callable[[Execution], None],
-        looks: Looks,
+        looks: InFlight,
     ) -> None:
         self._find = find
         self._select = select
@@ -204,7 +204,7 @@ class Hints:
                     self._hand_on(told, await self._find(namespace, one.name, one.uid))
             except Unreadable as error:
                 logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
-            except Gone:
+            except ObjectNotFound:
                 return
 
     def _hand_on(self, told: Told, execution: Execution) -> None:

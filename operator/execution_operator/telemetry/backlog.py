@@ -13,7 +13,7 @@ from execution_operator.core.workflow.requests import requested_at
 from execution_operator.core.workflow.state import current, sought, unanswered
 
 
-class Standing(StrEnum):
+class RequestState(StrEnum):
     """What an unanswered request waits for."""
 
     PENDING = "pending"
@@ -29,17 +29,17 @@ class Standing(StrEnum):
     """A workflow that Temporal does not know."""
 
 
-def standing(execution: Execution, now: datetime) -> Standing | None:
+def standing(execution: Execution, now: datetime) -> RequestState | None:
     """Return where the request stands; None where there is none, or it is answered."""
     if not unanswered(execution):
         return None
     if sought(execution):
-        return Standing.NOT_FOUND
+        return RequestState.NOT_FOUND
     if current(execution) and execution.status.condition(Type.STALLED) is not None:
-        return Standing.DENIED
+        return RequestState.DENIED
     deadline = recorded(execution)
     waits = deadline is not None and datetime.fromisoformat(deadline) > now
-    return Standing.GRACE if waits else Standing.PENDING
+    return RequestState.GRACE if waits else RequestState.PENDING
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class Backlog:
         oldest: When the oldest pending one was made; None where there is none, or nobody knows.
     """
 
-    counts: Counter[Standing]
+    counts: Counter[RequestState]
     oldest: datetime | None
 
 
 def backlog(executions: Iterable[Execution], now: datetime) -> Backlog:
     """Count the unanswered requests."""
-    counts: Counter[Standing] = Counter()
+    counts: Counter[RequestState] = Counter()
     oldest: datetime | None = None
     for execution in executions:
         if (stands := standing(execution, now)) is None:
             continue
         counts[stands] += 1
-        if stands is Standing.PENDING and (asked := asked_at(execution)) and (oldest is None or asked < oldest):
+        if stands is RequestState.PENDING and (asked := asked_at(execution)) and (oldest is None or asked < oldest):
             oldest = asked
     return Backlog(counts, oldest)
 

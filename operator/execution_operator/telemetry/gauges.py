@@ -8,7 +8,7 @@ from datetime import datetime
 
 from execution_operator.api import ConditionStatus, Execution, Organization, Phase
 from execution_operator.core.reasons import Type
-from execution_operator.telemetry.backlog import Standing, backlog
+from execution_operator.telemetry.backlog import RequestState, backlog
 from execution_operator.telemetry.metrics import (
     EXECUTIONS,
     FEED_AGE,
@@ -48,8 +48,8 @@ class Gauges:
         """Set them all, by the API server's time. The queue is walked through once: about 2 µs an Execution."""
         executions = tuple(self.queue())
         requests, phases = backlog(executions, now), self.phases()
-        counts = {**requests.counts, Standing.NOT_FOUND: self.not_found()}
-        for standing in Standing:
+        counts = {**requests.counts, RequestState.NOT_FOUND: self.not_found()}
+        for standing in RequestState:
             OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))

@@ -17,7 +17,7 @@ STANDSTILL = 60.0
 
 
 @dataclass(frozen=True)
-class Sign:
+class Check:
     """Something that shows from time to time that it is alive.
 
     Attributes:
@@ -66,7 +66,7 @@ class Stream(Protocol):
         """Return for how many seconds its loop has owed an answer."""
 
 
-class Vitals:
+class HealthChecks:
     """What must be known, and what must show that it is alive.
 
     Args:
@@ -76,8 +76,8 @@ class Vitals:
 
     def __init__(self, organizations: Known, watch: Watch) -> None:
         self._needed: dict[str, Callable[[], bool]] = {"the Organizations are": lambda: organizations.known}
-        self._signs = [Sign("watch of Organizations", lambda: watch.silence, WATCH_SILENCE)]
-        self._pulses: list[Sign] = []
+        self._signs = [Check("watch of Organizations", lambda: watch.silence, WATCH_SILENCE)]
+        self._pulses: list[Check] = []
 
     def lead(self, opened: Sequence[Watch], closed: Sequence[Watch], stream: Stream) -> None:
         """Count on what only an operator has that works on Executions; one that stands by is ready for less.
@@ -86,11 +86,11 @@ class Vitals:
         """
         self._needed["the open Executions are"] = lambda: any(watch.listed for watch in opened)
         self._signs += [
-            Sign("watch of open Executions", lambda: _silence(opened), WATCH_SILENCE),
-            Sign("watch of finished Executions", lambda: _silence(closed), WATCH_SILENCE),
-            Sign("stream of requests", lambda: stream.silence, STREAM_SILENCE),
+            Check("watch of open Executions", lambda: _silence(opened), WATCH_SILENCE),
+            Check("watch of finished Executions", lambda: _silence(closed), WATCH_SILENCE),
+            Check("stream of requests", lambda: stream.silence, STREAM_SILENCE),
         ]
-        self._pulses = [Sign("event loop of the stream of requests", stream.standstill, STANDSTILL)]
+        self._pulses = [Check("event loop of the stream of requests", stream.standstill, STANDSTILL)]
 
     def unready(self) -> str | None:
         """Say why this operator can't be relied on now, as a restart would not help; None where it can."""
@@ -111,5 +111,5 @@ def _silence(watches: Iterable[Watch]) -> float:
     return min(watch.silence for watch in watches)
 
 
-def _first(signs: Iterable[Sign]) -> str | None:
+def _first(signs: Iterable[Check]) -> str | None:
     return next((complaint for sign in signs if (complaint := sign.missing())), None)

@@ -9,7 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from execution_operator.telemetry.metrics import REGISTRY
 
 
-class Web:
+class HttpServer:
     """A small HTTP server.
 
     Args:

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 
 from execution_operator.api import ConditionStatus, Execution, Phase
 from execution_operator.core.status.events import outcome_of
-from execution_operator.telemetry.backlog import Standing, asked_at
-from execution_operator.telemetry.stage_timer import Laps, Stage
+from execution_operator.telemetry.backlog import RequestState, asked_at
+from execution_operator.telemetry.stage_timer import Stage, StageTimer
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -76,7 +76,7 @@ BUILD = _gauge("build_info", "Always 1.", "version")
 
 for _stage in Stage:  # what is there from the start is 0, and not absent
     STAGES.labels(_stage)
-for _standing in Standing:
+for _standing in RequestState:
     OPEN_REQUESTS.labels(_standing)
 for _phase in Phase:
     EXECUTIONS.labels(_phase)
@@ -91,14 +91,14 @@ def count(execution: Execution, reason: str) -> None:
     OUTCOMES.labels(outcome_of(execution, reason), reason).inc()
 
 
-def answered(execution: Execution, laps: Laps) -> None:
+def answered(execution: Execution, timer: StageTimer) -> None:
     """Note how long a request took that has just been answered for good."""
     termination, terminate = execution.status.termination, execution.spec.terminate
-    if termination is None or not laps.asked or (terminate is not None and terminate.grace_period_seconds):
+    if termination is None or not timer.asked or (terminate is not None and terminate.grace_period_seconds):
         return  # the time of a grace period is the workflow's
     outcome = str(termination.outcome)
-    REQUESTS.labels(outcome).observe(laps.total)
-    for stage, seconds in laps.stages:
+    REQUESTS.labels(outcome).observe(timer.total)
+    for stage, seconds in timer.stages:
         STAGES.labels(stage).observe(seconds)
     if asked := asked_at(execution):
         REQUEST_AGES.labels(outcome).observe(_since(asked))

@@ -23,7 +23,7 @@ class Stage(StrEnum):
     """The API server took the status."""
 
 
-class Laps:
+class StageTimer:
     """The stopwatch.
 
     Args:

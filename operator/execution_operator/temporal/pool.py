@@ -12,10 +12,10 @@ from execution_operator.core.authorization.mapping import Probe
 from execution_operator.core.errors import SecretError, TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.temporal.calls import NamespaceNotFoundError
-from execution_operator.temporal.closings import TemporalClosings
 from execution_operator.temporal.connections import Connections, namespace_id, obstacle
 from execution_operator.temporal.credential import Credential, Secret, Target, target
 from execution_operator.temporal.runs import TemporalRuns
+from execution_operator.temporal.visibility import TemporalVisibility
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Pool:
             raise TemporalError(f"the Temporal of organization {organization.metadata.name} is being looked for")
         return seat.runs
 
-    def closings(self, organization: Organization, turn: Callable[[], Awaitable[None]]) -> TemporalClosings | None:
+    def closings(self, organization: Organization, turn: Callable[[], Awaitable[None]]) -> TemporalVisibility | None:
         """Return what has closed in the Organization's Temporal namespace; None where that was not reached yet."""
         seat = self._seats.get(organization.metadata.name)
         if seat is None or not seat.serves(organization):
             return None
-        return TemporalClosings(seat.runs.service, seat.where.namespace, turn, seat.runs.clean)
+        return TemporalVisibility(seat.runs.service, seat.where.namespace, turn, seat.runs.clean)
 
     def unasked(self, organization: Organization) -> Probe:
         """Return what is known of the Organization's Temporal namespace before it was asked."""

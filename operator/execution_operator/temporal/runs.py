@@ -21,7 +21,14 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import WorkflowService
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Closing, Described, Order, Run, RunStatus, Unclosed
+from execution_operator.core.workflow.runs import (
+    CloseEvent,
+    Run,
+    RunDescription,
+    RunStatus,
+    TerminationRequest,
+    Unclosed,
+)
 from execution_operator.temporal.calls import Response, cleaned
 
 STATUSES = {
@@ -70,7 +77,7 @@ class TemporalRuns:
 
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    async def describe(self, workflow_id: str, run_id: str) -> Described | None:
+    async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
         """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
         request = DescribeWorkflowExecutionRequest(
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
@@ -105,7 +112,7 @@ class TemporalRuns:
     async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
         return await cleaned(rpc, request, self.clean)
 
-    async def closing(self, run: Run) -> Closing | Unclosed:
+    async def closing(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
         for size in LAST_PAGES:
             request = GetWorkflowExecutionHistoryReverseRequest(
@@ -118,7 +125,7 @@ class TemporalRuns:
                 return _closing(response.history.events[0]) or Unclosed.OPEN
         raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
 
-    async def aftermath(self, run: Run) -> tuple[Closing | Unclosed, tuple[str, ...] | None]:
+    async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
         """Return what `closing` does and, of a run that has closed for good, what `abandoned` does.
 
         Both are asked for at the same time.
@@ -126,7 +133,7 @@ class TemporalRuns:
         children = asyncio.create_task(self.abandoned(run))
         try:
             closing = await self.closing(run)
-            ended = isinstance(closing, Closing) and not closing.successor
+            ended = isinstance(closing, CloseEvent) and not closing.successor
             return closing, await children if ended else None
         finally:
             children.cancel()
@@ -138,7 +145,7 @@ class TemporalRuns:
                 return described.abandoned
         return None
 
-    async def terminate(self, run: Run, order: Order, *, chain: bool = False) -> None:
+    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
         request = TerminateWorkflowExecutionRequest(
             namespace=self.namespace,
@@ -150,7 +157,7 @@ class TemporalRuns:
         )
         await self._call(self.service.terminate_workflow_execution, request)
 
-    async def request_cancel(self, run: Run, order: Order) -> None:
+    async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
         """Ask the workflow to cancel itself. Repeating it changes nothing."""
         request = RequestCancelWorkflowExecutionRequest(
             namespace=self.namespace,
@@ -166,11 +173,11 @@ def _execution(run: Run) -> WorkflowExecution:
     return WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
 
 
-def _identity(order: Order) -> str:
+def _identity(order: TerminationRequest) -> str:
     return f"execution-operator/{order.namespace}/{order.name}"
 
 
-def _details(order: Order) -> Payload:
+def _details(order: TerminationRequest) -> Payload:
     """Return plain JSON whatever codec the workflows use, so that recognising our own needs no keys."""
     content = {
         "executionUid": order.execution_uid,
@@ -180,7 +187,7 @@ def _details(order: Order) -> Payload:
     return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(content).encode())
 
 
-def _described(response: DescribeWorkflowExecutionResponse) -> Described:
+def _described(response: DescribeWorkflowExecutionResponse) -> RunDescription:
     info = response.workflow_execution_info
     if not info.first_run_id:
         raise TemporalError(
@@ -201,7 +208,9 @@ def _described(response: DescribeWorkflowExecutionResponse) -> Described:
         raise TemporalError(
             f"run {run.run_id} has status {info.status}, which this operator does not know", refused=True
         )
-    return Described(run, STATUSES[info.status], tuple(abandoned), response.workflow_extended_info.cancel_requested)
+    return RunDescription(
+        run, STATUSES[info.status], tuple(abandoned), response.workflow_extended_info.cancel_requested
+    )
 
 
 def _keyword(event: HistoryEvent, search_attribute: str) -> str:
@@ -216,7 +225,7 @@ def _keyword(event: HistoryEvent, search_attribute: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _closing(event: HistoryEvent) -> Closing | None:
+def _closing(event: HistoryEvent) -> CloseEvent | None:
     """Read a close event; None if the event is none."""
     if event.event_type not in CLOSE_EVENTS:
         return None
@@ -224,9 +233,9 @@ def _closing(event: HistoryEvent) -> Closing | None:
     at = event.event_time.ToJsonString()
     attributes = getattr(event, f"{name}_event_attributes")
     if status is not RunStatus.TERMINATED:
-        return Closing(status, at, successor=getattr(attributes, "new_execution_run_id", ""))
+        return CloseEvent(status, at, successor=getattr(attributes, "new_execution_run_id", ""))
     details = _own_details(attributes.details)
-    return Closing(
+    return CloseEvent(
         status,
         at,
         reason=attributes.reason,

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 
 from execution_operator.api import Execution
-from execution_operator.core.errors import Gone, RecordError, Unreadable
+from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.ttl.expiry import expires
-from execution_operator.ttl.ports import Expendables
+from execution_operator.ttl.ports import DeletableExecutions
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ Due = tuple[float, str, str, str]
 """Unix time in seconds, UID, namespace and name."""
 
 
-class Expiries:
+class TTLController:
     """What is to be deleted, and when.
 
     Args:
@@ -27,7 +27,7 @@ class Expiries:
         now: Unix time in seconds, by the API server's clock.
     """
 
-    def __init__(self, records: Expendables, now: Callable[[], float]) -> None:
+    def __init__(self, records: DeletableExecutions, now: Callable[[], float]) -> None:
         self._records = records
         self._now = now
         self._heap: list[Due] = []
@@ -77,7 +77,7 @@ class Expiries:
                 logger.info("%s/%s: deleted, its ttlSecondsAfterFinished has passed", namespace, name)
             else:
                 self.put(execution)
-        except Gone:
+        except ObjectNotFound:
             return
         except Unreadable as error:  # the watch brings it again once it is mended
             logger.error("passed over: %s", error)  # noqa: TRY400 - says it all

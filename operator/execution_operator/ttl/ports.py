@@ -5,7 +5,7 @@ from typing import Protocol
 from execution_operator.api import Execution
 
 
-class Expendables(Protocol):
+class DeletableExecutions(Protocol):
     """The Executions in the API server, to be deleted in their time."""
 
     async def find(self, namespace: str, name: str, uid: str) -> Execution:

@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.ports import Closings
+from execution_operator.visibility.ports import Visibility
 
 ROLL_CALL, NAMES = 3600.0, 100
 """Seconds between two questions for all open runs by name, and the names in one request."""
 
 
-class Roll:
+class OpenRunBackfill:
     """The roll of one Temporal namespace.
 
     Args:
@@ -31,7 +31,7 @@ class Roll:
         """Have all be called, from the beginning."""
         self._due, self._left = {}, {}
 
-    async def closed(self, organization: str, closings: Closings) -> AsyncIterator[set[str]]:
+    async def closed(self, organization: str, closings: Visibility) -> AsyncIterator[set[str]]:
         """Yield those of an organization's open runs that have closed, page by page, if their time has come.
 
         A call that broke off goes on with the page that it had come to: with a thousand of them, one fails at times.

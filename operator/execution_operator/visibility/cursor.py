@@ -9,7 +9,7 @@ seconds anew each second took a tenth of the cores that Temporal and the operato
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from execution_operator.visibility.ports import Closings
+from execution_operator.visibility.ports import Visibility
 
 OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
 """How far a count goes back behind the closing that was the newest at the last one, and how far every now and then."""
@@ -32,7 +32,7 @@ Ends = dict[str, datetime]
 """When runs closed, by run ID."""
 
 
-class Recent:
+class ClosedRunCursor:
     """The closings of a Temporal namespace.
 
     Args:
@@ -65,7 +65,7 @@ class Recent:
         """What closed before it is shown no more."""
         return _back(self._newest or EPOCH, LONG_OVERLAP)
 
-    async def look(self, closings: Closings) -> Ends:
+    async def look(self, closings: Visibility) -> Ends:
         """Return the runs that are new or closed within the overlap.
 
         Raises:
@@ -86,7 +86,7 @@ class Recent:
         self._take(rows)
         return rows | self._since(_back(newest, OVERLAP))
 
-    async def late(self, closings: Closings, pause: float = COUNT) -> Ends:
+    async def late(self, closings: Visibility, pause: float = COUNT) -> Ends:
         """Return what closed before the newest run and was not seen yet; at times, once more, all that was seen.
 
         Args:
@@ -115,7 +115,7 @@ class Recent:
         self._seen = self._since(_back(newest, LONG_OVERLAP))
         return late | self._seen
 
-    async def _missing(self, closings: Closings, since: datetime, before: datetime) -> Ends:
+    async def _missing(self, closings: Visibility, since: datetime, before: datetime) -> Ends:
         """Return what closed in this time and was not seen; forget what was seen and is no longer there."""
         known = {run_id for run_id, at in self._seen.items() if since <= at < before}
         missing = await closings.count(since, before) - len(known)

@@ -12,7 +12,7 @@ from math import inf
 from execution_operator.api import Phase
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.ports import Closings, Tell
+from execution_operator.visibility.ports import Tell, Visibility
 
 PAGE_PAUSE = 5.0
 """Seconds between two pages: far below what the visibility of any server allows."""
@@ -33,7 +33,7 @@ class _Round:
     differing: set[Reference] = field(default_factory=set)
 
 
-class Pauses:
+class PausedRunPoller:
     """The pauses in one Temporal namespace.
 
     Args:
@@ -50,7 +50,7 @@ class Pauses:
         self._round = _Round()
         self._told: dict[Reference, float] = {}
 
-    async def look(self, organizations: set[str], closings: Closings) -> None:
+    async def look(self, organizations: set[str], closings: Visibility) -> None:
         """Ask for one page, if its time has come, and tell what differs, each difference once.
 
         Args:

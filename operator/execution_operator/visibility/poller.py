@@ -18,16 +18,16 @@ from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.runtime.backoff import backoff
-from execution_operator.runtime.rate_limit import Pacer
+from execution_operator.runtime.rate_limit import RateLimiter
 from execution_operator.telemetry.metrics import FEED_FAILURES, noticed
-from execution_operator.visibility.backfill import Roll
-from execution_operator.visibility.cursor import COUNT, Recent
-from execution_operator.visibility.paused import Pauses
-from execution_operator.visibility.ports import Closings, Tell
+from execution_operator.visibility.backfill import OpenRunBackfill
+from execution_operator.visibility.cursor import COUNT, ClosedRunCursor
+from execution_operator.visibility.paused import PausedRunPoller
+from execution_operator.visibility.ports import Tell, Visibility
 
 logger = logging.getLogger(__name__)
 
-Look = Callable[[set[str], Closings], Awaitable[None]]
+Look = Callable[[set[str], Visibility], Awaitable[None]]
 
 ClosedAt = dict[Reference, datetime | None]
 """Executions whose run seems to have closed, and when; None where that is not known."""
@@ -44,7 +44,7 @@ VISIBILITY_RATE = 5.0
 """Requests a second to the visibility of one Temporal address. Servers allow 10 and more, for all who ask."""
 
 
-class Feed:
+class NamespacePoller:
     """The feed of one Temporal namespace.
 
     Args:
@@ -62,14 +62,14 @@ class Feed:
         self._tell = tell
         self._clock = clock
         self._busy = busy
-        self._recent = Recent(clock)
-        self._roll = Roll(runs, clock, busy)
+        self._recent = ClosedRunCursor(clock)
+        self._roll = OpenRunBackfill(runs, clock, busy)
         self._untold: ClosedAt = {}
         self._told: ClosedAt = {}
-        self._pauses = Pauses(runs, tell, clock)
+        self._pauses = PausedRunPoller(runs, tell, clock)
         self._due = clock()
 
-    async def look(self, organizations: set[str], closings: Closings) -> None:
+    async def look(self, organizations: set[str], closings: Visibility) -> None:
         """Look once, if it is time. What is told is not told again.
 
         Args:
@@ -80,7 +80,7 @@ class Feed:
             TemporalError: Temporal's visibility gave no answer.
         """
         if self._idle(organizations):
-            self._recent = Recent(self._clock)  # what closes meanwhile concerns nobody
+            self._recent = ClosedRunCursor(self._clock)  # what closes meanwhile concerns nobody
             self._roll.begin_anew()
             self._untold.clear()
             return
@@ -94,18 +94,18 @@ class Feed:
             self._due = self._clock() + REST
         self._told = {one: at for one, at in self._told.items() if at and at >= self._recent.horizon}
 
-    async def look_back(self, organizations: set[str], closings: Closings) -> None:
+    async def look_back(self, organizations: set[str], closings: Visibility) -> None:
         """Look for what visibility was late with, if it is time. Arguments and errors are those of `look`."""
         if not self._idle(organizations):
             pause = REST if self._clock() < self._due else COUNT
             self._tell_of(await self._recent.late(closings, pause))
 
-    async def look_at_pauses(self, organizations: set[str], closings: Closings) -> None:
+    async def look_at_pauses(self, organizations: set[str], closings: Visibility) -> None:
         """Look for what was paused, and for what goes on, if it is time. Arguments and errors are those of `look`."""
         if not self._idle(organizations):
             await self._pauses.look(organizations, closings)
 
-    async def call_the_roll(self, organizations: set[str], closings: Closings) -> None:
+    async def call_the_roll(self, organizations: set[str], closings: Visibility) -> None:
         """Look for what closed before the first look, or was missed. Arguments and errors are those of `look`."""
         recent = self._recent
         for name in organizations:
@@ -135,21 +135,21 @@ class Feed:
         return [one for one in self._runs.of_run(reference.run_id) if one.uid == reference.uid]
 
 
-class Feeds:
+class VisibilityPoller:
     """A feed for each Temporal namespace that an Organization means, shared by those that mean the same.
 
     Args:
         mapping: The Organizations, and what the last look at their Temporal showed.
         closings: Gives what has closed in an Organization's Temporal namespace; None where it was not reached yet.
         runs: The open Executions.
-        tell: See `Feed`.
-        busy: See `Feed`.
+        tell: See `NamespacePoller`.
+        busy: See `NamespacePoller`.
     """
 
     def __init__(
         self,
         mapping: Mapping,
-        closings: Callable[[Organization, Callable[[], Awaitable[None]]], Closings | None],
+        closings: Callable[[Organization, Callable[[], Awaitable[None]]], Visibility | None],
         runs: OpenRuns,
         tell: Tell,
         busy: Callable[[str], bool] = lambda _: False,
@@ -162,7 +162,7 @@ class Feeds:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, dict[Look, float]] = {}
         self._there: dict[str, list[Organization]] = {}
-        self._pacers: defaultdict[str, Pacer] = defaultdict(lambda: Pacer(VISIBILITY_RATE))
+        self._pacers: defaultdict[str, RateLimiter] = defaultdict(lambda: RateLimiter(VISIBILITY_RATE))
 
     def age(self) -> float:
         """Return the seconds since the last look that succeeded, of the feed and the kind where that is longest ago."""
@@ -196,7 +196,7 @@ class Feeds:
 
     async def _follow(self, place: str) -> None:
         """Look in all ways, none of which waits for another: a roll call takes minutes where many are open."""
-        feed = Feed(self._runs, self._tell, asyncio.get_running_loop().time, self._busy)
+        feed = NamespacePoller(self._runs, self._tell, asyncio.get_running_loop().time, self._busy)
         looks: tuple[Look, ...] = (feed.look, feed.look_back, feed.look_at_pauses)
         self._looked[place] = dict.fromkeys(looks, asyncio.get_running_loop().time())
         await asyncio.gather(*(self._repeat(place, look) for look in (*looks, feed.call_the_roll)))

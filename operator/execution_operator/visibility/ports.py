@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from execution_operator.core.workflow.runs import Ended
+from execution_operator.core.workflow.runs import ClosedRun
 from execution_operator.index.open_runs import Reference
 
 Tell = Callable[[Sequence[Reference]], None]
 """Has Executions looked at whose run seems to have changed."""
 
 
-class Closings(Protocol):
+class Visibility(Protocol):
     """What has closed, or is paused, in one Temporal namespace.
 
     Hints only: late, out of order, and never proof of anything. Every call raises TemporalError if it settled nothing.
@@ -20,7 +20,7 @@ class Closings(Protocol):
     async def newest(self) -> datetime | None:
         """Return when the run closed that closed last; None where none has."""
 
-    def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+    def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[ClosedRun]:
         """Yield the runs that closed in this time, the last ones first. `page`: ask for so many to begin with."""
 
     async def count(self, since: datetime, before: datetime) -> int:

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 
 from execution_operator.api import Execution
-from execution_operator.reconciler.result import Settlement
+from execution_operator.reconciler.result import Result
 
 
 @dataclass
-class Entry:
+class Item:
     """An object with work to do.
 
     Attributes:
@@ -65,7 +65,7 @@ class Entry:
             self.execution, self.hearsay, self.doubtful = read, False, False
         self.seen = version(self.execution)
 
-    def passed(self, settlement: Settlement) -> None:
+    def passed(self, settlement: Result) -> None:
         """Take in what a pass ended with. What came in meanwhile and is no newer was the echo of its own writes."""
         self.broken_off, self.seen = False, version(settlement.execution)
         if self.seen >= version(self.execution):

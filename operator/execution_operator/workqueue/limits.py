@@ -10,18 +10,18 @@ from weakref import WeakValueDictionary
 from execution_operator.api import Execution
 from execution_operator.core.workflow.state import never_seen
 from execution_operator.index.counting import subtract
-from execution_operator.runtime.rate_limit import Pacer
+from execution_operator.runtime.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True)
-class Width:
+class Limits:
     """How many passes may be under way at once: in all, and of one namespace, so that none keeps others waiting."""
 
     slots: int
     lane: int
 
 
-WIDTHS = {True: Width(100, 25), False: Width(20, 10)}
+WIDTHS = {True: Limits(100, 25), False: Limits(20, 10)}
 """For requests, and for mere looks: these never keep a request waiting."""
 
 FIRST_LOOKS = 100.0
@@ -31,7 +31,7 @@ AHEAD = 500
 """First looks that should be in the queue at once: each has its price. The others wait in the API server."""
 
 
-class Looks:
+class InFlight:
     """Looks under way or waiting, by namespace.
 
     Attributes:
@@ -63,7 +63,7 @@ class Looks:
             await ended.wait()
 
 
-class Lanes:
+class ConcurrencyLimiter:
     """Where passes wait for their turn, requests apart from looks.
 
     Attributes:
@@ -71,12 +71,12 @@ class Lanes:
         known: Those at the others.
     """
 
-    def __init__(self, widths: Mapping[bool, Width]) -> None:
+    def __init__(self, widths: Mapping[bool, Limits]) -> None:
         self._widths = widths
         self._slots = {urgent: asyncio.Semaphore(width.slots) for urgent, width in widths.items()}
         self._lanes: WeakValueDictionary[tuple[str, bool], asyncio.Semaphore] = WeakValueDictionary()
-        self._first_looks = Pacer(FIRST_LOOKS)
-        self.first, self.known = Looks(), Looks()
+        self._first_looks = RateLimiter(FIRST_LOOKS)
+        self.first, self.known = InFlight(), InFlight()
 
     @asynccontextmanager
     async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:

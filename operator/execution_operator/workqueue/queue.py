@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.workflow.state import unanswered
-from execution_operator.index.resource_versions import Newest
-from execution_operator.reconciler.result import WOKEN, Settlement, Work
+from execution_operator.index.resource_versions import ResourceVersionTracker
+from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
 from execution_operator.runtime.backoff import backoff
 from execution_operator.telemetry.metrics import PASSES
-from execution_operator.workqueue.item import Entry, version
-from execution_operator.workqueue.limits import AHEAD, WIDTHS, Lanes, Looks, Width
+from execution_operator.workqueue.item import Item, version
+from execution_operator.workqueue.limits import AHEAD, WIDTHS, ConcurrencyLimiter, InFlight, Limits
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +40,16 @@ class WorkQueue:
 
     def __init__(
         self,
-        reconcile: Callable[[Work], Awaitable[Settlement]],
+        reconcile: Callable[[ReconcileRequest], Awaitable[Result]],
         read: Callable[[Execution], Awaitable[Execution | None]],
-        widths: Mapping[bool, Width] = WIDTHS,
+        widths: Mapping[bool, Limits] = WIDTHS,
     ) -> None:
         self._reconcile = reconcile
         self._read = read
-        self._lanes = Lanes(widths)
-        self._entries: dict[str, Entry] = {}
+        self._lanes = ConcurrencyLimiter(widths)
+        self._entries: dict[str, Item] = {}
         self._closed = False
-        self.newest = Newest()
+        self.newest = ResourceVersionTracker()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,7 +63,7 @@ class WorkQueue:
         return self._lanes.first.total < AHEAD
 
     @property
-    def looks(self) -> Looks:
+    def looks(self) -> InFlight:
         """How many looks at known Executions are under way, or wait for their turn."""
         return self._lanes.known
 
@@ -84,7 +84,7 @@ class WorkQueue:
         """Take a state in, unless it is known already and being worked on, or waits for its time."""
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            self._enter(Entry(execution))
+            self._enter(Item(execution))
         elif version(execution) > version(entry.execution) or (entry.task is None and entry.timer is None):
             if version(execution) >= version(entry.execution):
                 entry.renew(execution)
@@ -121,7 +121,7 @@ class WorkQueue:
         """
         entry = self._entries.get(execution.metadata.uid)
         if entry is None:
-            self._enter(Entry(execution, doubtful=doubtful))
+            self._enter(Item(execution, doubtful=doubtful))
         elif entry.task is None and version(execution) >= version(entry.execution):
             entry.renew(execution, doubtful=doubtful and entry.doubtful)
             self._start(entry)
@@ -154,16 +154,16 @@ class WorkQueue:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _enter(self, entry: Entry) -> None:
+    def _enter(self, entry: Item) -> None:
         if not self._closed:
             self._entries[entry.execution.metadata.uid] = entry
             self._start(entry)
 
-    def _force(self, entry: Entry) -> None:
+    def _force(self, entry: Item) -> None:
         entry.forced = True
         self._start(entry)
 
-    def _start(self, entry: Entry) -> None:
+    def _start(self, entry: Item) -> None:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
@@ -179,7 +179,7 @@ class WorkQueue:
             if not urgent:
                 self._lanes.occupy(entry.task, entry.execution)
 
-    async def _work(self, entry: Entry) -> None:
+    async def _work(self, entry: Item) -> None:
         """Run passes until no newer state is known, then forget the object or set its alarm."""
         pause: float | None = None
         async with self._lanes.turn(entry.execution, urgent=entry.urgent):
@@ -198,7 +198,7 @@ class WorkQueue:
         elif pause != WOKEN and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
-    def _ended(self, entry: Entry, task: asyncio.Task[None]) -> None:
+    def _ended(self, entry: Item, task: asyncio.Task[None]) -> None:
         """Take up an object again whose task broke, by whatever: nothing that has work to do is without one."""
         if entry.task is not task or self._closed:
             return  # it came to its end, or another one has taken its place
@@ -207,14 +207,14 @@ class WorkQueue:
         logger.error("work on %s/%s broke off", meta.namespace, meta.name, exc_info=error)
         entry.timer = asyncio.get_running_loop().call_later(self._backoff(entry), self._again, entry)
 
-    def _again(self, entry: Entry) -> None:
+    def _again(self, entry: Item) -> None:
         entry.timer = None
         self._force(entry)
 
-    async def _pass(self, entry: Entry) -> float | None:
+    async def _pass(self, entry: Item) -> float | None:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
-            work, entry.broken_off = Work(entry.execution, entry.gone, entry.broken_off, entry.since), True
+            work, entry.broken_off = ReconcileRequest(entry.execution, entry.gone, entry.broken_off, entry.since), True
             with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
         except Exception as error:  # noqa: BLE001 - one object must not stop the others
@@ -225,7 +225,7 @@ class WorkQueue:
         entry.failures = 0
         return settlement.after
 
-    async def _reread(self, entry: Entry) -> float | None:
+    async def _reread(self, entry: Item) -> float | None:
         """Read the object again, as long as what is known of it may not be so any more.
 
         Returns the seconds until the next try, where it could not be read.
@@ -240,7 +240,7 @@ class WorkQueue:
         entry.seen = version(entry.execution)
         return None
 
-    def _failed(self, entry: Entry, error: Exception) -> float:
+    def _failed(self, entry: Item, error: Exception) -> float:
         name = f"{entry.execution.metadata.namespace}/{entry.execution.metadata.name}"
         if isinstance(error, RecordError):
             logger.warning("%s: %s; trying again", name, error)
@@ -248,7 +248,7 @@ class WorkQueue:
             logger.error("a pass over %s failed", name, exc_info=error)
         return self._backoff(entry)
 
-    def _backoff(self, entry: Entry) -> float:
+    def _backoff(self, entry: Item) -> float:
         pause = backoff(FIRST_BACKOFF, entry.failures, LONGEST_BACKOFF)
         entry.failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

@@ -1,6 +1,6 @@
 """What can go wrong outside."""
 
-from execution_operator.core.errors import Gone, RecordError, Superseded, TemporalError
+from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError, TemporalError
 
 
 def test_an_answer_that_says_no_is_told_from_none_at_all() -> None:
@@ -9,5 +9,5 @@ def test_an_answer_that_says_no_is_told_from_none_at_all() -> None:
 
 
 def test_whoever_catches_what_the_api_server_does_catches_all_of_it() -> None:
-    assert issubclass(Superseded, RecordError)
-    assert issubclass(Gone, RecordError)
+    assert issubclass(Conflict, RecordError)
+    assert issubclass(ObjectNotFound, RecordError)

@@ -7,7 +7,7 @@ import pytest
 from execution_operator.api import Execution
 from execution_operator.core.reasons import Reason
 from execution_operator.gateway.answers import verdict
-from execution_operator.gateway.index import Index, Seen
+from execution_operator.gateway.index import ExecutionView, Index
 from execution_operator.kube.watch import Change
 
 
@@ -26,7 +26,7 @@ def content(name: str = "one", **status: Any) -> dict[str, Any]:
     }
 
 
-def answered(reason: str, status: str = "False", **more: Any) -> Seen:
+def answered(reason: str, status: str = "False", **more: Any) -> ExecutionView:
     condition = {
         "type": "Terminated",
         "status": status,
@@ -34,7 +34,7 @@ def answered(reason: str, status: str = "False", **more: Any) -> Seen:
         "message": "because",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
-    return Seen.of(Execution.model_validate(content(conditions=[condition], **more)))
+    return ExecutionView.of(Execution.model_validate(content(conditions=[condition], **more)))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_outcomes(outcome: str, phase: str, status: int) -> None:
 def test_a_withdrawn_request() -> None:
     withdrawn = content()
     del withdrawn["spec"]["terminate"]
-    answer = verdict(Seen.of(Execution.model_validate(withdrawn)))
+    answer = verdict(ExecutionView.of(Execution.model_validate(withdrawn)))
     assert answer is not None
     assert (answer.status, "withdrawn" in answer.detail) == (500, True)
 

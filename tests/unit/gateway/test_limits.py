@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from execution_operator.gateway import limits
-from execution_operator.gateway.limits import Accounts, Limits, token_of
+from execution_operator.gateway.limits import Limits, TokenBuckets, token_of
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 def test_a_burst_and_then_the_rate() -> None:
     clock = Clock()
-    accounts = Accounts(Limits(rate=2, burst=4), clock)
+    accounts = TokenBuckets(Limits(rate=2, burst=4), clock)
     assert [accounts.charge("alice") for _ in range(5)] == [0, 0, 0, 0, 1]
     clock.now += 0.5
     assert [accounts.charge("alice"), accounts.charge("alice")] == [0, 1]
@@ -26,7 +26,7 @@ def test_a_burst_and_then_the_rate() -> None:
 
 def test_what_is_refused_costs_nothing() -> None:
     clock = Clock()
-    accounts = Accounts(Limits(rate=1, burst=10), clock)
+    accounts = TokenBuckets(Limits(rate=1, burst=10), clock)
     assert accounts.charge("alice", 8) == 0
     assert accounts.charge("alice", 5) == 3
     assert accounts.charge("alice", 2) == 0
@@ -34,7 +34,7 @@ def test_what_is_refused_costs_nothing() -> None:
 
 def test_the_silent_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CALLERS", 2)
-    accounts = Accounts(Limits(rate=1, burst=1), Clock())
+    accounts = TokenBuckets(Limits(rate=1, burst=1), Clock())
     assert [accounts.charge(caller) for caller in ("alice", "bob", "carol", "alice")] == [0, 0, 0, 0]
     assert accounts.charge("carol") == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from execution_operator.index.phase_counter import Census
+from execution_operator.index.phase_counter import PhaseCounter
 
 Told = list[tuple[str, str]]
 
@@ -14,7 +14,7 @@ TABLE: list[tuple[Told, dict[str, int]]] = [
 ]
 
 
-def listed(census: Census, *kinds: str) -> None:
+def listed(census: PhaseCounter, *kinds: str) -> None:
     census.begin()
     for kind in kinds:
         census.take(kind, "LISTED")
@@ -22,7 +22,7 @@ def listed(census: Census, *kinds: str) -> None:
 
 @pytest.mark.parametrize(("told", "counts"), TABLE)
 def test_the_watch_goes_on_from_the_list(told: Told, counts: dict[str, int]) -> None:
-    census = Census()
+    census = PhaseCounter()
     listed(census, "failed", "completed", "completed")
     census.end()
     for kind, event in told:
@@ -31,7 +31,7 @@ def test_the_watch_goes_on_from_the_list(told: Told, counts: dict[str, int]) -> 
 
 
 def test_a_new_list_takes_the_place_of_all_before_once_it_is_complete() -> None:
-    census = Census()
+    census = PhaseCounter()
     listed(census, "failed")
     census.end()
     listed(census, "completed", "completed")  # breaks off

@@ -3,11 +3,11 @@
 import pytest
 
 from execution_operator.index import resource_versions as newest
-from execution_operator.index.resource_versions import Newest
+from execution_operator.index.resource_versions import ResourceVersionTracker
 
 
 def test_what_is_older_than_what_was_seen_is_outdated_whatever_came_last() -> None:
-    seen = Newest()
+    seen = ResourceVersionTracker()
     seen.saw("a", 5)
     seen.saw("a", 4)
     assert [seen.outdated("a", version) for version in (4, 5, 6)] == [True, False, False]
@@ -16,7 +16,7 @@ def test_what_is_older_than_what_was_seen_is_outdated_whatever_came_last() -> No
 
 def test_those_that_were_seen_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newest, "REMEMBERED", 2)
-    seen = Newest()
+    seen = ResourceVersionTracker()
     for uid in ("a", "b", "a", "c"):
         seen.saw(uid, 5)
     assert [seen.outdated(uid, 1) for uid in ("a", "b", "c")] == [True, False, True]

@@ -3,7 +3,7 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus, Termination
-from execution_operator.core.authorization.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, ResolvedTarget
 from execution_operator.core.errors import Unreadable
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
@@ -15,7 +15,7 @@ from execution_operator.kube.parse import asked, modelled, parse, quiet
 from tests.support.builders import execution
 
 AT = "2026-01-01T00:00:00Z"
-PLACE = Place("acme", "uid-acme", "acme")
+PLACE = ResolvedTarget("acme", "uid-acme", "acme")
 
 
 def after(finding: Finding) -> ExecutionStatus:

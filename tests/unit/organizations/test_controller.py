@@ -10,9 +10,9 @@ import pytest
 
 from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.authorization.mapping import Mapping, Probe
-from execution_operator.core.errors import Gone, RecordError, Superseded
+from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.reasons import Reason
-from execution_operator.organizations.controller import FLOOR, PAUSES, STEADY, Organizations
+from execution_operator.organizations.controller import FLOOR, PAUSES, STEADY, OrganizationController
 from tests.support.builders import organization, probe
 from tests.support.clock import elapsed, run
 
@@ -40,7 +40,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.gate.set()
         self.mapping = Mapping()
-        self.organizations = Organizations(self.mapping, self, self, self.woken.append)
+        self.organizations = OrganizationController(self.mapping, self, self, self.woken.append)
 
     def unasked(self, one: Organization) -> Probe:
         return Probe(probe(one).address, probe(one).namespace, asked=False)
@@ -360,7 +360,7 @@ def test_an_id_once_known_is_remembered_while_temporal_is_away() -> None:
 # --- statuses that can't be written
 
 
-@pytest.mark.parametrize("error", [Superseded(), Gone()])
+@pytest.mark.parametrize("error", [Conflict(), ObjectNotFound()])
 def test_a_status_overtaken_by_a_change_is_left_to_the_watch(
     error: RecordError, caplog: pytest.LogCaptureFixture
 ) -> None:

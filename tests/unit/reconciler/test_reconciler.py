@@ -14,14 +14,14 @@ from execution_operator.api import (
     Terminate,
 )
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.core.errors import RecordError, Superseded
+from execution_operator.core.errors import Conflict, RecordError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.finalizer import FINALIZER
-from execution_operator.core.workflow.runs import Order, Run
+from execution_operator.core.workflow.runs import Run, TerminationRequest
 from execution_operator.core.workflow.state import answered
 from execution_operator.reconciler.reconciler import CONFLICTS, Reconciler
-from execution_operator.reconciler.result import HELD, WOKEN, Settlement, Work
-from execution_operator.reconciler.run_chain import CHASES
+from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.run_chain import MAX_MISSES
 from execution_operator.telemetry.metrics import REQUESTS, STAGES
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import Clock, at_once
@@ -60,10 +60,10 @@ class Stage:
         gone: bool = False,
         again: bool = False,
         since: float | None = None,
-    ) -> Settlement:
+    ) -> Result:
         """Have the operator take a pass over the Execution, as it is or as it is given."""
         self.calls.clear()
-        return at_once(self.operator.reconcile(Work(execution or self.now, gone, again, since)))
+        return at_once(self.operator.reconcile(ReconcileRequest(execution or self.now, gone, again, since)))
 
     @property
     def now(self) -> Execution:
@@ -104,7 +104,7 @@ def asked(*organizations: Organization, **options: object) -> tuple[Stage, FakeR
 
 def test_ending_a_run_that_is_pinned_costs_three_calls_one_patch_and_one_event() -> None:
     stage, run = asked()
-    assert stage.play() == Settlement(stage.now)
+    assert stage.play() == Result(stage.now)
     assert stage.calls == ["terminate", "closing", "describe", "write_status", "announce"]
     assert (stage.shown, stage.told) == (TERMINATED, ["Terminated"])
     assert run.closing is not None
@@ -278,7 +278,7 @@ def test_an_object_that_never_stays_the_same_is_backed_off_from() -> None:
 
     class Changing(FakeRecords):
         async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:  # noqa: ARG002
-            raise Superseded
+            raise Conflict
 
     stage.operator.records = Changing(stage.server, stage._note)
     assert stage.play().failing
@@ -316,7 +316,7 @@ def test_a_chain_that_outruns_the_calls_is_named() -> None:
 
     stage.runs = Racing(stage.temporal, "acme", stage._note)
     stage.play()
-    assert (stage.calls.count("terminate"), stage.shown) == (CHASES + 1, TERMINATED)
+    assert (stage.calls.count("terminate"), stage.shown) == (MAX_MISSES + 1, TERMINATED)
 
 
 def test_a_continued_run_that_is_named_by_the_spec_is_followed_and_ended_in_one_pass() -> None:
@@ -568,10 +568,10 @@ def test_a_deletion_of_what_is_not_there_lets_go() -> None:
 def test_a_deletion_that_a_later_run_holds_up_is_looked_at_again_until_that_has_closed() -> None:
     stage, run = deleted()
     assert run is not None
-    heir = stage.temporal.continue_as_new(run)
+    open_run_id = stage.temporal.continue_as_new(run)
     stage.temporal.delete(run)
-    assert stage.play() == Settlement(stage.now, after=HELD)
-    stage.temporal.complete(heir)
+    assert stage.play() == Result(stage.now, after=HELD)
+    stage.temporal.complete(open_run_id)
     stage.play()
     assert stage.server.get() is None
 
@@ -662,7 +662,7 @@ def test_what_was_recorded_is_told_also_if_the_pass_starts_over() -> None:
     stage, run = asked(grace=60)
 
     class Overtaken(FakeRuns):
-        async def request_cancel(self, run: Run, order: Order) -> None:
+        async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
             await super().request_cancel(run, order)
             self.temporal.continue_as_new(self.temporal.ever[run.run_id])
             stage.server.edit(stage.now, deletion_policy=DeletionPolicy.TERMINATE)

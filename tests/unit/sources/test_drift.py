@@ -7,7 +7,7 @@ from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.sources.drift import Review
+from execution_operator.sources.drift import AuthorizationDrift
 from tests.support.builders import organization, probe
 
 CONFLICT = Reason.NAMESPACE_CONFLICT
@@ -26,7 +26,7 @@ class Scene:
     told: list[Reference] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.review = Review(self.runs, self.mapping, self._tell)
+        self.review = AuthorizationDrift(self.runs, self.mapping, self._tell)
 
     def _tell(self, references: Sequence[Reference]) -> None:
         self.told += references

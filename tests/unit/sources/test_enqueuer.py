@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.authorization.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, ResolvedTarget
 from execution_operator.core.errors import RecordError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.grace_period import rfc3339
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
-from execution_operator.reconciler.result import WOKEN, Settlement, Work
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
+from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
 from execution_operator.runtime.periodic import LONGEST_GAP, SWEEP
-from execution_operator.sources.enqueuer import Streams
+from execution_operator.sources.enqueuer import Enqueuer
 from execution_operator.telemetry.metrics import REGISTRY
 from execution_operator.workqueue.limits import AHEAD, FIRST_LOOKS
 from execution_operator.workqueue.queue import WorkQueue
@@ -30,11 +30,11 @@ NOW = datetime.fromisoformat(AT) + timedelta(hours=1)
 
 
 def after(finding: Finding, reason: str | None) -> ExecutionStatus:
-    return render(execution(reason), finding, Place("acme", "uid-acme", "acme"), AT)
+    return render(execution(reason), finding, ResolvedTarget("acme", "uid-acme", "acme"), AT)
 
 
 SEEN, ASKED = after(Open(RUN), None), after(Open(RUN), "stop")
-DONE = after(Closed(RUN, Closing(RunStatus.TERMINATED, AT, execution_uid="uid-1")), "stop")
+DONE = after(Closed(RUN, CloseEvent(RunStatus.TERMINATED, AT, execution_uid="uid-1")), "stop")
 DENIED = after(Denied(Reason.NAMESPACE_NOT_MAPPED, "no"), "stop")
 SOUGHT, SOUGHT_IDLE = after(NotFound("none"), "stop"), after(NotFound("none"), None)
 
@@ -58,7 +58,7 @@ class Scene:
     unseen: list[Execution] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     leading: bool = True
-    answer: Callable[[Execution], Settlement] = Settlement
+    answer: Callable[[Execution], Result] = Result
     done: list[tuple[str, float]] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
     reads: dict[str, Execution] = field(default_factory=dict)
@@ -69,13 +69,13 @@ class Scene:
     def __post_init__(self) -> None:
         self.hold.set()
         self.queue = WorkQueue(self._reconcile, self._read)
-        self.streams = Streams(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
+        self.streams = Enqueuer(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
 
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.done]
 
-    async def _reconcile(self, work: Work) -> Settlement:
+    async def _reconcile(self, work: ReconcileRequest) -> Result:
         one = work.execution
         self.done.append((one.metadata.name, elapsed()))
         self.worked_on.append(one)
@@ -153,7 +153,7 @@ def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, 
 
 def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Settlement(one, failing=True)
+        at.answer = lambda one: Result(one, failing=True)
         at.streams.left("other", 1)
         at.streams.requested(execution("stop"))
         await asyncio.sleep(0)
@@ -164,7 +164,7 @@ def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     scene(test)
 
 
-WITHDRAWALS: list[Callable[[Streams], None]] = [
+WITHDRAWALS: list[Callable[[Enqueuer], None]] = [
     lambda streams: streams.changed(execution(status=SEEN, generation=3, version=6)),
     lambda streams: streams.calm("uid-1", 6),
     lambda streams: streams.left("uid-1", 6),
@@ -173,7 +173,7 @@ LATE_REQUEST = execution("stop", status=SEEN, generation=2, version=5)
 
 
 @pytest.mark.parametrize("withdraw", WITHDRAWALS, ids=["told as work", "told as quiet", "told by the requests"])
-def test_a_request_that_comes_after_its_withdrawal_is_let_go(withdraw: Callable[[Streams], None]) -> None:
+def test_a_request_that_comes_after_its_withdrawal_is_let_go(withdraw: Callable[[Enqueuer], None]) -> None:
     async def test(at: Scene) -> None:
         withdraw(at.streams)
         await asyncio.sleep(1)
@@ -204,7 +204,7 @@ def test_a_sweep_that_lists_what_was_withdrawn_meanwhile_lets_it_go() -> None:
 
 def test_the_echo_of_what_led_to_the_answer_is_let_go() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda _: Settlement(execution("stop", status=DONE, generation=2, version=7))
+        at.answer = lambda _: Result(execution("stop", status=DONE, generation=2, version=7))
         at.streams.requested(LATE_REQUEST)
         await asyncio.sleep(1)
         at.streams.requested(execution("stop", status=ASKED, generation=2, version=6))
@@ -236,7 +236,7 @@ def test_a_sweep_finds_what_the_streams_missed_even_if_it_was_not_found() -> Non
 
 def test_a_wake_brings_a_sweep_at_once_and_works_on_what_waits_for_its_time() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Settlement(one, after=1000.0)
+        at.answer = lambda one: Result(one, after=1000.0)
         at.waiting = [execution("stop"), execution("stop", uid="b", name="b", namespace="team-b")]
         await asyncio.sleep(10)
         at.done.clear()
@@ -260,7 +260,7 @@ def test_wakes_that_come_together_are_one_sweep() -> None:
 
 def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Settlement(one, after=1000.0)
+        at.answer = lambda one: Result(one, after=1000.0)
         at.waiting = [execution("stop")]
         await asyncio.sleep(10)
         at.done.clear()
@@ -313,7 +313,7 @@ def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: in
     async def test(at: Scene) -> None:
         await asyncio.sleep(1)
         before, at.waiting = missed(), [one]
-        at.answer = lambda one: Settlement(one, after=WOKEN)
+        at.answer = lambda one: Result(one, after=WOKEN)
         await asyncio.sleep(SWEEP * 3)
         assert missed() == before + count
 
@@ -433,7 +433,7 @@ def test_a_first_look_that_is_under_way_when_its_namespace_is_woken_is_followed_
         at.streams.changed(execution())
         await asyncio.sleep(0.1)
         at.unseen = [execution(status=SOUGHT_IDLE, version=2)]
-        at.answer = lambda _: Settlement(at.unseen[0])
+        at.answer = lambda _: Result(at.unseen[0])
         at.streams.wake({"team-a"})
         await asyncio.sleep(1)
         at.hold.set()

@@ -10,7 +10,7 @@ import pytest
 
 from execution_operator.api import Execution
 from execution_operator.kube.config import Login
-from execution_operator.sources.kopf_requests import Requests
+from execution_operator.sources.kopf_requests import RequestStream
 from tests.support.builders import execution
 
 
@@ -24,8 +24,8 @@ async def login() -> Login:
 
 def requests(
     changed: Callable[[Execution], None] = lambda _: None, left: Callable[[str, int], None] = lambda *_: None
-) -> Requests:
-    return Requests({"fieldSelector": "a=b"}, places, login, changed, left)
+) -> RequestStream:
+    return RequestStream({"fieldSelector": "a=b"}, places, login, changed, left)
 
 
 async def test_without_kopf_nothing_is_owed() -> None:

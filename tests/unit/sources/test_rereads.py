@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container, Itera
 import pytest
 
 from execution_operator.api import Execution
-from execution_operator.core.errors import Gone, RecordError, Unreadable
+from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.sources.rereads import (
     AGAIN,
@@ -21,9 +21,9 @@ from execution_operator.sources.rereads import (
     PART,
     READS,
     SINGLY,
-    Hints,
+    RereadQueue,
 )
-from execution_operator.workqueue.limits import Looks
+from execution_operator.workqueue.limits import InFlight
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
 
@@ -50,8 +50,8 @@ class Shelf:
         self.handed: list[tuple[str, float]] = []
         self.slow = self.refuses = ""
         self.slowness: dict[str, float] = {}
-        self.looks, self.begun = Looks(), list[str]()
-        self.hints = Hints(self._find, self._select, self.runs, self._hinted, self.looks)
+        self.looks, self.begun = InFlight(), list[str]()
+        self.hints = RereadQueue(self._find, self._select, self.runs, self._hinted, self.looks)
 
     def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
         """Have Executions that pin an open run."""
@@ -198,7 +198,7 @@ def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> 
 
 def test_what_is_not_open_any_more_is_not_tried_again() -> None:
     async def test(at: Shelf) -> None:
-        at.faults = {"closed": RecordError("500"), "gone": Gone()}
+        at.faults = {"closed": RecordError("500"), "gone": ObjectNotFound()}
         at.hints.tell(at.open("closed", "gone"))
         await asyncio.sleep(AGAIN / 2)
         at.runs.drop("closed")

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.authorization.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, ResolvedTarget
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
-from execution_operator.telemetry.backlog import Standing, backlog, standing
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
+from execution_operator.telemetry.backlog import RequestState, backlog, standing
 from tests.support.builders import execution
 
 EARLY, THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z", "2026-01-01T00:10:00Z"
@@ -20,7 +20,7 @@ DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
 
 
 def after(finding: Finding) -> ExecutionStatus:
-    return render(execution("stop"), finding, None if finding is DENIED else Place("acme", "u", "acme"), EARLY)
+    return render(execution("stop"), finding, None if finding is DENIED else ResolvedTarget("acme", "u", "acme"), EARLY)
 
 
 def asked(status: ExecutionStatus | None = None, at: str | None = None, generation: int = 1) -> Execution:
@@ -28,7 +28,7 @@ def asked(status: ExecutionStatus | None = None, at: str | None = None, generati
     return execution("stop", status=status, generation=generation, managed_fields=written)
 
 
-DONE = Closed(RUN, Closing(RunStatus.TERMINATED, EARLY, execution_uid="uid-1"))
+DONE = Closed(RUN, CloseEvent(RunStatus.TERMINATED, EARLY, execution_uid="uid-1"))
 TABLE = [
     pytest.param(execution(), None, id="nothing asked"),
     pytest.param(asked(after(DONE)), None, id="answered"),
@@ -51,7 +51,7 @@ def test_where_a_request_stands(one: Execution, stands: str | None) -> None:
 def test_the_backlog_counts_all_and_names_the_oldest_that_is_pending() -> None:
     deleted = execution(deleted=True, policy=DeletionPolicy.TERMINATE, status=after(Open(RUN)))
     found = backlog([asked(at=LATER), asked(at=THEN), asked(after(DENIED), EARLY), execution(), asked()], NOW)
-    assert found.counts == {Standing.PENDING: 3, Standing.DENIED: 1}
+    assert found.counts == {RequestState.PENDING: 3, RequestState.DENIED: 1}
     assert found.oldest == datetime.fromisoformat(THEN)
     assert backlog([deleted], NOW).oldest == datetime.fromisoformat(deleted.metadata.deletion_timestamp or "")
     assert backlog([], NOW) == backlog([execution()], NOW)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from execution_operator.telemetry.health import STANDSTILL, STREAM_SILENCE, WATCH_SILENCE, Vitals
+from execution_operator.telemetry.health import STANDSTILL, STREAM_SILENCE, WATCH_SILENCE, HealthChecks
 from execution_operator.telemetry.metrics import REGISTRY
 
 AT = "2026-01-01T00:00:00Z"
@@ -33,8 +33,8 @@ class Parts:
     closed: tuple[Fake, ...]
     stream: Fake
 
-    def vitals(self, *, leads: bool) -> Vitals:
-        vitals = Vitals(self.organizations, self.watch)
+    def vitals(self, *, leads: bool) -> HealthChecks:
+        vitals = HealthChecks(self.organizations, self.watch)
         if leads:
             vitals.lead(self.open, self.closed, self.stream)
         return vitals

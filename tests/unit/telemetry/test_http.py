@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from execution_operator.telemetry.http import Web
+from execution_operator.telemetry.http import HttpServer
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
@@ -30,7 +30,7 @@ class Site:
 
     async def serve(self) -> None:
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
-        web = Web(
+        web = HttpServer(
             "127.0.0.1", self.port, lambda: self.says.get("health"), lambda: self.says.get("ready"), self._refresh
         )
         task = asyncio.create_task(web.run())

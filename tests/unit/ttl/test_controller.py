@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus, Phase
-from execution_operator.core.errors import Gone, RecordError, Unreadable
-from execution_operator.ttl.controller import PAUSE, Expiries
+from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
+from execution_operator.ttl.controller import PAUSE, TTLController
 from tests.support import builders
 from tests.support.clock import run
 
@@ -30,7 +30,7 @@ class Shelf:
         self.stored: dict[str, Execution] = {}
         self.deleted: dict[str, float] = {}
         self.faults = 0
-        self.expiries = Expiries(self, self.now)
+        self.expiries = TTLController(self, self.now)
 
     def now(self) -> float:
         return AT + asyncio.get_running_loop().time()
@@ -41,7 +41,7 @@ class Shelf:
 
     async def find(self, namespace: str, name: str, uid: str) -> Execution:  # noqa: ARG002 - the port's
         if name not in self.stored:
-            raise Gone
+            raise ObjectNotFound
         if name == "unreadable":
             raise Unreadable("spec: Field required")
         return self.stored[name]

@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import Ended
-from execution_operator.visibility.cursor import COUNT, FEW, LONG_COUNT, LONG_OVERLAP, OVERLAP, SHARE, Recent
+from execution_operator.core.workflow.runs import ClosedRun
+from execution_operator.visibility.cursor import COUNT, FEW, LONG_COUNT, LONG_OVERLAP, OVERLAP, SHARE, ClosedRunCursor
 from tests.support.clock import run
-from tests.support.visibility import START, Visibility
+from tests.support.visibility import START, FakeVisibility
 
 
 class Bench:
     """What has closed lately, and its visibility."""
 
     def __init__(self) -> None:
-        self.visibility, self.seconds = Visibility(), 0.0
-        self.recent = Recent(lambda: self.seconds)
+        self.visibility, self.seconds = FakeVisibility(), 0.0
+        self.recent = ClosedRunCursor(lambda: self.seconds)
 
     def look(self, after: float = 0) -> set[str]:
         """Return what a look shows after some seconds."""
@@ -264,7 +264,7 @@ def test_nothing_is_counted_before_the_first_look() -> None:
 def test_what_closed_before_the_horizon_is_shown_no_more() -> None:
     bench = Bench()
     bench.begin()
-    bench.visibility.rows.append(Ended("newest", START + LONG_OVERLAP + timedelta(seconds=1)))
+    bench.visibility.rows.append(ClosedRun("newest", START + LONG_OVERLAP + timedelta(seconds=1)))
     bench.look()
     assert bench.recent.horizon == START + timedelta(seconds=1)
     bench.visibility.close("too late", 0)

@@ -6,19 +6,19 @@ import pytest
 
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.paused import AGAIN, OFF, PAGE_PAUSE, Pauses
+from execution_operator.visibility.paused import AGAIN, OFF, PAGE_PAUSE, PausedRunPoller
 from tests.support.clock import at_once
-from tests.support.visibility import Visibility
+from tests.support.visibility import FakeVisibility
 
 
 class Bench:
     """Two running Executions and a paused one, in a Temporal namespace that shows just this."""
 
     def __init__(self) -> None:
-        self.runs, self.visibility = OpenRuns(), Visibility(pauses=["run-2"])
+        self.runs, self.visibility = OpenRuns(), FakeVisibility(pauses=["run-2"])
         self.seconds = 0.0
         self.told: list[str] = []
-        self.pauses = Pauses(self.runs, self._tell, lambda: self.seconds)
+        self.pauses = PausedRunPoller(self.runs, self._tell, lambda: self.seconds)
         for number, phase in enumerate(("running", "running", "paused")):
             self.record(number, phase)
 

@@ -11,23 +11,23 @@ from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.telemetry.metrics import REGISTRY
 from execution_operator.visibility.backfill import NAMES, ROLL_CALL
 from execution_operator.visibility.cursor import COUNT, LONG_COUNT, OVERLAP
-from execution_operator.visibility.poller import LONGEST_PAUSE, MANY, REST, Feed, Feeds
+from execution_operator.visibility.poller import LONGEST_PAUSE, MANY, REST, NamespacePoller, VisibilityPoller
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
-from tests.support.visibility import Visibility
+from tests.support.visibility import FakeVisibility
 
 
 class Bench:
     """A feed, its visibility, and what it told."""
 
     def __init__(self, executions: int = 3) -> None:
-        self.runs, self.visibility = OpenRuns(), Visibility()
+        self.runs, self.visibility = OpenRuns(), FakeVisibility()
         self.told: list[str] = []
         self.seconds = 0.0
         self.busy = set[str]()
         for number in range(executions):
             self.runs.put(Reference(f"uid-{number}", "team-a", f"ex-{number}", "acme", f"run-{number}"))
-        self.feed = Feed(self.runs, self._tell, lambda: self.seconds, self.busy.__contains__)
+        self.feed = NamespacePoller(self.runs, self._tell, lambda: self.seconds, self.busy.__contains__)
 
     def _tell(self, references: Sequence[Reference]) -> None:
         self.told += sorted(reference.name for reference in references)
@@ -251,7 +251,7 @@ def test_what_closed_while_nothing_was_open_is_not_read_afterwards() -> None:
 
 def test_looks_that_fail_for_days_go_on() -> None:
     async def main() -> list[str]:
-        runs, visibility, told = OpenRuns(), Visibility(fault=True), list[str]()
+        runs, visibility, told = OpenRuns(), FakeVisibility(fault=True), list[str]()
         runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
         mapping = Mapping()
         mapping.put(acme := organization("acme", "team-a"))
@@ -260,7 +260,7 @@ def test_looks_that_fail_for_days_go_on() -> None:
         def tell(references: Sequence[Reference]) -> None:
             told.extend(reference.name for reference in references)
 
-        feeds = asyncio.create_task(Feeds(mapping, lambda *_: visibility, runs, tell).run())
+        feeds = asyncio.create_task(VisibilityPoller(mapping, lambda *_: visibility, runs, tell).run())
         await asyncio.sleep(1100 * LONGEST_PAUSE)
         visibility.fault = False
         visibility.close("run-0")
@@ -273,16 +273,16 @@ def test_looks_that_fail_for_days_go_on() -> None:
 
 def test_the_roll_is_called_again_where_a_look_was_cut_while_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("execution_operator.visibility.cursor.REMEMBERED", 10)
-    bench, called = Bench(), Visibility.among
+    bench, called = Bench(), FakeVisibility.among
 
-    async def cut(self: Visibility, run_ids: Sequence[str]) -> set[str]:
+    async def cut(self: FakeVisibility, run_ids: Sequence[str]) -> set[str]:
         found = await called(self, run_ids)
         for number in range(20):
             self.close(f"somebody else's {number}", 100 + number)
         await bench.feed.look({"acme"}, self)
         return found
 
-    monkeypatch.setattr(Visibility, "among", cut)
+    monkeypatch.setattr(FakeVisibility, "among", cut)
     bench.look()
     monkeypatch.undo()
     bench.visibility.close("run-1", 1)
@@ -342,7 +342,7 @@ def test_the_roll_is_not_called_before_the_first_look() -> None:
 
 def test_no_look_waits_for_what_is_done_beside() -> None:
     async def main() -> None:
-        runs, visibility, told = OpenRuns(), Visibility(), list[str]()
+        runs, visibility, told = OpenRuns(), FakeVisibility(), list[str]()
         runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
 
         def tell(references: Sequence[Reference]) -> None:
@@ -353,7 +353,7 @@ def test_no_look_waits_for_what_is_done_beside() -> None:
             return 0
 
         visibility.count = never  # type: ignore[method-assign, assignment] # hangs
-        feeds = Feeds(mapping(organization("acme")), lambda *_: visibility, runs, tell)
+        feeds = VisibilityPoller(mapping(organization("acme")), lambda *_: visibility, runs, tell)
         task = asyncio.create_task(feeds.run())
         await asyncio.sleep(100)
         visibility.close("run-0", 5)
@@ -377,13 +377,13 @@ def test_how_late_a_closing_is_noticed_is_measured_once() -> None:
 
 
 def test_a_feed_is_as_old_as_its_last_look_that_succeeded() -> None:
-    visibility, runs, ages = Visibility(), OpenRuns(), []
+    visibility, runs, ages = FakeVisibility(), OpenRuns(), []
     runs.put(Reference("uid-1", "team-a", "ex-1", "acme", "run-1"))
 
     def tell(_: Sequence[Reference]) -> None: ...
 
     async def main() -> None:
-        feeds = Feeds(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
+        feeds = VisibilityPoller(mapping(organization("acme")), lambda _, __: visibility, runs, tell)
         task = asyncio.create_task(feeds.run())
         for fault in (False, True, False):
             visibility.fault = fault

@@ -11,9 +11,9 @@ import pytest
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
-from execution_operator.reconciler.result import WOKEN, Settlement, Work
+from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
 from execution_operator.workqueue.item import version
-from execution_operator.workqueue.limits import FIRST_LOOKS, Looks, Width
+from execution_operator.workqueue.limits import FIRST_LOOKS, InFlight, Limits
 from execution_operator.workqueue.queue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue
 from tests.support import builders
 from tests.support.clock import elapsed, run
@@ -22,15 +22,15 @@ execution = partial(builders.execution, "cost")
 
 PINNED = ExecutionStatus(workflow_id="wf", run_id="run-1")
 
-Pass = Callable[[Execution], Settlement | BaseException]
+Pass = Callable[[Execution], Result | BaseException]
 
 
-def settled(one: Execution) -> Settlement:
-    return Settlement(one)
+def settled(one: Execution) -> Result:
+    return Result(one)
 
 
-def failing(one: Execution) -> Settlement:
-    return Settlement(one, failing=True)
+def failing(one: Execution) -> Result:
+    return Result(one, failing=True)
 
 
 @dataclass
@@ -61,14 +61,14 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        width = Width(self.slots, 25)
+        width = Limits(self.slots, 25)
         self.queue = WorkQueue(self._reconcile, self._read, {True: width, False: width})
 
     @property
     def versions(self) -> list[int]:
         return [one for one, _ in self.passes]
 
-    async def _reconcile(self, work: Work) -> Settlement:
+    async def _reconcile(self, work: ReconcileRequest) -> Result:
         one = work.execution
         self.since.append(work.since)
         assert one.metadata.uid not in self.now, "two workers on one object"
@@ -171,7 +171,7 @@ def test_the_echo_of_an_own_write_is_not_worked_on() -> None:
         await idle()
         assert (at.versions, len(at.queue)) == ([1], 0)
 
-    desk(test, answer=lambda _: Settlement(execution(version=2)))
+    desk(test, answer=lambda _: Result(execution(version=2)))
 
 
 def test_a_state_newer_than_an_own_write_is_worked_on() -> None:
@@ -184,7 +184,7 @@ def test_a_state_newer_than_an_own_write_is_worked_on() -> None:
         await idle()
         assert at.versions == [1, 3]
 
-    desk(test, answer=lambda one: Settlement(execution(version=max(2, version(one)))))
+    desk(test, answer=lambda one: Result(execution(version=max(2, version(one)))))
 
 
 # --- failures
@@ -255,7 +255,7 @@ def test_a_retry_works_on_what_is_stored_then() -> None:
         await asyncio.sleep(1)
         assert (at.versions, len(at.queue)) == ([1, 7], 0)
 
-    desk(test, answer=lambda one: Settlement(one, failing=version(one) == 1))
+    desk(test, answer=lambda one: Result(one, failing=version(one) == 1))
 
 
 def test_a_new_state_does_not_wait_for_the_retry_and_starts_the_backoff_anew() -> None:
@@ -291,10 +291,10 @@ def test_a_success_ends_the_backoff() -> None:
         assert pauses[3] == pytest.approx(5.0)
         assert pauses[4] <= FIRST_BACKOFF
 
-    def answer(one: Execution) -> Settlement:
+    def answer(one: Execution) -> Result:
         if not answers:
-            return Settlement(one)
-        return Settlement(one, failing=True) if answers.pop(0) else Settlement(one, after=5.0)
+            return Result(one)
+        return Result(one, failing=True) if answers.pop(0) else Result(one, after=5.0)
 
     desk(test, answer=answer)
 
@@ -309,7 +309,7 @@ def test_a_look_later_reads_again() -> None:
         await asyncio.sleep(7)
         assert at.passes == [(1, 0.0), (3, pytest.approx(5.0))]
 
-    desk(test, answer=lambda one: Settlement(one, after=5.0))
+    desk(test, answer=lambda one: Result(one, after=5.0))
 
 
 def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
@@ -324,7 +324,7 @@ def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
         await idle()
         assert (len(at.passes), at.reads) == (2, 1)
 
-    desk(test, answer=lambda one: Settlement(one, after=WOKEN))
+    desk(test, answer=lambda one: Result(one, after=WOKEN))
 
 
 @pytest.mark.parametrize("after", [WOKEN, 1000.0, None])
@@ -336,7 +336,7 @@ def test_an_object_is_busy_until_its_pass_has_ended(after: float | None) -> None
         await idle()
         assert (len(at.passes), at.queue.busy("uid-1")) == (1, False)
 
-    desk(test, answer=lambda one: Settlement(one, after=after))
+    desk(test, answer=lambda one: Result(one, after=after))
 
 
 def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
@@ -347,7 +347,7 @@ def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
         await idle()
         assert len(at.passes) == 2
 
-    desk(test, answer=lambda one: Settlement(one, after=WOKEN))
+    desk(test, answer=lambda one: Result(one, after=WOKEN))
 
 
 def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
@@ -413,7 +413,7 @@ def test_leaving_by_our_own_write_is_no_more_work() -> None:
         await idle()
         assert (len(at.passes), at.reads, len(at.queue)) == (1, 0, 0)
 
-    desk(test, answer=lambda _: Settlement(execution(version=2)))
+    desk(test, answer=lambda _: Result(execution(version=2)))
 
 
 def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
@@ -489,7 +489,7 @@ def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Exe
 
 def test_each_waits_until_there_is_room_for_it() -> None:
     async def main() -> None:
-        looks = Looks()
+        looks = InFlight()
         for _ in range(3):
             looks.begin("a")
         one, three = (asyncio.create_task(looks.room("a", most)) for most in (1, 3))
@@ -621,7 +621,7 @@ def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
         await idle()
         assert len(at.passes) == 2
 
-    desk(test, answer=lambda _: Settlement(execution(version=2)))
+    desk(test, answer=lambda _: Result(execution(version=2)))
 
 
 # --- the end

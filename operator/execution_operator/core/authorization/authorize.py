@@ -10,7 +10,7 @@ from execution_operator.core.reasons import Reason
 
 
 @dataclass(frozen=True)
-class Place:
+class ResolvedTarget:
     """Where an Execution was resolved: recorded with the pin, and held against every later mapping.
 
     `ownership` is the proof that the organization asks for: a run that is pinned or closed there has given it.
@@ -30,10 +30,10 @@ class Grant:
     temporal_namespace: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ResolvedTarget:
         """What is recorded of it."""
         meta = self.organization.metadata
-        return Place(meta.name, meta.uid, self.temporal_namespace, ownership.wanted(self.organization))
+        return ResolvedTarget(meta.name, meta.uid, self.temporal_namespace, ownership.wanted(self.organization))
 
     def holds(self, now: "Grant | Decision") -> bool:
         """Whether a later decision still grants the same."""

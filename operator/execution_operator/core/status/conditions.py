@@ -1,7 +1,7 @@
 """The conditions that a finding calls for, one function a type. kstatus polarity: what is normal is absent."""
 
 from execution_operator.api import Condition, ConditionStatus, Execution
-from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.reasons import Reason, Type
 from execution_operator.core.status.termination import describe, outcome, termination
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
@@ -14,7 +14,7 @@ Cell = tuple[ConditionStatus, str, str]
 """Status, reason and message of one condition."""
 
 
-def conditions(execution: Execution, finding: Finding, place: Place | None, now: str) -> list[Condition]:
+def conditions(execution: Execution, finding: Finding, place: ResolvedTarget | None, now: str) -> list[Condition]:
     """Return all conditions, in the order of their types; absent ones are left out."""
     cells: dict[Type, Cell | None] = {
         Type.AUTHORIZED: _authorized(execution, finding, place),
@@ -55,7 +55,7 @@ def transition(old: Condition | None, of: Type, cell: Cell, generation: int, now
 _RETRIED = (Reason.TEMPORAL_UNAVAILABLE, Reason.TERMINATION_FAILED)
 
 
-def _authorized(execution: Execution, finding: Finding, place: Place | None) -> Cell | None:
+def _authorized(execution: Execution, finding: Finding, place: ResolvedTarget | None) -> Cell | None:
     namespace = execution.metadata.namespace
     match finding:
         case Denied(reason, message):

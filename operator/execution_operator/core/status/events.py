@@ -9,7 +9,7 @@ from execution_operator.core.workflow.state import deleting
 
 
 @dataclass(frozen=True)
-class Announcement:
+class EventRecord:
     """One thing to tell. `warning`: somebody should look at it."""
 
     reason: str
@@ -24,22 +24,22 @@ GOOD = (Reason.TERMINATED, Reason.CANCELLED, Reason.GRACE_PERIOD)
 """Reasons that nobody need be warned of."""
 
 
-def announcements(old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()) -> list[Announcement]:
+def announcements(old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()) -> list[EventRecord]:
     """Compare two statuses of an Execution and return what to tell, in order."""
     before, after = old.condition(Type.TERMINATED), new.condition(Type.TERMINATED)
-    told: list[Announcement] = []
+    told: list[EventRecord] = []
     if after is None and before is not None:
         told.append(
-            Announcement(Reason.WITHDRAWN, "spec.terminate was removed before it was carried out", warning=False)
+            EventRecord(Reason.WITHDRAWN, "spec.terminate was removed before it was carried out", warning=False)
         )
     elif after is not None and _changed(before, after) and after.reason not in QUIET:
-        told.append(Announcement(after.reason, _with_request(after, new), warning=after.reason not in GOOD))
+        told.append(EventRecord(after.reason, _with_request(after, new), warning=after.reason not in GOOD))
     if after is None and (stalled := new.condition(Type.STALLED)) and _changed(old.condition(Type.STALLED), stalled):
-        told.append(Announcement(stalled.reason, stalled.message, warning=True))
+        told.append(EventRecord(stalled.reason, stalled.message, warning=True))
     if abandoned:
         names = ", ".join(abandoned)
         told.append(
-            Announcement(Reason.CHILDREN_ABANDONED, f"left running by their parent close policy: {names}", warning=True)
+            EventRecord(Reason.CHILDREN_ABANDONED, f"left running by their parent close policy: {names}", warning=True)
         )
     return told
 

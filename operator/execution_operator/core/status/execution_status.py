@@ -3,7 +3,7 @@
 from typing import Any
 
 from execution_operator.api import Execution, ExecutionStatus, Phase
-from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.status.conditions import conditions
 from execution_operator.core.status.termination import termination
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
@@ -19,7 +19,7 @@ PHASES = {
 """The phase of each way to close. Continued-as-new is none: the Execution goes on in the next run."""
 
 
-def render(execution: Execution, finding: Finding, place: Place | None, now: str) -> ExecutionStatus:
+def render(execution: Execution, finding: Finding, place: ResolvedTarget | None, now: str) -> ExecutionStatus:
     """Compute the status that the finding calls for; `now` (RFC 3339) stamps transitions only."""
     facts = _facts(execution, finding)
     if place is not None and isinstance(finding, Open | Closed):
@@ -53,7 +53,7 @@ def _facts(execution: Execution, finding: Finding) -> dict[str, Any]:
             return {"phase": execution.status.phase or Phase.PENDING}
 
 
-def _resolved(execution: Execution, place: Place) -> dict[str, Any]:
+def _resolved(execution: Execution, place: ResolvedTarget) -> dict[str, Any]:
     """Return where the run was found; a proof that was given once stays, also while none is asked for."""
     return {
         "organization": place.organization,

@@ -5,7 +5,7 @@ from execution_operator.core.authorization.authorize import Denied, Failing
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.requests import requested_at, requested_by
-from execution_operator.core.workflow.runs import Closing, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, RunStatus
 from execution_operator.core.workflow.state import answered, current
 
 
@@ -58,7 +58,7 @@ def _answer(execution: Execution, finding: Finding) -> Reason | None:
             return None
 
 
-def describe(closing: Closing) -> str:
+def describe(closing: CloseEvent) -> str:
     """Say for people how and when a run closed."""
     if closing.status is RunStatus.TERMINATED:
         request = f", requested by {closing.requested_by}" if closing.requested_by else ""

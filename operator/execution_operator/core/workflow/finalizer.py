@@ -22,7 +22,7 @@ def needless(execution: Execution, finding: Finding) -> bool:
     """Whether the finalizer is there and holds nothing any more."""
     orphan = execution.spec.deletion_policy is DeletionPolicy.ORPHAN
     ended = isinstance(finding, Closed | Recorded)
-    nothing = (isinstance(finding, NotFound) and not finding.heir) or (
+    nothing = (isinstance(finding, NotFound) and not finding.open_run_id) or (
         isinstance(finding, Denied) and not pinned(execution.status)
     )
     held = FINALIZER in execution.metadata.finalizers

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from execution_operator.core.authorization.authorize import Denied, Failing
-from execution_operator.core.workflow.runs import Closing, Run
+from execution_operator.core.workflow.runs import CloseEvent, Run
 
 
 @dataclass(frozen=True)
 class NotFound:
-    """Temporal knows no such run. `heir`: an open run of the same chain that can't be shown to descend from it."""
+    """Temporal knows no such run. `open_run_id`: an open run of its chain that can't be shown to descend from it."""
 
     message: str
-    heir: str = ""
+    open_run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Closed:
     """The run is closed, and how. `abandoned` names the child workflows that outlive it (None: not looked at)."""
 
     run: Run
-    closing: Closing
+    closing: CloseEvent
     abandoned: tuple[str, ...] | None = None
 
 

@@ -1,7 +1,7 @@
 """From an Execution to the names that Temporal knows it by."""
 
 from execution_operator.api import Execution, Organization
-from execution_operator.core.workflow.runs import Order
+from execution_operator.core.workflow.runs import TerminationRequest
 
 REQUESTER_ANNOTATION = "control-plane.kubiya.ai/terminate-requested-by"
 """Where the API server stamps who set `spec.terminate` (deploy/kustomize: MutatingAdmissionPolicy)."""
@@ -28,10 +28,10 @@ def requested_at(execution: Execution) -> str | None:
     return max(times, default=None)
 
 
-def order(execution: Execution) -> Order:
+def order(execution: Execution) -> TerminationRequest:
     """Return the termination as it goes into Temporal's history."""
     terminate, meta = execution.spec.terminate, execution.metadata
-    return Order(
+    return TerminationRequest(
         reason=terminate.reason if terminate else f"Execution {meta.namespace}/{meta.name} was deleted",
         execution_uid=meta.uid,
         namespace=meta.namespace,

@@ -37,7 +37,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Described:
+class RunDescription:
     """A run and its present status.
 
     Attributes:
@@ -57,7 +57,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Ended:
+class ClosedRun:
     """That a run has closed, and when by Temporal's clock: a hint of its visibility, to the microsecond."""
 
     run_id: str
@@ -72,7 +72,7 @@ class Unclosed(Enum):
 
 
 @dataclass(frozen=True)
-class Closing:
+class CloseEvent:
     """The close event of a run.
 
     Attributes:
@@ -95,7 +95,7 @@ class Closing:
 
 
 @dataclass(frozen=True)
-class Order:
+class TerminationRequest:
     """A termination, as it goes into Temporal's history.
 
     Attributes:

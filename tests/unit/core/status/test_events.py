@@ -3,28 +3,28 @@
 import pytest
 
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
-from execution_operator.core.authorization.authorize import Denied, Failing, Place
+from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.reasons import Reason
-from execution_operator.core.status.events import Announcement, Outcome, announcements, outcome_of
+from execution_operator.core.status.events import EventRecord, Outcome, announcements, outcome_of
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
 from tests.support.builders import execution
 
 AT = "2026-01-01T00:00:00Z"
 RUN = Run("wf", "r1", "r1")
 DENIED = Denied(Reason.NAMESPACE_NOT_MAPPED, "no")
 AWAY, OPEN, GRACE = Failing(Reason.TEMPORAL_UNAVAILABLE, "away"), Open(RUN), Open(RUN, deadline=AT)
-OURS = Closed(RUN, Closing(RunStatus.TERMINATED, AT, "stop", "us", "uid-1"))
-CANCELED = Closed(RUN, Closing(RunStatus.CANCELED, AT))
-COMPLETED = Closed(RUN, Closing(RunStatus.COMPLETED, AT))
+OURS = Closed(RUN, CloseEvent(RunStatus.TERMINATED, AT, "stop", "us", "uid-1"))
+CANCELED = Closed(RUN, CloseEvent(RunStatus.CANCELED, AT))
+COMPLETED = Closed(RUN, CloseEvent(RunStatus.COMPLETED, AT))
 
 
 def after(*findings: tuple[Finding, str | None], by: str | None = None) -> ExecutionStatus:
     status, stamp = ExecutionStatus(), {REQUESTER_ANNOTATION: by} if by else {}
     for finding, reason in findings:
-        place = None if finding is DENIED else Place("acme", "uid-acme", "acme")
+        place = None if finding is DENIED else ResolvedTarget("acme", "uid-acme", "acme")
         status = render(execution(reason, status=status, annotations=stamp), finding, place, AT)
     return status
 
@@ -62,7 +62,7 @@ def test_what_is_told(old: ExecutionStatus, new: ExecutionStatus, told: list[tup
 
 def test_children_left_running_are_named() -> None:
     told = announcements(SEEN, after((OURS, "stop")), abandoned=("a", "b"))
-    assert told[1] == Announcement("ChildrenAbandoned", "left running by their parent close policy: a, b", warning=True)
+    assert told[1] == EventRecord("ChildrenAbandoned", "left running by their parent close policy: a, b", warning=True)
 
 
 MESSAGES = [

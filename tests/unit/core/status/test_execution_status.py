@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from execution_operator.api import ExecutionStatus, OwnershipProof, Phase
-from execution_operator.core.authorization.authorize import Denied, Place
+from execution_operator.core.authorization.authorize import Denied, ResolvedTarget
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding
-from execution_operator.core.workflow.runs import Closing, Run, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
 from execution_operator.core.workflow.state import pinned
 from execution_operator.kube.patch import merge_patch
 from tests.support.builders import execution
@@ -211,7 +211,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("finding", "place", "reason", "earlier", "want"), TABLE)
 def test_what_a_finding_shows(
-    finding: Finding, place: Place | None, reason: str | None, earlier: ExecutionStatus, want: Want
+    finding: Finding, place: ResolvedTarget | None, reason: str | None, earlier: ExecutionStatus, want: Want
 ) -> None:
     status = render(execution(reason, generation=3, status=earlier), finding, place, NOW)
     assert shown(status) == want
@@ -220,7 +220,7 @@ def test_what_a_finding_shows(
 
 @pytest.mark.parametrize(("finding", "place", "reason", "earlier", "want"), TABLE)
 def test_the_same_finding_again_writes_nothing(
-    finding: Finding, place: Place | None, reason: str | None, earlier: ExecutionStatus, want: Want
+    finding: Finding, place: ResolvedTarget | None, reason: str | None, earlier: ExecutionStatus, want: Want
 ) -> None:
     once = render(execution(reason, status=earlier), finding, place, THEN)
     again = render(execution(reason, status=once), finding, place, NOW)
@@ -230,7 +230,7 @@ def test_the_same_finding_again_writes_nothing(
 
 @pytest.mark.parametrize(("finding", "place", "reason", "earlier", "want"), TABLE)
 def test_what_is_written_is_read_back_the_same(
-    finding: Finding, place: Place | None, reason: str | None, earlier: ExecutionStatus, want: Want
+    finding: Finding, place: ResolvedTarget | None, reason: str | None, earlier: ExecutionStatus, want: Want
 ) -> None:
     status = render(execution(reason, status=earlier), finding, place, THEN)
     assert shown(ExecutionStatus.model_validate(status.wire())) == want
@@ -261,7 +261,7 @@ REST = [
 
 @pytest.mark.parametrize(("finding", "place", "earlier", "answer", "phase"), REST)
 def test_the_answers_of_the_rest_contract(
-    finding: Finding, place: Place | None, earlier: ExecutionStatus, answer: str, phase: Phase
+    finding: Finding, place: ResolvedTarget | None, earlier: ExecutionStatus, answer: str, phase: Phase
 ) -> None:
     status = render(execution("stop", status=earlier), finding, place, NOW)
     assert (shown(status).terminated, status.phase) == (answer, phase)
@@ -328,7 +328,7 @@ def test_a_termination_elsewhere_has_its_time_too() -> None:
 
 
 def test_what_is_set_once_stays() -> None:
-    later = Closed(RUN, Closing(RunStatus.TERMINATED, "2030-01-01T00:00:00Z", "other", "other", "uid-1"))
+    later = Closed(RUN, CloseEvent(RunStatus.TERMINATED, "2030-01-01T00:00:00Z", "other", "other", "uid-1"))
     status = after((later, "changed"), status=DONE_BY_US)
     assert (status.terminated_at, status.termination) == (CLOSE, DONE_BY_US.termination)
 

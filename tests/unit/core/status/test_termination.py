@@ -6,7 +6,7 @@ from execution_operator.core.status.execution_status import render
 from execution_operator.core.status.termination import describe
 from execution_operator.core.workflow.findings import Closed, Finding
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
-from execution_operator.core.workflow.runs import Closing, RunStatus
+from execution_operator.core.workflow.runs import CloseEvent, RunStatus
 from tests.support.builders import execution
 from tests.support.findings import (
     AWAY,
@@ -54,7 +54,7 @@ def test_the_time_of_the_request_outlives_its_withdrawal_after_the_act() -> None
 
 
 def test_an_unstamped_requester_stays_absent() -> None:
-    ours = Closed(RUN, Closing(RunStatus.TERMINATED, CLOSE, "stop", "us", "uid-1"))
+    ours = Closed(RUN, CloseEvent(RunStatus.TERMINATED, CLOSE, "stop", "us", "uid-1"))
     termination = after((ours, "stop")).termination
     assert termination is not None
     assert termination.requested_by is None

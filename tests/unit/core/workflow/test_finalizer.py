@@ -41,7 +41,7 @@ def test_where_it_is_put_on(
         (TERMINATE, PINNED, True, Open(Run("wf", "run", "run")), False),
         (TERMINATE, ExecutionStatus(), True, MISSING, True),
         (TERMINATE, ExecutionStatus(), False, MISSING, False),  # it may be started yet
-        (TERMINATE, PINNED, True, NotFound("expired", heir="other"), False),  # its chain runs on
+        (TERMINATE, PINNED, True, NotFound("expired", open_run_id="other"), False),  # its chain runs on
         (TERMINATE, ExecutionStatus(), True, DENIED, True),
         (TERMINATE, PINNED, True, DENIED, False),  # the workflow was found to be its own
         (ORPHAN, PINNED, True, DENIED, True),

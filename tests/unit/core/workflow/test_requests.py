@@ -11,7 +11,7 @@ from execution_operator.core.workflow.requests import (
     requested_at,
     requested_by,
 )
-from execution_operator.core.workflow.runs import Order
+from execution_operator.core.workflow.runs import TerminationRequest
 from tests.support.builders import execution, organization
 
 CANDIDATES = [
@@ -63,8 +63,10 @@ def test_requested_by_is_the_stamp_and_nothing_else() -> None:
 
 def test_an_order_carries_the_reason_verbatim_and_who_asked() -> None:
     asked = execution(" 💥 \"a\"\n'b' ", annotations={REQUESTER_ANNOTATION: "jane"})
-    assert order(asked) == Order(" 💥 \"a\"\n'b' ", "uid-1", "team-a", "run", "jane")
+    assert order(asked) == TerminationRequest(" 💥 \"a\"\n'b' ", "uid-1", "team-a", "run", "jane")
 
 
 def test_the_order_of_a_deletion_says_so() -> None:
-    assert order(execution(deleted=True)) == Order("Execution team-a/run was deleted", "uid-1", "team-a", "run", "")
+    assert order(execution(deleted=True)) == TerminationRequest(
+        "Execution team-a/run was deleted", "uid-1", "team-a", "run", ""
+    )

@@ -5,7 +5,7 @@ import pytest
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import NotFound
-from execution_operator.core.workflow.runs import Described, RunStatus
+from execution_operator.core.workflow.runs import RunDescription, RunStatus
 from execution_operator.core.workflow.state import closed, deleting, sought, unanswered, wants_attention
 from tests.support.builders import execution
 from tests.support.findings import (
@@ -85,5 +85,5 @@ def test_sought_is_what_was_not_found_in_this_very_generation() -> None:
 
 def test_what_temporal_calls_open() -> None:
     assert [status for status in RunStatus if status.open] == [RunStatus.RUNNING, RunStatus.PAUSED]
-    assert Described(RUN, RunStatus.PAUSED).paused
-    assert not Described(RUN, RunStatus.RUNNING).paused
+    assert RunDescription(RUN, RunStatus.PAUSED).paused
+    assert not RunDescription(RUN, RunStatus.RUNNING).paused

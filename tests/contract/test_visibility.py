@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from execution_operator.temporal import closings as adapter
-from execution_operator.temporal.closings import TemporalClosings
-from execution_operator.visibility.ports import Closings
+from execution_operator.temporal import visibility as adapter
+from execution_operator.temporal.visibility import TemporalVisibility
+from execution_operator.visibility.ports import Visibility
 from tests.support.clock import at_once
 from tests.support.temporal import TemporalServer
-from tests.support.visibility import Visibility
+from tests.support.visibility import FakeVisibility
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
@@ -26,7 +26,7 @@ class Shown:
     """A visibility, the runs that have closed one after the other, and one that has not."""
 
     do: Callable[[Any], Any]
-    closings: Closings
+    closings: Visibility
     runs: list[str]
     open: str
 
@@ -44,7 +44,7 @@ class Shown:
 
 def fake() -> Shown:
     """Return the one in memory."""
-    visibility, runs = Visibility(), [f"run-{number}" for number in range(ROWS)]
+    visibility, runs = FakeVisibility(), [f"run-{number}" for number in range(ROWS)]
     for number, run_id in enumerate(runs):
         visibility.close(run_id, number)
     return Shown(at_once, visibility, runs, "run-open")
@@ -61,7 +61,7 @@ def real(samples: Samples) -> Shown:
         samples.do(handle.terminate())
     service = samples.client.service_client.workflow_service
     *runs, still_open = (handle.result_run_id or "" for handle in handles)
-    shown = Shown(samples.do, TemporalClosings(service, "acme", turn), runs, still_open)
+    shown = Shown(samples.do, TemporalVisibility(service, "acme", turn), runs, still_open)
     wait_for(lambda: len(shown.rows()) == ROWS, "all rows")
     return shown
 

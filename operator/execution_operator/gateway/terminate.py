@@ -9,7 +9,7 @@ from itertools import groupby
 from execution_operator.gateway import answers
 from execution_operator.gateway.answers import Answer
 from execution_operator.gateway.caller import Caller
-from execution_operator.gateway.index import Index, Seen
+from execution_operator.gateway.index import ExecutionView, Index
 from execution_operator.kube.client import ApiError
 
 LAG = 0.1
@@ -23,7 +23,7 @@ PER_NAMESPACE, NAMESPACES = 2, 100
 
 
 @dataclass(frozen=True)
-class Manner:
+class Options:
     """How the gateway behaves.
 
     Attributes:
@@ -35,10 +35,10 @@ class Manner:
     hide: bool = False
 
 
-class Act:
+class TerminateService:
     """Terminates for callers."""
 
-    def __init__(self, index: Index, manner: Manner) -> None:
+    def __init__(self, index: Index, manner: Options) -> None:
         self._index = index
         self._manner = manner
         self._stopping = asyncio.Event()
@@ -63,13 +63,13 @@ class Act:
         chosen = found[0] if len(found) == 1 else await self._choose(identifier, found, caller)
         return chosen if isinstance(chosen, Answer) else await self._request(chosen, identifier, reason, caller)
 
-    async def _late(self, identifier: str, caller: Caller) -> list[Seen]:
+    async def _late(self, identifier: str, caller: Caller) -> list[ExecutionView]:
         """Make sure that the caller is somebody, and give the watch time to show what is new."""
         await caller.authenticate()
         await asyncio.sleep(LAG)
         return self._index.find(identifier)
 
-    async def _choose(self, identifier: str, found: list[Seen], caller: Caller) -> Seen | Answer:
+    async def _choose(self, identifier: str, found: list[ExecutionView], caller: Caller) -> ExecutionView | Answer:
         """Choose among several: of those that the caller may read, the only one, or the only one that is open."""
         if not found:
             return answers.unknown(identifier)
@@ -81,9 +81,9 @@ class Act:
             return hidden if self._manner.hide else Answer(answers.FORBIDDEN, f"Access denied: {identifier}")
         return _only(mine) or answers.ambiguous(identifier, [seen.path for seen in mine])
 
-    async def _request(self, before: Seen, identifier: str, reason: str, caller: Caller) -> Answer:
+    async def _request(self, before: ExecutionView, identifier: str, reason: str, caller: Caller) -> Answer:
         try:
-            patched = Seen.of(await caller.request(before, reason))
+            patched = ExecutionView.of(await caller.request(before, reason))
         except ApiError as error:
             return await self._refused(before, identifier, error, caller)
         if patched.closed:
@@ -96,7 +96,7 @@ class Act:
             else answer
         )
 
-    async def _refused(self, before: Seen, identifier: str, error: ApiError, caller: Caller) -> Answer:
+    async def _refused(self, before: ExecutionView, identifier: str, error: ApiError, caller: Caller) -> Answer:
         """Say what the API server's no means."""
         match error.status:
             case answers.FORBIDDEN:
@@ -111,10 +111,10 @@ class Act:
             case _:
                 return failure(error)
 
-    async def _outcome(self, patched: Seen) -> Answer:
+    async def _outcome(self, patched: ExecutionView) -> Answer:
         """Wait for the answer to what was patched."""
 
-        def settled(seen: Seen | None) -> Answer | None:
+        def settled(seen: ExecutionView | None) -> Answer | None:
             if seen is None:
                 return Answer(answers.FAILED, "Failed to terminate: the Execution was deleted before an answer")
             return answers.verdict(seen) if seen.generation >= patched.generation else None
@@ -158,14 +158,14 @@ async def first(waits: Iterable[Awaitable[Answer]], seconds: float) -> Answer | 
     return next((task.result() for task in done), None)
 
 
-def _only(mine: list[Seen]) -> Seen | None:
+def _only(mine: list[ExecutionView]) -> ExecutionView | None:
     """Return the one that is meant: several are one only within a namespace, where at most one of them is open."""
     if len({seen.namespace for seen in mine}) > 1 or sum(not seen.closed for seen in mine) > 1:
         return None
     return mine[0]
 
 
-def _sample(found: list[Seen]) -> list[Seen]:
+def _sample(found: list[ExecutionView]) -> list[ExecutionView]:
     """Return enough of each namespace to choose from: one's Executions must not get in another's way."""
     by_namespace = groupby(sorted(found, key=lambda seen: seen.namespace), key=lambda seen: seen.namespace)
     firsts = [list(group)[:PER_NAMESPACE] for _, group in by_namespace]

@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import WorkflowService
 
-from execution_operator.core.workflow.runs import Ended
+from execution_operator.core.workflow.runs import ClosedRun
 from execution_operator.temporal.calls import cleaned
 
 PAGE = 1000
@@ -26,8 +26,8 @@ OPEN = (
 
 
 @dataclass(frozen=True)
-class TemporalClosings:
-    """The port `Closings` on a real Temporal server.
+class TemporalVisibility:
+    """The port `Visibility` on a real Temporal server.
 
     Attributes:
         turn: Awaited before each request: visibility has low limits.
@@ -44,7 +44,7 @@ class TemporalClosings:
         rows = (await self._list(f'CloseTime > "{_EPOCH}"', size=1)).executions
         return _ended(rows[0]).at if rows else None
 
-    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[Ended]:
+    async def closed(self, since: datetime, before: datetime | None = None, page: int = 0) -> AsyncIterator[ClosedRun]:
         """Yield the runs that closed in this time, the last ones first. `page`: ask for so many to begin with."""
         token, size = b"", page or PAGE
         while True:
@@ -90,5 +90,5 @@ def _within(since: datetime, before: datetime | None) -> str:
     return f'CloseTime >= "{since.isoformat()}"{end}'
 
 
-def _ended(row: WorkflowExecutionInfo) -> Ended:
-    return Ended(row.execution.run_id, row.close_time.ToDatetime(UTC))
+def _ended(row: WorkflowExecutionInfo) -> ClosedRun:
+    return ClosedRun(row.execution.run_id, row.close_time.ToDatetime(UTC))
