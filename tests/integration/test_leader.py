@@ -173,7 +173,7 @@ def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, O
     assert 'execution_operator_outcomes_total{outcome="terminated",reason="Terminated"} 1.0' in metrics
     assert 'execution_operator_request_duration_seconds_count{outcome="Terminated"} 1.0' in metrics
     assert 'request_duration_seconds_count{method="TerminateWorkflowExecution",status="OK"} 1.0' in metrics
-    assert 'execution_operator_pass_duration_seconds_count{request="true"}' in metrics
+    assert 'execution_operator_reconcile_duration_seconds_count{request="true"}' in metrics
     assert "team-a" not in metrics
 
 

@@ -48,7 +48,9 @@ CASES = {
     "ExecutionOperatorDown": Case({UP: "0x60", UP_TOO: "0x60"}, {UP: "1x60"}, 6),
     "ExecutionOperatorWithoutLeader": Case({ours("leader", 'instance="a"'): "0x60"}, {ours("leader"): "1x60"}, 3),
     "ExecutionOperatorRequestsWait": Case(
-        {ours("oldest_request_age_seconds"): "0+60x60"}, {ours("oldest_request_age_seconds"): "119x60"}, 6
+        {ours("oldest_pending_request_age_seconds"): "0+60x60"},
+        {ours("oldest_pending_request_age_seconds"): "119x60"},
+        6,
     ),
     "ExecutionOperatorWithoutStandby": Case({UP: "1x60", UP_TOO: "0x60"}, {UP_TOO: "1x60"}, 31),
     "ExecutionOperatorSlow": Case(
@@ -58,16 +60,18 @@ CASES = {
         {ours(CALLS, 'status="OK"'): "0+80x60", ours(CALLS, 'status="NO_ANSWER"'): "0+20x60"},
         {ours(CALLS, 'status="NO_ANSWER"'): "0+5x60", ours(CALLS, 'status="NOT_FOUND"'): "0+50x60"},
     ),
-    "ExecutionOperatorBlindToTemporal": Case({ours("feed_age_seconds"): "0+60x60"}, {ours("feed_age_seconds"): "2x60"}),
+    "ExecutionOperatorBlindToTemporal": Case(
+        {ours("visibility_poll_age_seconds"): "0+60x60"}, {ours("visibility_poll_age_seconds"): "2x60"}
+    ),
     "ExecutionOperatorWatchSilent": Case(
-        {ours("silence_seconds", 'of="watch of Organizations"'): "0+60x60"},
+        {ours("last_event_age_seconds", 'of="watch of Organizations"'): "0+60x60"},
         {
-            ours("silence_seconds", 'of="watch of Organizations"'): "60x60",
-            ours("silence_seconds", 'of="stream of requests"'): "600x60",
+            ours("last_event_age_seconds", 'of="watch of Organizations"'): "60x60",
+            ours("last_event_age_seconds", 'of="stream of requests"'): "600x60",
         },
     ),
     "ExecutionOperatorMissesRequests": Case(
-        {ours("missed_requests_total"): "0x30 1x30"}, {ours("missed_requests_total"): "7x60"}, 40
+        {ours("requests_found_by_relist_total"): "0x30 1x30"}, {ours("requests_found_by_relist_total"): "7x60"}, 40
     ),
     "ExecutionOperatorOrganizationNotReady": Case(
         {ours("organizations", 'ready="False"'): "1x60", ours("organizations", 'ready="True"'): "3x60"},
@@ -153,7 +157,7 @@ def seen() -> Scrape:
                 with urlopen(f"http://{address}/metrics", timeout=5) as response:
                     return str(response.read().decode())
 
-            unnoticed = "execution_operator_closing_noticed_seconds_count 0.0"
+            unnoticed = "execution_operator_close_detection_delay_seconds_count 0.0"
             wait_for(lambda: unnoticed not in read(), "the feed to notice what somebody else ended")
             kube, namespaces = world.control_plane.kube, ("team-a", "nobodys")
             for name, _ in TOLD:

@@ -57,7 +57,7 @@ ALERTS = (
     ),
     Alert(
         "ExecutionOperatorRequestsWait",
-        f"max(execution_operator_oldest_request_age_seconds{{{JOB}}})",
+        f"max(execution_operator_oldest_pending_request_age_seconds{{{JOB}}})",
         "> 120",
         "2m",
         PAGE,
@@ -91,7 +91,7 @@ ALERTS = (
     ),
     Alert(
         "ExecutionOperatorBlindToTemporal",
-        f"max(execution_operator_feed_age_seconds{{{JOB}}})",
+        f"max(execution_operator_visibility_poll_age_seconds{{{JOB}}})",
         "> 300",
         "5m",
         TICKET,
@@ -99,7 +99,7 @@ ALERTS = (
     ),
     Alert(
         "ExecutionOperatorWatchSilent",
-        f'max(execution_operator_silence_seconds{{{JOB},of=~"watch.*"}})',
+        f'max(execution_operator_last_event_age_seconds{{{JOB},of=~"watch.*"}})',
         "> 180",
         "5m",
         TICKET,
@@ -107,7 +107,7 @@ ALERTS = (
     ),
     Alert(
         "ExecutionOperatorMissesRequests",
-        f"sum(increase(execution_operator_missed_requests_total{{{JOB}}}[1h]))",
+        f"sum(increase(execution_operator_requests_found_by_relist_total{{{JOB}}}[1h]))",
         "> 0",
         "0m",
         TICKET,

@@ -62,12 +62,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Requests to terminate",
         (
             _number("Leaders", NUMBER, f"sum(execution_operator_leader{OURS})"),
-            _number("Oldest request", SECONDS, f"max(execution_operator_oldest_request_age_seconds{OURS})"),
+            _number("Oldest request", SECONDS, f"max(execution_operator_oldest_pending_request_age_seconds{OURS})"),
             _number("Organizations not ready", NUMBER, f'max(execution_operator_organizations{{{JOB},ready!="True"}})'),
             _number(
                 "Missed by the stream, 24 h",
                 NUMBER,
-                f"sum(increase(execution_operator_missed_requests_total{OURS}[24h]))",
+                f"sum(increase(execution_operator_requests_found_by_relist_total{OURS}[24h]))",
             ),
             _one(
                 "Tellings",
@@ -102,10 +102,10 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             _quantiles(
                 "Age at the record",
-                "request_age_at_record_seconds",
+                "request_end_to_end_duration_seconds",
                 "From the request's time in managedFields, in whole seconds: two clocks, so up to a second too much.",
             ),
-            _one("Queue", NUMBER, f"sum(execution_operator_queue_length{OURS})", "worked on, or waiting"),
+            _one("Queue", NUMBER, f"sum(execution_operator_workqueue_depth{OURS})", "worked on, or waiting"),
         ),
     ),
     (
@@ -115,12 +115,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             _one(
                 "Passes",
                 PER_SECOND,
-                _rate("pass_duration_seconds_count", "request"),
+                _rate("reconcile_duration_seconds_count", "request"),
                 "request waits: {{request}}",
             ),
             _quantiles(
                 "Closings by others, until noticed",
-                "closing_noticed_seconds",
+                "close_detection_delay_seconds",
                 "From Temporal's close time to the feed's notice: two clocks.",
             ),
         ),
@@ -142,11 +142,16 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 f"histogram_quantile(0.99, {_rate('temporal_request_duration_seconds_bucket', 'le', 'method')})",
                 "{{method}}",
             ),
-            _one("Age of the feeds' last look", SECONDS, f"max(execution_operator_feed_age_seconds{OURS})", "oldest"),
+            _one(
+                "Age of the feeds' last look",
+                SECONDS,
+                f"max(execution_operator_visibility_poll_age_seconds{OURS})",
+                "oldest",
+            ),
             _one(
                 "Looks that failed",
                 PER_SECOND,
-                f"sum(rate(execution_operator_feed_failures_total{OURS}{RATE}))",
+                f"sum(rate(execution_operator_visibility_poll_failures_total{OURS}{RATE}))",
                 "failed",
             ),
         ),
@@ -154,13 +159,15 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "The operator",
         (
-            _one("Silence", SECONDS, f"max by (of) (execution_operator_silence_seconds{OURS})", "{{of}}"),
+            _one("Silence", SECONDS, f"max by (of) (execution_operator_last_event_age_seconds{OURS})", "{{of}}"),
             Panel(
                 "What broke and began again",
                 PER_SECOND,
                 (
                     Query(_rate("watch_failures_total", "resource"), "watch of {{resource}}"),
-                    Query(f"sum(rate(execution_operator_request_stream_ends_total{OURS}{RATE}))", "stream of requests"),
+                    Query(
+                        f"sum(rate(execution_operator_request_stream_restarts_total{OURS}{RATE}))", "stream of requests"
+                    ),
                 ),
             ),
             _quantiles("Event loop, how late", "event_loop_lag_seconds"),

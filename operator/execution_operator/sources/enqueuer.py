@@ -8,7 +8,7 @@ from execution_operator.api import Execution
 from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
 from execution_operator.runtime.periodic import PeriodicTask
 from execution_operator.telemetry.backlog import asked_at
-from execution_operator.telemetry.metrics import MISSED
+from execution_operator.telemetry.metrics import FOUND_BY_RELIST
 from execution_operator.workqueue.item import version
 from execution_operator.workqueue.queue import WorkQueue
 
@@ -133,7 +133,7 @@ class Enqueuer:
         if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
             return
         if (asked := asked_at(execution)) and self._now() - asked > LATE:
-            MISSED.inc()
+            FOUND_BY_RELIST.inc()
 
     def _bring(self, execution: Execution, woken: set[str]) -> None:
         """Take in one that is listed. Where it was woken, it is worked on though it be known, and unchanged."""

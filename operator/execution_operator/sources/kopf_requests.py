@@ -20,7 +20,7 @@ from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.config import Login
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import PAGE
-from execution_operator.telemetry.metrics import STREAM_ENDS
+from execution_operator.telemetry.metrics import REQUEST_STREAM_RESTARTS
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class RequestStream:
             except Exception:
                 logger.exception("the stream of requests broke; it begins again")
             if not self._stopped:
-                STREAM_ENDS.inc()
+                REQUEST_STREAM_RESTARTS.inc()
                 await asyncio.sleep(PAUSE)
 
     async def look_around(self) -> None:

@@ -19,7 +19,7 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.runtime.backoff import backoff
-from execution_operator.telemetry.metrics import FEED_FAILURES
+from execution_operator.telemetry.metrics import VISIBILITY_POLL_FAILURES
 from execution_operator.workqueue.limits import InFlight
 
 logger = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ class RereadQueue:
         try:
             await reading(namespace, told)
         except Exception as error:
-            FEED_FAILURES.inc()
+            VISIBILITY_POLL_FAILURES.inc()
             if not isinstance(error, RecordError):
                 logger.exception("reading Executions of namespace %s broke", namespace)
             self._put_back(namespace, told, error)

@@ -11,13 +11,13 @@ from execution_operator.core.reasons import Type
 from execution_operator.telemetry.backlog import RequestState, backlog
 from execution_operator.telemetry.metrics import (
     EXECUTIONS,
-    FEED_AGE,
     LOOP_LAG,
-    OLDEST_REQUEST,
+    OLDEST_PENDING_REQUEST_AGE,
     OPEN_REQUESTS,
     ORGANIZATIONS,
-    UNREAD,
-    WAITING,
+    REREADS_PENDING,
+    VISIBILITY_POLL_AGE,
+    WORKQUEUE_DEPTH,
 )
 
 BEAT = 1.0
@@ -53,10 +53,10 @@ class Gauges:
             OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))
-        OLDEST_REQUEST.set((now - requests.oldest).total_seconds() if requests.oldest else 0)
-        WAITING.set(len(executions))
-        FEED_AGE.set(self.feed_age())
-        UNREAD.set(self.unread())
+        OLDEST_PENDING_REQUEST_AGE.set((now - requests.oldest).total_seconds() if requests.oldest else 0)
+        WORKQUEUE_DEPTH.set(len(executions))
+        VISIBILITY_POLL_AGE.set(self.feed_age())
+        REREADS_PENDING.set(self.unread())
         self._count_organizations()
 
     def _count_organizations(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from execution_operator.telemetry.metrics import SILENCE
+from execution_operator.telemetry.metrics import LAST_EVENT_AGE
 
 WATCH_SILENCE = 180.0
 """Seconds without a word from the API server after which an operator is not ready: a watch begins anew after 90."""
@@ -104,7 +104,7 @@ class HealthChecks:
     def refresh(self) -> None:
         """Set the gauges of silence."""
         for sign in self._signs:
-            SILENCE.labels(sign.of).set(sign.silence())
+            LAST_EVENT_AGE.labels(sign.of).set(sign.silence())
 
 
 def _silence(watches: Iterable[Watch]) -> float:

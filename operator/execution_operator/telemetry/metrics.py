@@ -32,50 +32,65 @@ def _histogram(name: str, what: str, *labels: str, buckets: tuple[float, ...] = 
 
 
 OUTCOMES = _counter("outcomes", "What Executions were told, by outcome and reason.", "outcome", "reason")
-REQUESTS = _histogram(
+REQUEST_DURATION = _histogram(
     "request_duration",
     "From a request that the operator gets to know to the record of its answer, by outcome; without grace periods.",
     "outcome",
     buckets=_LONG,
 )
-STAGES = _histogram("request_stage_duration", "The parts of the request's duration, by what ends each.", "stage")
-REQUEST_AGES = _histogram(
-    "request_age_at_record",
+REQUEST_STAGE_DURATION = _histogram(
+    "request_stage_duration", "The parts of the request's duration, by what ends each.", "stage"
+)
+REQUEST_AGE = _histogram(
+    "request_end_to_end_duration",
     "From the request's time in managedFields, cut to seconds, to the record of its answer: two clocks.",
     "outcome",
     buckets=_WHOLE_SECONDS,
 )
 OPEN_REQUESTS = _gauge("open_requests", "Requests without a final answer, by what they wait for.", "waits_for")
-OLDEST_REQUEST = _gauge(
-    "oldest_request_age_seconds", "Age of the oldest request that should be answered soon; 0: none."
+OLDEST_PENDING_REQUEST_AGE = _gauge(
+    "oldest_pending_request_age_seconds", "Age of the oldest request that should be answered soon; 0: none."
 )
-MISSED = _counter("missed_requests", "Requests that a sweep found and that their stream had not brought.")
-PASSES = _histogram("pass_duration", "One pass over an Execution, by whether a request waited.", "request")
-WAITING = _gauge("queue_length", "Executions that are worked on, or wait for it.")
+FOUND_BY_RELIST = _counter(
+    "requests_found_by_relist", "Requests that a sweep found and that their stream had not brought."
+)
+RECONCILE_DURATION = _histogram(
+    "reconcile_duration", "One pass over an Execution, by whether a request waited.", "request"
+)
+WORKQUEUE_DEPTH = _gauge("workqueue_depth", "Executions that are worked on, or wait for it.")
 EXECUTIONS = _gauge("executions", "Executions by phase, as this operator's watches have them.", "phase")
 TEMPORAL_CALLS = _histogram(
     "temporal_request_duration", "Requests to Temporal, by method and gRPC status.", "method", "status"
 )
-FEED_FAILURES = _counter(
-    "feed_failures", "Looks of a feed at Temporal's visibility, and readings of what they hint at, that failed."
+VISIBILITY_POLL_FAILURES = _counter(
+    "visibility_poll_failures",
+    "Looks of a feed at Temporal's visibility, and readings of what they hint at, that failed.",
 )
-UNREAD = _gauge("hints_unread", "Executions whose workflow seems to have changed, and that could not be read yet.")
-FEED_AGE = _gauge("feed_age_seconds", "Age of the last look that succeeded, of the feed where that is longest ago.")
-NOTICED = _histogram(
-    "closing_noticed",
+REREADS_PENDING = _gauge(
+    "rereads_pending", "Executions whose workflow seems to have changed, and that could not be read yet."
+)
+VISIBILITY_POLL_AGE = _gauge(
+    "visibility_poll_age_seconds", "Age of the last look that succeeded, of the feed where that is longest ago."
+)
+CLOSE_DETECTION_DELAY = _histogram(
+    "close_detection_delay",
     "From a closing that others caused, by Temporal's clock, to its notice by a feed.",
     buckets=_LONG,
 )
 ORGANIZATIONS = _gauge("organizations", "Organizations by their condition Ready.", "ready")
 WATCH_FAILURES = _counter("watch_failures", "Watches of the API server that broke, by resource.", "resource")
-STREAM_ENDS = _counter("request_stream_ends", "Times that the stream of requests ended, and began again.")
-SILENCE = _gauge("silence_seconds", "How long a watch, or the stream of requests, has shown no life.", "of")
+REQUEST_STREAM_RESTARTS = _counter(
+    "request_stream_restarts", "Times that the stream of requests ended, and began again."
+)
+LAST_EVENT_AGE = _gauge(
+    "last_event_age_seconds", "How long a watch, or the stream of requests, has shown no life.", "of"
+)
 LOOP_LAG = _histogram("event_loop_lag", "How late the event loop came to a timer.")
 LEADER = _gauge("leader", "1 while this operator works on Executions, 0 while it stands by.")
 BUILD = _gauge("build_info", "Always 1.", "version")
 
 for _stage in Stage:  # what is there from the start is 0, and not absent
-    STAGES.labels(_stage)
+    REQUEST_STAGE_DURATION.labels(_stage)
 for _standing in RequestState:
     OPEN_REQUESTS.labels(_standing)
 for _phase in Phase:
@@ -97,17 +112,17 @@ def answered(execution: Execution, timer: StageTimer) -> None:
     if termination is None or not timer.asked or (terminate is not None and terminate.grace_period_seconds):
         return  # the time of a grace period is the workflow's
     outcome = str(termination.outcome)
-    REQUESTS.labels(outcome).observe(timer.total)
+    REQUEST_DURATION.labels(outcome).observe(timer.total)
     for stage, seconds in timer.stages:
-        STAGES.labels(stage).observe(seconds)
+        REQUEST_STAGE_DURATION.labels(stage).observe(seconds)
     if asked := asked_at(execution):
-        REQUEST_AGES.labels(outcome).observe(_since(asked))
+        REQUEST_AGE.labels(outcome).observe(_since(asked))
 
 
 def noticed(closings: Iterable[datetime]) -> None:
     """Note how late a feed notices closings."""
     for at in closings:
-        NOTICED.observe(_since(at))
+        CLOSE_DETECTION_DELAY.observe(_since(at))
 
 
 def _since(moment: datetime) -> float:

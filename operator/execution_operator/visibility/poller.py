@@ -19,7 +19,7 @@ from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.runtime.backoff import backoff
 from execution_operator.runtime.rate_limit import RateLimiter
-from execution_operator.telemetry.metrics import FEED_FAILURES, noticed
+from execution_operator.telemetry.metrics import VISIBILITY_POLL_FAILURES, noticed
 from execution_operator.visibility.backfill import OpenRunBackfill
 from execution_operator.visibility.cursor import COUNT, ClosedRunCursor
 from execution_operator.visibility.paused import PausedRunPoller
@@ -212,11 +212,11 @@ class VisibilityPoller:
                     self._looked[place][look] = asyncio.get_running_loop().time()
             except TemporalError as error:
                 failures += 1
-                FEED_FAILURES.inc()
+                VISIBILITY_POLL_FAILURES.inc()
                 logger.warning("feed of Temporal namespace %s: %s", place, error)
             except Exception:
                 failures += 1
-                FEED_FAILURES.inc()
+                VISIBILITY_POLL_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
             await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
 

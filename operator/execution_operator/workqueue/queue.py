@@ -15,7 +15,7 @@ from execution_operator.core.workflow.state import unanswered
 from execution_operator.index.resource_versions import ResourceVersionTracker
 from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
 from execution_operator.runtime.backoff import backoff
-from execution_operator.telemetry.metrics import PASSES
+from execution_operator.telemetry.metrics import RECONCILE_DURATION
 from execution_operator.workqueue.item import Item, version
 from execution_operator.workqueue.limits import AHEAD, WIDTHS, ConcurrencyLimiter, InFlight, Limits
 
@@ -215,7 +215,7 @@ class WorkQueue:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
             work, entry.broken_off = ReconcileRequest(entry.execution, entry.gone, entry.broken_off, entry.since), True
-            with PASSES.labels(str(unanswered(entry.execution)).lower()).time():
+            with RECONCILE_DURATION.labels(str(unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
         except Exception as error:  # noqa: BLE001 - one object must not stop the others
             return self._failed(entry, error)

@@ -22,7 +22,7 @@ from execution_operator.core.workflow.state import answered
 from execution_operator.reconciler.reconciler import CONFLICTS, Reconciler
 from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, Result
 from execution_operator.reconciler.run_chain import MAX_MISSES
-from execution_operator.telemetry.metrics import REQUESTS, STAGES
+from execution_operator.telemetry.metrics import REQUEST_DURATION, REQUEST_STAGE_DURATION
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import Clock, at_once
 from tests.support.fake_records import FakeApiServer, FakeRecords
@@ -677,7 +677,7 @@ def measured() -> dict[str, float]:
     """Return how many laps were taken of each stage, and how many requests were measured."""
     return {
         sample.labels.get("stage") or sample.labels["outcome"]: sample.value
-        for metric in (STAGES, REQUESTS)
+        for metric in (REQUEST_STAGE_DURATION, REQUEST_DURATION)
         for family in metric.collect()
         for sample in family.samples
         if sample.name.endswith("_count")

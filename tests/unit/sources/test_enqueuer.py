@@ -293,7 +293,7 @@ def test_a_regular_sweep_that_failed_is_soon_done_again() -> None:
 
 
 def missed() -> float:
-    return REGISTRY.get_sample_value("execution_operator_missed_requests_total") or 0
+    return REGISTRY.get_sample_value("execution_operator_requests_found_by_relist_total") or 0
 
 
 def written(at: str) -> list[dict[str, object]]:

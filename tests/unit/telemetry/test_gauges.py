@@ -42,12 +42,16 @@ def test_the_gauges_say_what_is_there_when_they_are_asked() -> None:
     )
     gauges.refresh(datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     assert [value("open_requests", waits_for=of) for of in ("pending", "grace", "denied", "not_found")] == [1, 0, 0, 3]
-    assert (value("oldest_request_age_seconds"), value("queue_length"), value("feed_age_seconds")) == (60, 2, 7)
-    assert value("hints_unread") == 4
+    assert (
+        value("oldest_pending_request_age_seconds"),
+        value("workqueue_depth"),
+        value("visibility_poll_age_seconds"),
+    ) == (60, 2, 7)
+    assert value("rereads_pending") == 4
     assert [value("executions", phase=of) for of in ("running", "paused", "failed")] == [5, 0, 2]
     assert [value("organizations", ready=of) for of in ("True", "False", "Unknown")] == [1, 1, 1]
     replace(gauges, queue=lambda: iter(())).refresh(datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
-    assert value("oldest_request_age_seconds") == 0
+    assert value("oldest_pending_request_age_seconds") == 0
 
 
 def test_a_loop_that_is_late_is_measured() -> None:

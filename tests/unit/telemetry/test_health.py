@@ -80,4 +80,4 @@ def value(name: str, **labels: str) -> float | None:
 
 def test_silence_is_shown_of_each_sign() -> None:
     replace(WELL, open=(Fake(42),)).vitals(leads=True).refresh()
-    assert value("silence_seconds", of="watch of open Executions") == 42
+    assert value("last_event_age_seconds", of="watch of open Executions") == 42

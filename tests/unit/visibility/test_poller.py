@@ -365,7 +365,7 @@ def test_no_look_waits_for_what_is_done_beside() -> None:
 
 
 def noticed() -> float:
-    return REGISTRY.get_sample_value("execution_operator_closing_noticed_seconds_count") or 0
+    return REGISTRY.get_sample_value("execution_operator_close_detection_delay_seconds_count") or 0
 
 
 def test_how_late_a_closing_is_noticed_is_measured_once() -> None:
