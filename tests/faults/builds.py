@@ -40,8 +40,8 @@ PIN_REMOVED = Build(
 )
 RETRY_ON = Build("temporal/calls.py", "retry=False", "retry=True")
 RECORD_BEFORE_OBSERVE = Build(
-    "reconciler/run_chain.py",
-    "    found = await follow(runs, run, seen)\n    if isinstance(found, Open) and failure",
+    "reconciler/observe.py",
+    "    finding = await follow(runs, call.run, event)\n    if isinstance(finding, Open) and call",
     "    from execution_operator.core.workflow.runs import RunStatus\n\n"
     "    at, uid = '2026-01-01T00:00:00Z', order.execution_uid\n"
     "    sent = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=uid)\n"

@@ -282,7 +282,7 @@ class TestRuns:
         second = world.samples.begin(Agent, name)
         world.terminate(name, "which is gone")
         execution = world.until(name, Terminated="False/ExecutionNotFound", Stalled="True/ExecutionNotFound")
-        assert "deleted or expired" in _message(execution, "Terminated")
+        assert "past its retention" in _message(execution, "Terminated")
         assert world.samples.status(name, second.result_run_id) == "RUNNING"
 
     def test_events_of_a_write_that_was_broken_off_hide_no_end(self, world: World, name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError, TemporalError
-from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.result import HELD_DELETION_INTERVAL_SECONDS, ReconcileRequest, Requeue, Result
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
@@ -120,7 +120,10 @@ class Operator:
 
     def _end(self, settlement: Result) -> None:
         self.task, self.broken_off = None, False
-        self.due = settlement.failing or settlement.after not in (None, WOKEN, HELD)
+        self.due = settlement.requeue is Requeue.WITH_BACKOFF or settlement.requeue_after not in (
+            None,
+            HELD_DELETION_INTERVAL_SECONDS,
+        )
         self.reread = self.due
         if self.known is None or version(settlement.execution) >= version(self.known):
             self.known = settlement.execution

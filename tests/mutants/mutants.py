@@ -44,7 +44,7 @@ def _readiness(name: str) -> Build:
 
 
 ASKED_AGAIN = Build(
-    "reconciler/reconciler.py", "if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:"
+    "reconciler/reconciler.py", "if not grant.holds(checks.authorize(execution, self._mapping)):", "if False:"
 )
 BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
 
@@ -106,22 +106,22 @@ MUTANTS = (
     ),
     Mutant(
         "the start event must name the organization",
-        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
         "TestOwnership.test_absent",
     ),
     Mutant(
         "the same, for an Execution created anew",
-        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
         "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
     ),
     Mutant(
         "the same, in a namespace that was deleted and created again",
-        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
         "TestNamespaces.test_deleted_and_created_again",
     ),
     Mutant(
         "the same, once the Organization asks for another value",
-        Build("reconciler/reconciler.py", "        if why is None:\n", "        if True:\n"),
+        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
         "TestOrganizations.test_its_ownership_changes",
     ),
     Mutant(

@@ -1,10 +1,15 @@
 """What the reconciler needs of Temporal and of the API server. Adapters fill the protocols."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.status.events import EventRecord
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunDescription, TerminationRequest, Unclosed
+
+Clock = Callable[[], datetime]
+"""Returns the present time, with its time zone."""
 
 
 class Runs(Protocol):

@@ -1,8 +1,8 @@
-"""When an Execution is looked at again, by what a pass has found."""
+"""What the queue hands to the reconciler, and what the reconciler says of the next time."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import inf
+from enum import Enum
 
 from execution_operator.api import Execution
 from execution_operator.core.authorization.authorize import Denied, Failing
@@ -10,58 +10,75 @@ from execution_operator.core.workflow.findings import Finding, NotFound, Open
 from execution_operator.core.workflow.grace_period import next_look
 from execution_operator.core.workflow.state import deleting, never_seen, unanswered
 
-WOKEN = inf
-"""Of a wait without an end of its own: whoever sees to the Organization wakes the Execution."""
-
-HELD = 60.0
-"""Seconds until a deletion is looked at again that a later run of the chain holds up: nothing tells when it closes."""
+HELD_DELETION_INTERVAL_SECONDS = 60.0
+"""Interval at which a deletion is reconciled while a later run of the chain holds it up. No event tells its close."""
 
 
 @dataclass(frozen=True)
 class ReconcileRequest:
-    """What a pass is about.
+    """An Execution to reconcile.
 
     Attributes:
         execution: The newest known state.
-        gone: It has been deleted since: what it asked for is done without a record.
-        again: An earlier pass broke off, and may have recorded what it did not tell.
-        since: When its request came to the operator's knowledge, by its monotonic clock; None where there is none.
+        deleted: The object was deleted since. What it asked for is done, and nothing is written.
+        interrupted: An earlier reconcile ended early, and may have written a status without its Events.
+        enqueued_at: When the operator learned of the termination request, in seconds of the monotonic clock; None where
+            none is requested.
     """
 
     execution: Execution
-    gone: bool = False
-    again: bool = False
-    since: float | None = None
+    deleted: bool = False
+    interrupted: bool = False
+    enqueued_at: float | None = None
+
+
+class Requeue(Enum):
+    """When an Execution is reconciled again, apart from a change of its own."""
+
+    NEVER = "never"
+    """It is settled. The queue forgets it."""
+
+    ON_EVENT = "on event"
+    """No timer: a change of the Organization, or of what its Temporal answers, requeues it."""
+
+    WITH_BACKOFF = "with backoff"
+    """Something failed: again, later after each failure in a row."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a pass ended.
+    """How a reconcile ended.
 
     Attributes:
         execution: The object as last written.
-        failing: Try again, later each time.
-        after: Seconds until the next look: None where the object is settled, WOKEN where something else will
-            wake it.
+        requeue: When it is reconciled again.
+        requeue_after: Seconds until then, where the time is known; it comes before `requeue`.
     """
 
     execution: Execution
-    failing: bool = False
-    after: float | None = None
+    requeue: Requeue = Requeue.NEVER
+    requeue_after: float | None = None
 
 
-def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: bool) -> Result:
-    """Return how a pass ended; `gone`: the object is no longer there to be changed or woken."""
+def result_of(execution: Execution, finding: Finding, now: datetime, *, deleted: bool) -> Result:
+    """Return the result of a reconcile whose finding is recorded.
+
+    Args:
+        execution: The object as last written.
+        finding: What was found and recorded.
+        now: The API server's time.
+        deleted: The object is no longer there: no event requeues it.
+    """
     match finding:
-        case Denied() if not gone:  # those of which nothing is asked are found by the review, however many they are
-            return Result(execution, after=WOKEN if unanswered(execution) else None)
-        case Failing(asked=False):  # those that were never seen are found by a list
-            return Result(execution, after=None if never_seen(execution) else WOKEN)
+        case Denied() if not deleted:  # without a request, the authorization drift finds it in the index of open runs
+            return Result(execution, Requeue.ON_EVENT if unanswered(execution) else Requeue.NEVER)
+        case Failing(asked=False):  # an Execution that pins no run is found by a list
+            return Result(execution, Requeue.NEVER if never_seen(execution) else Requeue.ON_EVENT)
         case Failing():
-            return Result(execution, failing=True)
-        case NotFound() if deleting(execution) and not gone:
-            return Result(execution, after=HELD)
+            return Result(execution, Requeue.WITH_BACKOFF)
+        case NotFound() if deleting(execution) and not deleted:
+            return Result(execution, requeue_after=HELD_DELETION_INTERVAL_SECONDS)
         case Open(deadline=str() as deadline):
-            return Result(execution, after=next_look(execution, deadline, now))
+            return Result(execution, requeue_after=next_look(execution, deadline, now))
         case _:
             return Result(execution)

@@ -8,12 +8,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from math import inf
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
 from execution_operator.core.workflow.state import unanswered
 from execution_operator.index.resource_versions import ResourceVersionTracker
-from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
 from execution_operator.runtime.backoff import backoff
 from execution_operator.telemetry.metrics import RECONCILE_DURATION
 from execution_operator.workqueue.item import Item, version
@@ -195,7 +196,7 @@ class WorkQueue:
             uid = entry.execution.metadata.uid
             self.newest.saw(uid, version(entry.execution))
             del self._entries[uid]
-        elif pause != WOKEN and not self._closed:
+        elif pause != inf and not self._closed:
             entry.timer = asyncio.get_running_loop().call_later(pause, self._again, entry)
 
     def _ended(self, entry: Item, task: asyncio.Task[None]) -> None:
@@ -220,10 +221,16 @@ class WorkQueue:
         except Exception as error:  # noqa: BLE001 - one object must not stop the others
             return self._failed(entry, error)
         entry.passed(settlement)
-        if settlement.failing:
+        return self._pause_after(entry, settlement)
+
+    def _pause_after(self, entry: Item, result: Result) -> float | None:
+        """Return the seconds until the next pass, `inf` where an event brings it, None where the object is settled."""
+        if result.requeue is Requeue.WITH_BACKOFF:
             return self._backoff(entry)
         entry.failures = 0
-        return settlement.after
+        if result.requeue_after is not None:
+            return result.requeue_after
+        return inf if result.requeue is Requeue.ON_EVENT else None
 
     async def _reread(self, entry: Item) -> float | None:
         """Read the object again, as long as what is known of it may not be so any more.

@@ -1,5 +1,6 @@
 """The act, step by step: what it asks, what it does, what it writes; on fakes that `tests/contract` keeps honest."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,14 +14,15 @@ from execution_operator.api import (
     OwnershipProof,
     Terminate,
 )
+from execution_operator.core.authorization.authorize import Grant
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import Conflict, RecordError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.finalizer import FINALIZER
 from execution_operator.core.workflow.runs import Run, TerminationRequest
 from execution_operator.core.workflow.state import answered
-from execution_operator.reconciler.reconciler import CONFLICTS, Reconciler
-from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.reconciler import MAX_CONFLICTS, Reconciler
+from execution_operator.reconciler.result import HELD_DELETION_INTERVAL_SECONDS, ReconcileRequest, Requeue, Result
 from execution_operator.reconciler.run_chain import MAX_MISSES
 from execution_operator.telemetry.metrics import REQUEST_DURATION, REQUEST_STAGE_DURATION
 from tests.support.builders import execution, mapping, organization, probe
@@ -43,13 +45,15 @@ class Stage:
         self.mapping = mapping(*(organizations or (ACME,)))
         self.calls: list[str] = []
         self.suspected: list[str] = []
-        self.runs = FakeRuns(self.temporal, "acme", self._note)
-        self.records = FakeRecords(self.server, self._note)
-        self.operator = Reconciler(
-            self.mapping, lambda _: self.runs, self.records, self.suspected.append, self.clock.now
-        )
+        self.runs = FakeRuns(self.temporal, "acme", self.note)
+        self.runs_of_grant: Callable[[Grant], FakeRuns] = lambda _: self.runs
+        self.records = FakeRecords(self.server, self.note)
 
-    async def _note(self, call: str) -> None:
+    @property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(self.mapping, self.runs_of_grant, self.records, self.suspected.append, self.clock.now)
+
+    async def note(self, call: str) -> None:
         if not call.endswith(" done"):
             self.calls.append(call)
 
@@ -57,13 +61,15 @@ class Stage:
         self,
         execution: Execution | None = None,
         *,
-        gone: bool = False,
-        again: bool = False,
-        since: float | None = None,
+        deleted: bool = False,
+        interrupted: bool = False,
+        enqueued_at: float | None = None,
     ) -> Result:
         """Have the operator take a pass over the Execution, as it is or as it is given."""
         self.calls.clear()
-        return at_once(self.operator.reconcile(ReconcileRequest(execution or self.now, gone, again, since)))
+        return at_once(
+            self.reconciler.reconcile(ReconcileRequest(execution or self.now, deleted, interrupted, enqueued_at))
+        )
 
     @property
     def now(self) -> Execution:
@@ -197,10 +203,14 @@ def test_before_temporal_was_asked_at_all_nothing_is_decided() -> None:
     stage = Stage()
     index = Mapping()
     index.put(ACME)
-    stage.operator.mapping = index
+    stage.mapping = index
     stage.server.create(execution("stop"))
     settlement = stage.play()
-    assert (stage.calls, settlement.after is not None, settlement.failing) == ([], True, False)
+    assert (stage.calls, settlement.requeue_after is not None, settlement.requeue is Requeue.WITH_BACKOFF) == (
+        [],
+        True,
+        False,
+    )
 
 
 # --- what goes wrong
@@ -209,7 +219,7 @@ def test_before_temporal_was_asked_at_all_nothing_is_decided() -> None:
 def test_a_reply_that_is_lost_is_made_up_for_by_looking() -> None:
     stage, _ = asked()
     stage.fault("terminate", Fault.AFTER)
-    assert not stage.play().failing
+    assert stage.play().requeue is not Requeue.WITH_BACKOFF
     assert stage.shown == TERMINATED
 
 
@@ -224,9 +234,9 @@ FAULTS = [
 def test_what_settles_nothing_is_told_suspected_and_retried(call: str, fault: Fault, answer: str) -> None:
     stage, _ = asked()
     stage.fault(call, fault)
-    assert stage.play().failing
+    assert stage.play().requeue is Requeue.WITH_BACKOFF
     assert (stage.shown, stage.suspected) == (("running", answer, None), ["acme"])
-    assert not stage.play().failing
+    assert stage.play().requeue is not Requeue.WITH_BACKOFF
     assert (stage.shown, len(stage.temporal.terminated)) == (TERMINATED, 1)
 
 
@@ -235,7 +245,7 @@ def test_retries_write_and_tell_nothing() -> None:
     stage.fault("terminate", *[Fault.BEFORE] * 3)
     stage.play()
     for _ in range(2):
-        assert stage.play().failing
+        assert stage.play().requeue is Requeue.WITH_BACKOFF
         assert stage.calls == ["terminate", "closing"]
 
 
@@ -257,7 +267,7 @@ def test_what_was_seen_is_not_lost_by_a_second_look_for_the_children() -> None:
 def test_while_the_organizations_temporal_is_away_nothing_is_asked_and_the_return_wakes() -> None:
     stage, _ = asked()
     stage.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
-    assert stage.play().after is WOKEN
+    assert stage.play().requeue is Requeue.ON_EVENT
     assert stage.calls == ["write_status", "announce"]
 
 
@@ -280,9 +290,9 @@ def test_an_object_that_never_stays_the_same_is_backed_off_from() -> None:
         async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:  # noqa: ARG002
             raise Conflict
 
-    stage.operator.records = Changing(stage.server, stage._note)
-    assert stage.play().failing
-    assert stage.calls.count("read") == CONFLICTS
+    stage.records = Changing(stage.server, stage.note)
+    assert stage.play().requeue is Requeue.WITH_BACKOFF
+    assert stage.calls.count("read") == MAX_CONFLICTS
 
 
 def test_what_was_recorded_but_not_told_is_told_by_the_pass_that_follows() -> None:
@@ -291,7 +301,7 @@ def test_what_was_recorded_but_not_told_is_told_by_the_pass_that_follows() -> No
     with pytest.raises(RecordError):
         stage.play()
     assert (stage.shown, stage.told) == (TERMINATED, [])
-    stage.play(again=True)
+    stage.play(interrupted=True)
     assert (stage.calls, stage.told) == (["announce"], ["Terminated"])
 
 
@@ -314,7 +324,7 @@ def test_a_chain_that_outruns_the_calls_is_named() -> None:
                 self.temporal.continue_as_new(current)
             await super().terminate(run, order, chain=chain)
 
-    stage.runs = Racing(stage.temporal, "acme", stage._note)
+    stage.runs = Racing(stage.temporal, "acme", stage.note)
     stage.play()
     assert (stage.calls.count("terminate"), stage.shown) == (MAX_MISSES + 1, TERMINATED)
 
@@ -419,8 +429,8 @@ def test_cancellation_is_requested_first_and_when_it_is_honoured_that_is_the_ans
     stage, run = asked(grace=60)
     settlement = stage.play()
     assert (stage.shown, run.cancel is not None, run.open) == (("terminating", "False/GracePeriod", None), True, True)
-    assert settlement.after is not None
-    assert 0 < settlement.after <= 61
+    assert settlement.requeue_after is not None
+    assert 0 < settlement.requeue_after <= 61
     stage.temporal.honour(run)
     stage.play()
     assert (stage.shown, stage.told) == (("cancelled", "True/Cancelled", "Cancelled"), ["GracePeriod", "Cancelled"])
@@ -481,10 +491,10 @@ def test_a_request_to_cancel_that_fails_again_and_again_is_told_once() -> None:
     stage.fault("request_cancel", *[Fault.BEFORE] * 10)
     writes = []
     for _ in range(10):
-        assert stage.play().failing
+        assert stage.play().requeue is Requeue.WITH_BACKOFF
         writes.append(stage.calls.count("announce"))
     assert (writes[2:], stage.shown[0]) == ([0] * 8, "terminating")
-    assert not stage.play().failing
+    assert stage.play().requeue is not Requeue.WITH_BACKOFF
 
 
 def deadline(stage: Stage) -> str | None:
@@ -570,7 +580,7 @@ def test_a_deletion_that_a_later_run_holds_up_is_looked_at_again_until_that_has_
     assert run is not None
     open_run_id = stage.temporal.continue_as_new(run)
     stage.temporal.delete(run)
-    assert stage.play() == Result(stage.now, after=HELD)
+    assert stage.play() == Result(stage.now, requeue_after=HELD_DELETION_INTERVAL_SECONDS)
     stage.temporal.complete(open_run_id)
     stage.play()
     assert stage.server.get() is None
@@ -579,7 +589,7 @@ def test_a_deletion_that_a_later_run_holds_up_is_looked_at_again_until_that_has_
 def test_a_deletion_waits_for_temporal_and_goes_on_when_it_is_back() -> None:
     stage, run = deleted()
     stage.fault("terminate", Fault.BEFORE)
-    assert stage.play().failing
+    assert stage.play().requeue is Requeue.WITH_BACKOFF
     assert stage.server.get() is not None
     stage.play()
     assert run is not None
@@ -608,8 +618,8 @@ def test_what_is_gone_and_was_pinned_is_carried_out_also_after_a_failure() -> No
     stage.server.delete(last)
     stage.fault("terminate", Fault.BEFORE)
     settlement = stage.play(last)
-    assert settlement.failing
-    stage.play(settlement.execution, gone=True)
+    assert settlement.requeue is Requeue.WITH_BACKOFF
+    stage.play(settlement.execution, deleted=True)
     assert (run.open, stage.calls.count("write_status")) == (False, 0)
 
 
@@ -619,9 +629,9 @@ def test_what_is_gone_and_was_never_pinned_is_left_alone_now_and_later(known: bo
     last = stage.server.create(execution("stop"))
     stage.server.delete(last)
     run = stage.temporal.start("wf")
-    settlement = stage.play(last, gone=known)
+    settlement = stage.play(last, deleted=known)
     assert run.open
-    stage.play(settlement.execution, gone=True)
+    stage.play(settlement.execution, deleted=True)
     assert run.open
 
 
@@ -653,7 +663,7 @@ def test_an_organization_that_loses_the_namespace_while_the_run_is_looked_up_los
             stage.mapping.put(organization("acme", "team-b", generation=2, ownership="OrganizationId"))
             return await super().owner(run, search_attribute)
 
-    stage.runs = Overtaken(stage.temporal, "acme", stage._note)
+    stage.runs = Overtaken(stage.temporal, "acme", stage.note)
     stage.play()
     assert (run.open, stage.shown[1]) == (True, "False/NamespaceNotMapped")
 
@@ -667,8 +677,8 @@ def test_what_was_recorded_is_told_also_if_the_pass_starts_over() -> None:
             self.temporal.continue_as_new(self.temporal.ever[run.run_id])
             stage.server.edit(stage.now, deletion_policy=DeletionPolicy.TERMINATE)
 
-    stage.runs = Overtaken(stage.temporal, "acme", stage._note)
-    stage.operator.runs = lambda _: stage.runs if run.open else FakeRuns(stage.temporal, "acme", stage._note)
+    stage.runs = Overtaken(stage.temporal, "acme", stage.note)
+    stage.runs_of_grant = lambda _: stage.runs if run.open else FakeRuns(stage.temporal, "acme", stage.note)
     stage.play()
     assert stage.told == ["GracePeriod"]
 
@@ -692,9 +702,9 @@ def test_the_stages_of_a_request_are_measured_when_it_is_answered() -> None:
     stage, _ = asked()
     stage.fault("terminate", Fault.BEFORE)
     before = measured()
-    stage.play(since=0.0)
+    stage.play(enqueued_at=0.0)
     assert counted(before) == set()
-    stage.play(since=0.0)
+    stage.play(enqueued_at=0.0)
     assert counted(before) == {"queued", "terminated", "observed", "recorded", "Terminated"}
 
 
@@ -703,16 +713,16 @@ def test_pinning_is_a_stage_where_the_run_is_not_known_yet() -> None:
     stage.temporal.start("wf")
     stage.server.create(execution("stop"))
     before = measured()
-    stage.play(since=0.0)
+    stage.play(enqueued_at=0.0)
     assert "pinned" in counted(before)
 
 
 def test_what_depends_on_the_workflow_or_was_not_seen_to_come_is_not_measured() -> None:
     stage, run = asked(grace=60)
     before = measured()
-    stage.play(since=0.0)
+    stage.play(enqueued_at=0.0)
     stage.temporal.complete(run)
-    stage.play(since=0.0)
+    stage.play(enqueued_at=0.0)
     stage, _ = asked()
     stage.play()
     assert answered(stage.now.status)

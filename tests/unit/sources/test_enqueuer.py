@@ -15,7 +15,7 @@ from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
-from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
 from execution_operator.runtime.periodic import LONGEST_GAP, SWEEP
 from execution_operator.sources.enqueuer import Enqueuer
 from execution_operator.telemetry.metrics import REGISTRY
@@ -153,7 +153,7 @@ def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, 
 
 def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, failing=True)
+        at.answer = lambda one: Result(one, requeue=Requeue.WITH_BACKOFF)
         at.streams.left("other", 1)
         at.streams.requested(execution("stop"))
         await asyncio.sleep(0)
@@ -236,7 +236,7 @@ def test_a_sweep_finds_what_the_streams_missed_even_if_it_was_not_found() -> Non
 
 def test_a_wake_brings_a_sweep_at_once_and_works_on_what_waits_for_its_time() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, after=1000.0)
+        at.answer = lambda one: Result(one, requeue_after=1000.0)
         at.waiting = [execution("stop"), execution("stop", uid="b", name="b", namespace="team-b")]
         await asyncio.sleep(10)
         at.done.clear()
@@ -260,7 +260,7 @@ def test_wakes_that_come_together_are_one_sweep() -> None:
 
 def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() -> None:
     async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, after=1000.0)
+        at.answer = lambda one: Result(one, requeue_after=1000.0)
         at.waiting = [execution("stop")]
         await asyncio.sleep(10)
         at.done.clear()
@@ -313,7 +313,7 @@ def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: in
     async def test(at: Scene) -> None:
         await asyncio.sleep(1)
         before, at.waiting = missed(), [one]
-        at.answer = lambda one: Result(one, after=WOKEN)
+        at.answer = lambda one: Result(one, requeue=Requeue.ON_EVENT)
         await asyncio.sleep(SWEEP * 3)
         assert missed() == before + count
 

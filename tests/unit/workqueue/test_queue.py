@@ -11,7 +11,7 @@ import pytest
 
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
-from execution_operator.reconciler.result import WOKEN, ReconcileRequest, Result
+from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
 from execution_operator.workqueue.item import version
 from execution_operator.workqueue.limits import FIRST_LOOKS, InFlight, Limits
 from execution_operator.workqueue.queue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue
@@ -30,7 +30,7 @@ def settled(one: Execution) -> Result:
 
 
 def failing(one: Execution) -> Result:
-    return Result(one, failing=True)
+    return Result(one, requeue=Requeue.WITH_BACKOFF)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Desk:
 
     async def _reconcile(self, work: ReconcileRequest) -> Result:
         one = work.execution
-        self.since.append(work.since)
+        self.since.append(work.enqueued_at)
         assert one.metadata.uid not in self.now, "two workers on one object"
         self.now.append(one.metadata.uid)
         self.most = max(self.most, len(self.now))
@@ -255,7 +255,7 @@ def test_a_retry_works_on_what_is_stored_then() -> None:
         await asyncio.sleep(1)
         assert (at.versions, len(at.queue)) == ([1, 7], 0)
 
-    desk(test, answer=lambda one: Result(one, failing=version(one) == 1))
+    desk(test, answer=lambda one: Result(one, Requeue.WITH_BACKOFF if version(one) == 1 else Requeue.NEVER))
 
 
 def test_a_new_state_does_not_wait_for_the_retry_and_starts_the_backoff_anew() -> None:
@@ -294,7 +294,7 @@ def test_a_success_ends_the_backoff() -> None:
     def answer(one: Execution) -> Result:
         if not answers:
             return Result(one)
-        return Result(one, failing=True) if answers.pop(0) else Result(one, after=5.0)
+        return Result(one, requeue=Requeue.WITH_BACKOFF) if answers.pop(0) else Result(one, requeue_after=5.0)
 
     desk(test, answer=answer)
 
@@ -309,7 +309,7 @@ def test_a_look_later_reads_again() -> None:
         await asyncio.sleep(7)
         assert at.passes == [(1, 0.0), (3, pytest.approx(5.0))]
 
-    desk(test, answer=lambda one: Result(one, after=5.0))
+    desk(test, answer=lambda one: Result(one, requeue_after=5.0))
 
 
 def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
@@ -324,11 +324,13 @@ def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
         await idle()
         assert (len(at.passes), at.reads) == (2, 1)
 
-    desk(test, answer=lambda one: Result(one, after=WOKEN))
+    desk(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
 
 
-@pytest.mark.parametrize("after", [WOKEN, 1000.0, None])
-def test_an_object_is_busy_until_its_pass_has_ended(after: float | None) -> None:
+@pytest.mark.parametrize(
+    ("requeue", "after"), [(Requeue.ON_EVENT, None), (Requeue.NEVER, 1000.0), (Requeue.NEVER, None)]
+)
+def test_an_object_is_busy_until_its_pass_has_ended(requeue: Requeue, after: float | None) -> None:
     async def test(at: Desk) -> None:
         assert not at.queue.busy("uid-1")
         at.queue.add(execution())
@@ -336,7 +338,7 @@ def test_an_object_is_busy_until_its_pass_has_ended(after: float | None) -> None
         await idle()
         assert (len(at.passes), at.queue.busy("uid-1")) == (1, False)
 
-    desk(test, answer=lambda one: Result(one, after=after))
+    desk(test, answer=lambda one: Result(one, requeue, after))
 
 
 def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
@@ -347,7 +349,7 @@ def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
         await idle()
         assert len(at.passes) == 2
 
-    desk(test, answer=lambda one: Result(one, after=WOKEN))
+    desk(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
 
 
 def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
