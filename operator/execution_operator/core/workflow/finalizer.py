@@ -1,4 +1,4 @@
-"""The finalizer of Executions whose deletion is to terminate the workflow, and of no others."""
+"""The finalizer. Only Executions with deletionPolicy Terminate have it."""
 
 from dataclasses import replace
 
@@ -8,18 +8,22 @@ from execution_operator.core.workflow.findings import Closed, Finding, NotFound,
 from execution_operator.core.workflow.state import closed, deleting, pinned
 
 FINALIZER = "control-plane.kubiya.ai/terminate"
-"""Holds an Execution with deletionPolicy Terminate until its workflow is closed."""
+"""The finalizer's name. It holds back the deletion of the Execution until its workflow is closed."""
 
 
 def unheld(execution: Execution) -> bool:
-    """Whether the finalizer is to be put on."""
+    """Return whether the finalizer is missing and needed."""
     meta = execution.metadata
     wanted = execution.spec.deletion_policy is DeletionPolicy.TERMINATE and not closed(execution.status)
     return wanted and not meta.deletion_timestamp and FINALIZER not in meta.finalizers
 
 
 def needless(execution: Execution, finding: Finding) -> bool:
-    """Whether the finalizer is there and holds nothing any more."""
+    """Return whether the finalizer is there and can be removed.
+
+    It can where deletionPolicy is Orphan now, where the workflow is closed, or where the object is being deleted and no
+    workflow of this Execution runs.
+    """
     orphan = execution.spec.deletion_policy is DeletionPolicy.ORPHAN
     ended = isinstance(finding, Closed | Recorded)
     nothing = (isinstance(finding, NotFound) and not finding.open_run_id) or (
@@ -30,7 +34,11 @@ def needless(execution: Execution, finding: Finding) -> bool:
 
 
 def waiting(execution: Execution, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
-    """Say of a deletion that it waits, and how not to."""
+    """Return the decision; the message of a denial says that the deletion waits for it, and how to end that."""
     if isinstance(decision, Denied) and deleting(execution) and pinned(execution.status):
-        return replace(decision, message=f"{decision.message}; the deletion waits, unless deletionPolicy is Orphan")
+        return replace(
+            decision,
+            message=f"{decision.message}; the deletion waits until then: "
+            "to delete without terminating, set deletionPolicy to Orphan",
+        )
     return decision

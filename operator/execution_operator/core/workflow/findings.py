@@ -1,4 +1,4 @@
-"""What a look at an Execution's workflow can find. Every finding leads to a status."""
+"""Findings: what the stages of a reconcile can end with. Each finding determines a status."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,12 @@ from execution_operator.core.workflow.runs import CloseEvent, Run
 
 @dataclass(frozen=True)
 class NotFound:
-    """Temporal knows no such run. `open_run_id`: an open run of its chain that can't be shown to descend from it."""
+    """Temporal knows no such run.
+
+    Attributes:
+        message: The reason, for people.
+        open_run_id: An open run of the same chain. It is left alone, as its descent from the run can't be proven.
+    """
 
     message: str
     open_run_id: str = ""
@@ -16,7 +21,14 @@ class NotFound:
 
 @dataclass(frozen=True)
 class Open:
-    """The run is open. `deadline` (RFC 3339): cancellation is requested, termination follows then."""
+    """The run is open.
+
+    Attributes:
+        run: The run.
+        paused: Whether it is paused in Temporal.
+        deadline: End of the grace period, RFC 3339; None where no grace period runs. Cancellation is requested until
+            then, and termination follows.
+    """
 
     run: Run
     paused: bool = False
@@ -25,7 +37,13 @@ class Open:
 
 @dataclass(frozen=True)
 class Closed:
-    """The run is closed, and how. `abandoned` names the child workflows that outlive it (None: not looked at)."""
+    """The run is closed for good.
+
+    Attributes:
+        run: The last run of the chain.
+        closing: Its close event.
+        abandoned: Workflow IDs of the children that outlive it; None where they were not read.
+    """
 
     run: Run
     closing: CloseEvent
@@ -34,7 +52,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The status shows the closing already, and for good: Temporal need not be asked again."""
+    """The status shows a final phase already. Temporal is not asked again."""
 
 
 Finding = Denied | Failing | NotFound | Open | Closed | Recorded

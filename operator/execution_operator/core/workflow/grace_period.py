@@ -1,21 +1,27 @@
-"""The grace period: when it ends, and when to look meanwhile."""
+"""The grace period: its deadline, and the interval at which the workflow is polled until then."""
 
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
 from execution_operator.core.workflow.state import current
 
-QUICKEST_LOOK, SLOWEST_LOOK = 0.5, 15.0
-"""Seconds between two looks at a workflow that has been asked to cancel itself: as long as it has taken so far."""
+MIN_POLL_INTERVAL_SECONDS = 0.5
+"""Shortest interval at which a workflow is polled whose cancellation is requested."""
+
+MAX_POLL_INTERVAL_SECONDS = 15.0
+"""Longest such interval. Between the two, it equals the time that the grace period has lasted so far."""
 
 ROUNDING = timedelta(seconds=2)
-"""What a deadline is later than the end of its grace period: it is recorded without fractions, by a clock that may be
-almost a second late, and held against another operator's that may not be.
+"""Added to each deadline. A deadline is recorded in whole seconds, by a clock that may be almost a second late, and
+another operator compares it with its own clock. With this margin no workflow gets less than its grace period.
 """
 
 
 def deadline_of(execution: Execution, now: datetime) -> datetime | None:
-    """Return when the grace period ends: as recorded, anew if the spec has changed since; None where there is none."""
+    """Return the end of the grace period; None where the request has none.
+
+    A deadline that is recorded for the present spec counts. Else the grace period begins now.
+    """
     if not _period(execution):
         return None
     known = recorded(execution)
@@ -23,7 +29,7 @@ def deadline_of(execution: Execution, now: datetime) -> datetime | None:
 
 
 def recorded(execution: Execution) -> str | None:
-    """Return the deadline that the status has for the spec as it is."""
+    """Return the deadline in the status, if it was recorded for the present generation of the spec."""
     termination = execution.status.termination
     return termination.deadline if termination and current(execution) else None
 
@@ -34,15 +40,15 @@ def anew(execution: Execution, now: datetime) -> datetime:
 
 
 def start(execution: Execution, deadline: datetime) -> datetime:
-    """Return when the grace period began that ends then."""
+    """Return the start of the grace period that ends at the deadline."""
     return deadline - _period(execution)
 
 
 def next_look(execution: Execution, deadline: str, now: datetime) -> float:
-    """Return the seconds until the next look at a workflow that has been asked to cancel itself."""
+    """Return the seconds until the workflow is polled again. `deadline` is RFC 3339."""
     left = (datetime.fromisoformat(deadline) - now).total_seconds()
     taken = _period(execution).total_seconds() - left
-    return max(0.0, min(left, max(QUICKEST_LOOK, min(taken, SLOWEST_LOOK))))
+    return max(0.0, min(left, max(MIN_POLL_INTERVAL_SECONDS, min(taken, MAX_POLL_INTERVAL_SECONDS))))
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What Temporal shows of a run, as values. Vocabulary and meaning are Temporal's."""
+"""Values for what Temporal shows of a run. Names and meaning are Temporal's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +25,13 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """One run, pinned: what `DescribeWorkflowExecution` says of it that never changes.
+    """One run: the part of `DescribeWorkflowExecution`'s answer that never changes.
 
-    `first_run_id` is the first run of its chain; `started_at` is RFC 3339 in UTC, by Temporal's clock.
+    Attributes:
+        workflow_id: The workflow ID.
+        run_id: The run ID.
+        first_run_id: The run ID of the first run of its chain.
+        started_at: Start time by Temporal's clock, RFC 3339 in UTC; None where it was not recorded.
     """
 
     workflow_id: str
@@ -38,11 +42,11 @@ class Run:
 
 @dataclass(frozen=True)
 class RunDescription:
-    """A run and its present status.
+    """A run and its status now.
 
     Attributes:
-        abandoned: The pending children that outlive it (policy ABANDON).
-        cancel_requested: Whether somebody has asked it to cancel itself.
+        abandoned: Workflow IDs of the pending children that outlive the run (parent close policy ABANDON).
+        cancel_requested: Whether its cancellation was requested.
     """
 
     run: Run
@@ -52,20 +56,23 @@ class RunDescription:
 
     @property
     def paused(self) -> bool:
-        """Whether an operator of Temporal has paused the run. It is open all the same."""
+        """Whether somebody paused the run in Temporal. A paused run is open."""
         return self.status is RunStatus.PAUSED
 
 
 @dataclass(frozen=True)
 class ClosedRun:
-    """That a run has closed, and when by Temporal's clock: a hint of its visibility, to the microsecond."""
+    """A row of Temporal's visibility: a run that closed, and its close time to the microsecond.
+
+    Visibility may be late. The row is a reason to read the run, and no proof.
+    """
 
     run_id: str
     at: datetime
 
 
 class Unclosed(Enum):
-    """Why a run has no close event."""
+    """The reason why a run has no close event."""
 
     OPEN = "open"
     MISSING = "missing"
@@ -77,12 +84,12 @@ class CloseEvent:
 
     Attributes:
         status: How the run closed.
-        at: Event time, RFC 3339 in UTC with all digits that Temporal holds.
+        at: Event time, RFC 3339 in UTC, with all digits that Temporal stores (nanoseconds).
         reason: The reason of a termination.
-        identity: Who terminated it, as they called themselves.
-        execution_uid: The UID of the Execution that asked for the termination, if one of ours did.
-        requested_by: Who asked through that Execution, as far as the API server stamped it.
-        successor: The run ID that this run continued as (continue-as-new, retry, cron); empty if none.
+        identity: The identity that the caller of the termination gave. Callers choose it freely.
+        execution_uid: The UID in the details of a termination by this operator; empty for any other close.
+        requested_by: The user who set `spec.terminate`, where the API server stamped one; else empty.
+        successor: The run ID that continues this run (continue-as-new, retry, cron); empty where none does.
     """
 
     status: RunStatus
@@ -96,14 +103,14 @@ class CloseEvent:
 
 @dataclass(frozen=True)
 class TerminationRequest:
-    """A termination, as it goes into Temporal's history.
+    """A request to terminate, as it is stored in Temporal's history.
 
     Attributes:
-        reason: Verbatim from `spec.terminate.reason`.
-        execution_uid: UID of the Execution, by which the close event is recognised as ours.
+        reason: The words of `spec.terminate.reason`, unchanged.
+        execution_uid: The UID of the Execution. It marks the close event as ours.
         namespace: The Execution's namespace.
         name: The Execution's name.
-        requested_by: Who asked, empty where the API server stamps nobody.
+        requested_by: The user who set `spec.terminate`; empty where the API server stamps none.
     """
 
     reason: str

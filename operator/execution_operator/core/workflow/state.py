@@ -1,4 +1,4 @@
-"""What an Execution's own fields say: asked, answered, pinned, closed."""
+"""Predicates on an Execution's own fields: is a termination requested, answered, pinned, closed?"""
 
 from execution_operator.api import ConditionStatus, DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
@@ -6,48 +6,49 @@ from execution_operator.core.workflow.runs import Run
 
 
 def answered(status: ExecutionStatus) -> bool:
-    """Whether a request was answered for good."""
+    """Return whether the request has its final outcome."""
     return status.termination is not None and status.termination.outcome is not None
 
 
 def unanswered(execution: Execution) -> bool:
-    """Whether a request waits for its answer: one of the spec, or that of a deletion under deletionPolicy Terminate."""
+    """Return whether a termination is requested and not settled: by the spec, or by a deletion that terminates."""
     asked = execution.spec.terminate is not None and not answered(execution.status)
     return asked or (deleting(execution) and not closed(execution.status))
 
 
 def deleting(execution: Execution) -> bool:
-    """Whether the Execution is being deleted, and its workflow is to end with it."""
+    """Return whether the Execution is being deleted with deletionPolicy Terminate."""
     marked = execution.metadata.deletion_timestamp is not None
     return marked and execution.spec.deletion_policy is DeletionPolicy.TERMINATE
 
 
 def closed(status: ExecutionStatus) -> bool:
-    """Whether the status shows a final phase."""
+    """Return whether the status shows a final phase."""
     return status.phase is not None and status.phase.closed
 
 
 def pinned(status: ExecutionStatus) -> Run | None:
-    """Return the run that the status pins, if it pins one."""
+    """Return the run that the status pins; None where it pins none."""
     if status.workflow_id is None or status.run_id is None:
         return None
     return Run(status.workflow_id, status.run_id, status.first_run_id or status.run_id, status.started_at)
 
 
 def current(execution: Execution) -> bool:
-    """Whether the status is of the spec as it is."""
+    """Return whether the status was written for the present generation of the spec."""
     return execution.status.observed_generation == execution.metadata.generation
 
 
 def never_seen(execution: Execution) -> bool:
-    """Whether it waits for a first look, and nobody waits for its answer."""
+    """Return whether no run is pinned yet and no termination is requested."""
     return pinned(execution.status) is None and not unanswered(execution)
 
 
 def wants_attention(execution: Execution) -> bool:
-    """Whether the status is behind: never seen, changed since, broken off, or decided on what may be otherwise now.
+    """Return whether the status is behind the spec or the workflow.
 
-    One that is denied wants none until its Organization changes, which is for the review to say.
+    That is so where no run is pinned, the spec changed since, a reconcile was interrupted, or the Execution is stalled
+    on something that may have been mended. A denied Execution waits for its Organization: AuthorizationDrift finds it.
     """
     status = execution.status
     behind = status.run_id is None or not current(execution)
@@ -57,15 +58,15 @@ def wants_attention(execution: Execution) -> bool:
 
 
 def denied(status: ExecutionStatus) -> bool:
-    """Whether the status says that the Execution is not authorized."""
+    """Return whether the condition Authorized is False."""
     authorized = status.condition(Type.AUTHORIZED)
     return authorized is not None and authorized.status is ConditionStatus.FALSE
 
 
 def sought(execution: Execution) -> bool:
-    """Whether this very generation of the object was looked for in Temporal, and not found.
+    """Return whether Temporal had no such workflow when the present generation of the spec was reconciled.
 
-    A deletion that waits all the same is held by what else runs: that is looked at again and again.
+    A deletion does not count: it may wait for another run of the chain, and is reconciled at an interval.
     """
     stalled = execution.status.condition(Type.STALLED)
     missing = stalled is not None and stalled.reason == Reason.EXECUTION_NOT_FOUND

@@ -65,11 +65,11 @@ def test_where_it_is_taken_off(
         (PINNED, True, Undecided(), False),
     ],
 )
-def test_a_deletion_that_waits_is_told_how_not_to(
+def test_a_denial_that_holds_up_a_deletion_says_how_to_end_that(
     status: ExecutionStatus, *, deleted: bool, decision: Denied | Failing | Undecided, told: bool
 ) -> None:
     said = waiting(execution(policy=TERMINATE, status=status, deleted=deleted), decision)
     assert (said != decision) is told
     if told:
         assert isinstance(said, Denied)
-        assert "deletionPolicy is Orphan" in said.message
+        assert "set deletionPolicy to Orphan" in said.message

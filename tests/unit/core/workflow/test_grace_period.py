@@ -6,8 +6,8 @@ import pytest
 
 from execution_operator.api import ExecutionStatus, Termination
 from execution_operator.core.workflow.grace_period import (
-    QUICKEST_LOOK,
-    SLOWEST_LOOK,
+    MAX_POLL_INTERVAL_SECONDS,
+    MIN_POLL_INTERVAL_SECONDS,
     anew,
     deadline_of,
     next_look,
@@ -46,11 +46,11 @@ def test_without_a_request_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("grace", "left", "pause"),
     [
-        (10, 10, QUICKEST_LOOK),  # it has just begun
+        (10, 10, MIN_POLL_INTERVAL_SECONDS),  # it has just begun
         (10, 6, 4),  # as long as it has taken so far
         (10, 0.2, 0.2),  # not beyond its end
         (10, -3, 0),
-        (HOUR, HOUR / 2, SLOWEST_LOOK),
+        (HOUR, HOUR / 2, MAX_POLL_INTERVAL_SECONDS),
     ],
 )
 def test_when_to_look_meanwhile(grace: int, left: float, pause: float) -> None:
