@@ -3,8 +3,8 @@
 from execution_operator.api import Execution
 from execution_operator.core.authorization.authorize import Grant, authorize
 from execution_operator.core.reasons import Type
-from execution_operator.core.workflow.requests import candidates
-from execution_operator.core.workflow.state import closed, unanswered
+from execution_operator.core.workflow.requests import candidate_workflow_ids
+from execution_operator.core.workflow.state import is_closed, is_unanswered
 from tests.model.process import Operator
 from tests.model.scene import GRACE, NAMESPACE, OWNER, ViolationError, never
 from tests.model.world import CALLS, World
@@ -46,8 +46,8 @@ def _check_answer(world: World) -> None:
     now = world.scene.server.get()
     if now is None:
         return
-    never(closed(now.status) and now.metadata.deletion_timestamp is not None, "held for nothing")
-    if not unanswered(now):
+    never(is_closed(now.status) and now.metadata.deletion_timestamp is not None, "held for nothing")
+    if not is_unanswered(now):
         return
     stalled = now.status.condition(Type.STALLED)
     never(stalled is None, "a request is neither answered nor stalled")
@@ -65,7 +65,7 @@ def _allowed(world: World, now: Execution) -> bool:
         while run is not None and run.closing is not None and run.closing.successor:
             run = world.scene.temporal.get(run.workflow_id, run.closing.successor, NAMESPACE)
         return run is not None and (proof in (None, recorded) or _shows(world, run, grant))
-    ids = candidates(now, grant.organization)
+    ids = candidate_workflow_ids(now, grant.organization)
     found = (world.scene.temporal.get(each, now.spec.run_id or "", NAMESPACE) for each in ids)
     first = next((run for run in found if run is not None), None)
     return first is not None and (proof is None or _shows(world, first, grant))

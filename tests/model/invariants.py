@@ -2,7 +2,7 @@
 
 from execution_operator.api import Execution, Phase
 from execution_operator.core.workflow.runs import RunStatus
-from execution_operator.core.workflow.state import closed
+from execution_operator.core.workflow.state import is_closed
 from execution_operator.reconciler.run_chain import MAX_MISSES
 from tests.model.process import Operator
 from tests.model.scene import OWNER, Scene, ViolationError, never, version
@@ -54,7 +54,7 @@ class Invariants:
         never(not self.scene.temporal.descends(run, origin), f"the pin moved off its chain: {origin} → {run.run_id}")
         never(run.first_run_id != status.first_run_id, "first run")
         closing = run.closing
-        if not closed(status):
+        if not is_closed(status):
             never(status.terminated_at is not None, "terminatedAt of an open Execution")
             return
         if closing is None or closing.successor:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.status.events import EventRecord
-from execution_operator.core.workflow.state import closed
+from execution_operator.core.workflow.state import is_closed
 from tests.support.fake_temporal import Fault, Gate, opened
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ def _key(execution: Execution) -> Key:
 
 def _assert_written_once(old: ExecutionStatus, new: ExecutionStatus) -> None:
     """Hold the CRD's rules: a closed phase, the time of the termination and the outcome are final."""
-    assert not closed(old) or new.phase == old.phase, f"phase {old.phase} became {new.phase}"
+    assert not is_closed(old) or new.phase == old.phase, f"phase {old.phase} became {new.phase}"
     assert old.terminated_at in (None, new.terminated_at), f"terminatedAt {old.terminated_at} → {new.terminated_at}"
     if old.termination is not None and old.termination.outcome is not None:
         assert new.termination is not None, "the outcome vanished"

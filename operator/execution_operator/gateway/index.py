@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from execution_operator.api import Condition, Execution, Phase
 from execution_operator.core.reasons import Type
-from execution_operator.core.workflow.state import closed
+from execution_operator.core.workflow.state import is_closed
 from execution_operator.kube.parse import parse
 from execution_operator.kube.watch import Change
 
@@ -50,7 +50,7 @@ class ExecutionView:
             execution_id=spec.execution_id,
             workflow_id=status.workflow_id,
             phase=status.phase,
-            closed=closed(status),
+            closed=is_closed(status),
             requested=spec.terminate is not None,
             outcome=status.termination.outcome if status.termination else None,
             ended_at=status.terminated_at or status.closed_at,

@@ -9,7 +9,7 @@ from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, O
 from execution_operator.core.errors import Conflict, ObjectNotFound
 from execution_operator.core.status.events import EventRecord
 from execution_operator.core.workflow.grace_period import rfc3339
-from execution_operator.core.workflow.state import answered, closed
+from execution_operator.core.workflow.state import is_answered, is_closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import modelled, parse
 from execution_operator.kube.patch import merge_patch
@@ -77,7 +77,7 @@ class ExecutionRecords:
         """Write the status in one PATCH, or nothing if it is the same."""
         patch = merge_patch(execution.status.wire(), status.wire())
         written = await self._patch(execution, "/status", {"status": patch}) if patch else execution
-        if closed(written.status):
+        if is_closed(written.status):
             self._ended(written.metadata.uid)
         return written
 
@@ -193,7 +193,7 @@ class OrganizationRecords:
 
 def _request(execution: Execution) -> str:
     """Return what tells one request of an Execution from the next: nothing more, once it is answered."""
-    return "answered" if answered(execution.status) else str(execution.metadata.generation)
+    return "answered" if is_answered(execution.status) else str(execution.metadata.generation)
 
 
 def _path(execution: Execution) -> str:

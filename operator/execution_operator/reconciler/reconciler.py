@@ -18,10 +18,10 @@ from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import Conflict, ObjectNotFound, TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import Closed, NotFound, Open
-from execution_operator.core.workflow.grace_period import recorded, rfc3339
-from execution_operator.core.workflow.requests import order
+from execution_operator.core.workflow.grace_period import recorded_deadline, rfc3339
+from execution_operator.core.workflow.requests import termination_request
 from execution_operator.core.workflow.runs import Run
-from execution_operator.core.workflow.state import unanswered
+from execution_operator.core.workflow.state import is_unanswered
 from execution_operator.reconciler.authorize import authorize
 from execution_operator.reconciler.observe import observe, observe_untouched, still_open
 from execution_operator.reconciler.pin import pin
@@ -115,7 +115,7 @@ class Reconciler:
         resolved = await resolve(recorder.execution, grant, runs, deleted=recorder.deleted)
         if not isinstance(resolved, Resolved):
             return await record(recorder, resolved)
-        if not unanswered(recorder.execution):
+        if not is_unanswered(recorder.execution):
             return await record(recorder, await observe_untouched(runs, resolved))
         run = await pin(recorder, resolved, runs)
         if not isinstance(run, Run):
@@ -124,7 +124,7 @@ class Reconciler:
             return await record(recorder, await self._request_cancellation(recorder, grant, runs, run, deadline))
         for miss in range(MAX_MISSES + 1):
             self.confirm(recorder.execution, grant)
-            call = await terminate(runs, run, order(recorder.execution), whole_chain=miss == MAX_MISSES)
+            call = await terminate(runs, run, termination_request(recorder.execution), whole_chain=miss == MAX_MISSES)
             recorder.timer.passed(Stage.TERMINATED)
             finding = await observe(runs, call)
             if not isinstance(finding, Open) or finding.run == run:
@@ -146,10 +146,11 @@ class Reconciler:
     ) -> Open | Closed | NotFound:
         """Ask the workflow to cancel itself, and return how it stands. The deadline is in the status before that."""
         waiting = Open(run, deadline=rfc3339(deadline))
-        if recorded(recorder.execution) != waiting.deadline:  # written once: a retry would create its Event again
+        already_written = recorded_deadline(recorder.execution) == waiting.deadline
+        if not already_written:  # a second write would create its Event again
             await recorder.write_status(waiting)
         self.confirm(recorder.execution, grant)
-        await runs.request_cancel(run, order(recorder.execution))
+        await runs.request_cancel(run, termination_request(recorder.execution))
         finding = await follow(runs, run)
         return replace(waiting, run=finding.run) if isinstance(finding, Open) else finding
 

@@ -5,10 +5,10 @@ from execution_operator.core.authorization.authorize import ResolvedTarget
 from execution_operator.core.errors import ObjectNotFound
 from execution_operator.core.status.events import EventRecord, announcements
 from execution_operator.core.status.execution_status import render
-from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld
+from execution_operator.core.workflow.finalizer import FINALIZER, can_remove_finalizer, needs_finalizer
 from execution_operator.core.workflow.findings import Closed, Finding
 from execution_operator.core.workflow.grace_period import rfc3339
-from execution_operator.core.workflow.state import answered, closed, pinned
+from execution_operator.core.workflow.state import is_answered, is_closed, pinned_run
 from execution_operator.reconciler.ports import Clock, Records
 from execution_operator.reconciler.result import ReconcileRequest, Result, result_of
 from execution_operator.telemetry.metrics import answered as measure
@@ -62,12 +62,12 @@ class Recorder:
 
     async def add_finalizer(self) -> None:
         """Put the finalizer on an Execution whose deletion is to terminate the workflow, and on no other."""
-        if unheld(self.execution):
+        if needs_finalizer(self.execution):
             await self._write_finalizers([*self.execution.metadata.finalizers, FINALIZER])
 
     async def remove_finalizer(self, finding: Finding) -> None:
         """Take the finalizer off where nothing is left to wait for."""
-        if needless(self.execution, finding):
+        if can_remove_finalizer(self.execution, finding):
             names = self.execution.metadata.finalizers
             await self._write_finalizers([name for name in names if name != FINALIZER])
 
@@ -80,10 +80,10 @@ class Recorder:
                 self.execution = await self._records.write_status(self.execution, status)
             except ObjectNotFound:
                 self.deleted = True
-        if self.deleted and (pinned(old) or closed(status)):  # a pin that was never stored pins nothing
+        if self.deleted and (pinned_run(old) or is_closed(status)):  # a pin that was never stored pins nothing
             self.execution = self.execution.model_copy(update={"status": status})
         self._collect_events(old, status, finding)
-        if answered(status) and not answered(old) and not self.deleted:
+        if is_answered(status) and not is_answered(old) and not self.deleted:
             self.timer.passed(Stage.RECORDED)
             measure(self.execution, self.timer)
 

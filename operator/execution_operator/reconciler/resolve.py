@@ -7,9 +7,9 @@ from execution_operator.core.authorization.authorize import Denied, Grant
 from execution_operator.core.authorization.ownership import doubt
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import NotFound
-from execution_operator.core.workflow.requests import candidates, wanted
+from execution_operator.core.workflow.requests import candidate_workflow_ids, searched_workflow
 from execution_operator.core.workflow.runs import Run, RunDescription
-from execution_operator.core.workflow.state import pinned
+from execution_operator.core.workflow.state import pinned_run
 from execution_operator.reconciler.ports import Runs
 
 
@@ -36,18 +36,18 @@ async def resolve(execution: Execution, grant: Grant, runs: Runs, *, deleted: bo
     Raises:
         TemporalError: Temporal gave no answer.
     """
-    run, description = pinned(execution.status), None
+    run, description = pinned_run(execution.status), None
     if run is None and not deleted:
         description = await _first_found(execution, grant, runs)
         run = description.run if description else None
     if run is None:
-        target = wanted(execution, grant.organization)
+        target = searched_workflow(execution, grant.organization)
         return NotFound(f"Temporal namespace {grant.temporal_namespace} has no {target}")
     return await _not_owned(execution, run, grant, runs) or Resolved(run, description)
 
 
 async def _first_found(execution: Execution, grant: Grant, runs: Runs) -> RunDescription | None:
-    for workflow_id in candidates(execution, grant.organization):
+    for workflow_id in candidate_workflow_ids(execution, grant.organization):
         if description := await runs.describe(workflow_id, execution.spec.run_id or ""):
             return description
     return None

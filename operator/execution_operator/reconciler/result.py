@@ -7,8 +7,8 @@ from enum import Enum
 from execution_operator.api import Execution
 from execution_operator.core.authorization.authorize import Denied, Failing
 from execution_operator.core.workflow.findings import Finding, NotFound, Open
-from execution_operator.core.workflow.grace_period import next_look
-from execution_operator.core.workflow.state import deleting, never_seen, unanswered
+from execution_operator.core.workflow.grace_period import seconds_until_poll
+from execution_operator.core.workflow.state import is_deleting, is_unanswered, is_unresolved
 
 HELD_DELETION_INTERVAL_SECONDS = 60.0
 """Interval at which a deletion is reconciled while a later run of the chain holds it up. No event tells its close."""
@@ -71,14 +71,14 @@ def result_of(execution: Execution, finding: Finding, now: datetime, *, deleted:
     """
     match finding:
         case Denied() if not deleted:  # without a request, the authorization drift finds it in the index of open runs
-            return Result(execution, Requeue.ON_EVENT if unanswered(execution) else Requeue.NEVER)
+            return Result(execution, Requeue.ON_EVENT if is_unanswered(execution) else Requeue.NEVER)
         case Failing(asked=False):  # an Execution that pins no run is found by a list
-            return Result(execution, Requeue.NEVER if never_seen(execution) else Requeue.ON_EVENT)
+            return Result(execution, Requeue.NEVER if is_unresolved(execution) else Requeue.ON_EVENT)
         case Failing():
             return Result(execution, Requeue.WITH_BACKOFF)
-        case NotFound() if deleting(execution) and not deleted:
+        case NotFound() if is_deleting(execution) and not deleted:
             return Result(execution, requeue_after=HELD_DELETION_INTERVAL_SECONDS)
         case Open(deadline=str() as deadline):
-            return Result(execution, requeue_after=next_look(execution, deadline, now))
+            return Result(execution, requeue_after=seconds_until_poll(execution, deadline, now))
         case _:
             return Result(execution)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.grace_period import anew, deadline_of, start
+from execution_operator.core.workflow.grace_period import grace_period_end, grace_period_start, new_deadline
 from execution_operator.core.workflow.runs import Run, TerminationRequest
 from execution_operator.reconciler.ports import Runs
 
@@ -50,13 +50,14 @@ async def grace_deadline(execution: Execution, run: Run, runs: Runs, now: dateti
     Raises:
         TemporalError: Temporal gave no answer.
     """
-    deadline = deadline_of(execution, now)
+    deadline = grace_period_end(execution, now)
     if deadline is None or deadline > now:
         return deadline
-    return anew(execution, now) if await _never_cancelled(run, runs, start(execution, deadline)) else None
+    begins_again = await _never_cancelled(run, runs, since=grace_period_start(execution, deadline))
+    return new_deadline(execution, now) if begins_again else None
 
 
-async def _never_cancelled(run: Run, runs: Runs, since: datetime) -> bool:
+async def _never_cancelled(run: Run, runs: Runs, *, since: datetime) -> bool:
     """Return whether the run was open when its grace period began, and nobody has requested its cancellation.
 
     A later run of a chain needs no request of its own: the earlier run had its chance.

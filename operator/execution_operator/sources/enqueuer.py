@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from execution_operator.api import Execution
-from execution_operator.core.workflow.state import never_seen, sought, unanswered, wants_attention
+from execution_operator.core.workflow.state import is_known_missing, is_unanswered, is_unresolved, needs_reconcile
 from execution_operator.runtime.periodic import PeriodicTask
 from execution_operator.telemetry.backlog import asked_at
 from execution_operator.telemetry.metrics import FOUND_BY_RELIST
@@ -54,7 +54,11 @@ class Enqueuer:
 
     def requested(self, execution: Execution) -> None:
         """Take in an unanswered request. One that was not found is left to a sweep."""
-        if not sought(execution) and not self._outdated(execution) and self._concerned(execution.metadata.namespace):
+        if (
+            not is_known_missing(execution)
+            and not self._outdated(execution)
+            and self._concerned(execution.metadata.namespace)
+        ):
             self._queue.add(execution)
 
     def left(self, uid: str, at: int) -> None:
@@ -64,7 +68,7 @@ class Enqueuer:
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
         uid, at = execution.metadata.uid, version(execution)
-        waits = wants_attention(execution) and not sought(execution) and not _asked(execution)
+        waits = needs_reconcile(execution) and not is_known_missing(execution) and not _asked(execution)
         if waits and self._concerned(execution.metadata.namespace):
             self._queue.newest.saw(uid, at)
             self._take(execution)
@@ -81,7 +85,7 @@ class Enqueuer:
         """Work on what was noted, and from now on on all that comes."""
         noted, self._noted = self._noted or {}, None
         for execution in noted.values():
-            if unanswered(execution):
+            if is_unanswered(execution):
                 self.hinted(execution)  # it was noted long ago, perhaps: it is read before it is acted on
             else:
                 self.changed(execution)
@@ -89,7 +93,7 @@ class Enqueuer:
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have changed."""
         if self._concerned(execution.metadata.namespace):
-            self._queue.wake(execution, doubtful=unanswered(execution))  # it may have been withdrawn since
+            self._queue.wake(execution, doubtful=is_unanswered(execution))  # it may have been withdrawn since
 
     def deleted(self, execution: Execution) -> None:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
@@ -106,7 +110,7 @@ class Enqueuer:
 
     def _take(self, execution: Execution) -> None:
         """Take in one that waits. However many were never seen: a list brings them again."""
-        unseen = never_seen(execution)
+        unseen = is_unresolved(execution)
         if self._noted is not None:
             if not unseen:
                 self._noted[execution.metadata.uid] = execution
@@ -122,7 +126,7 @@ class Enqueuer:
         async for execution in self._list_requests():
             if not self._concerned(execution.metadata.namespace) or self._outdated(execution):
                 continue
-            not_found += sought(execution) and unanswered(execution)
+            not_found += is_known_missing(execution) and is_unanswered(execution)
             self._compare(execution)
             self._bring(execution, woken)
         self._queue.wake_idle(woken)
@@ -130,7 +134,12 @@ class Enqueuer:
 
     def _compare(self, execution: Execution) -> None:
         """Count a request that its stream has not brought; before the first sweep ends, none was due."""
-        if not self._swept or not _asked(execution) or sought(execution) or self._queue.knows(execution.metadata.uid):
+        if (
+            not self._swept
+            or not _asked(execution)
+            or is_known_missing(execution)
+            or self._queue.knows(execution.metadata.uid)
+        ):
             return
         if (asked := asked_at(execution)) and self._now() - asked > LATE:
             FOUND_BY_RELIST.inc()
@@ -158,4 +167,4 @@ class Enqueuer:
 
 
 def _asked(execution: Execution) -> bool:
-    return execution.spec.terminate is not None and unanswered(execution)
+    return execution.spec.terminate is not None and is_unanswered(execution)

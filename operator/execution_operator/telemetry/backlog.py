@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from execution_operator.api import Execution
 from execution_operator.core.reasons import Type
-from execution_operator.core.workflow.grace_period import recorded
+from execution_operator.core.workflow.grace_period import recorded_deadline
 from execution_operator.core.workflow.requests import requested_at
-from execution_operator.core.workflow.state import current, sought, unanswered
+from execution_operator.core.workflow.state import is_current, is_known_missing, is_unanswered
 
 
 class RequestState(StrEnum):
@@ -31,13 +31,13 @@ class RequestState(StrEnum):
 
 def standing(execution: Execution, now: datetime) -> RequestState | None:
     """Return where the request stands; None where there is none, or it is answered."""
-    if not unanswered(execution):
+    if not is_unanswered(execution):
         return None
-    if sought(execution):
+    if is_known_missing(execution):
         return RequestState.NOT_FOUND
-    if current(execution) and execution.status.condition(Type.STALLED) is not None:
+    if is_current(execution) and execution.status.condition(Type.STALLED) is not None:
         return RequestState.DENIED
-    deadline = recorded(execution)
+    deadline = recorded_deadline(execution)
     waits = deadline is not None and datetime.fromisoformat(deadline) > now
     return RequestState.GRACE if waits else RequestState.PENDING
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from execution_operator.api import Execution
-from execution_operator.core.workflow.state import never_seen
+from execution_operator.core.workflow.state import is_unresolved
 from execution_operator.index.counting import subtract
 from execution_operator.runtime.rate_limit import RateLimiter
 
@@ -81,7 +81,7 @@ class ConcurrencyLimiter:
     @asynccontextmanager
     async def turn(self, execution: Execution, *, urgent: bool) -> AsyncIterator[None]:
         """Hold a turn for a pass, or several in a row."""
-        if never_seen(execution) and not urgent:
+        if is_unresolved(execution) and not urgent:
             await self._first_looks.turn()
         place = execution.metadata.namespace, urgent
         lane = self._lanes.setdefault(place, asyncio.Semaphore(self._widths[urgent].lane))
@@ -90,6 +90,6 @@ class ConcurrencyLimiter:
 
     def occupy(self, task: asyncio.Task[None], execution: Execution) -> None:
         """Count a task that is a look until it is done."""
-        looks, namespace = (self.first, "") if never_seen(execution) else (self.known, execution.metadata.namespace)
+        looks, namespace = (self.first, "") if is_unresolved(execution) else (self.known, execution.metadata.namespace)
         looks.begin(namespace)
         task.add_done_callback(lambda _: looks.end(namespace))

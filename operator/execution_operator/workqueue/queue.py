@@ -12,7 +12,7 @@ from math import inf
 
 from execution_operator.api import Execution
 from execution_operator.core.errors import RecordError
-from execution_operator.core.workflow.state import unanswered
+from execution_operator.core.workflow.state import is_unanswered
 from execution_operator.index.resource_versions import ResourceVersionTracker
 from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
 from execution_operator.runtime.backoff import backoff
@@ -168,7 +168,7 @@ class WorkQueue:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
-        urgent = unanswered(entry.execution)
+        urgent = is_unanswered(entry.execution)
         entry.since = (entry.since or time.monotonic()) if urgent else None
         if entry.task is not None and entry.waiting and urgent and not entry.urgent:
             entry.task.cancel()  # it waits among the looks, and has become a request
@@ -216,7 +216,7 @@ class WorkQueue:
         """Return the seconds until the next pass; None if the object is settled."""
         try:
             work, entry.broken_off = ReconcileRequest(entry.execution, entry.gone, entry.broken_off, entry.since), True
-            with RECONCILE_DURATION.labels(str(unanswered(entry.execution)).lower()).time():
+            with RECONCILE_DURATION.labels(str(is_unanswered(entry.execution)).lower()).time():
                 settlement = await self._reconcile(work)
         except Exception as error:  # noqa: BLE001 - one object must not stop the others
             return self._failed(entry, error)

@@ -10,7 +10,7 @@ from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Finding, NotFound, Open
 from execution_operator.core.workflow.requests import requested_at
 from execution_operator.core.workflow.runs import Run
-from execution_operator.core.workflow.state import unanswered, wants_attention
+from execution_operator.core.workflow.state import is_unanswered, needs_reconcile
 from execution_operator.kube.parse import asked, modelled, parse, quiet
 from tests.support.builders import execution
 
@@ -37,7 +37,7 @@ OPEN = {
 
 @pytest.mark.parametrize("open_one", OPEN.values(), ids=OPEN)
 def test_an_open_execution_is_quiet_where_it_wants_no_attention(open_one: Execution) -> None:
-    assert quiet(open_one.wire()) is not wants_attention(open_one)
+    assert quiet(open_one.wire()) is not needs_reconcile(open_one)
 
 
 ANSWERED = SEEN.model_copy(update={"termination": Termination(reason="stop", outcome="AlreadyClosed")})
@@ -54,7 +54,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize("one", REQUESTS.values(), ids=REQUESTS)
 def test_a_request_is_known_without_a_model(one: Execution) -> None:
-    assert asked(one.wire()) is unanswered(one)
+    assert asked(one.wire()) is is_unanswered(one)
 
 
 def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:

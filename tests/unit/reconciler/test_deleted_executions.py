@@ -2,7 +2,7 @@
 
 import pytest
 
-from execution_operator.core.workflow.state import answered
+from execution_operator.core.workflow.state import is_answered
 from execution_operator.reconciler.result import Requeue
 from tests.support.builders import execution
 from tests.support.fake_temporal import Fault
@@ -48,6 +48,7 @@ def test_a_second_operator_that_never_saw_the_pin_creates_the_same_event() -> No
     harness.server.delete(harness.now)
     harness.reconcile(stale)
     first, second = [
-        (event_reasons.status.run_id, answered(event_reasons.status)) for event_reasons, _ in harness.server.announced
+        (event_reasons.status.run_id, is_answered(event_reasons.status))
+        for event_reasons, _ in harness.server.announced
     ]
     assert first == second

@@ -1,6 +1,6 @@
 """The measured durations of a request's stages."""
 
-from execution_operator.core.workflow.state import answered
+from execution_operator.core.workflow.state import is_answered
 from execution_operator.telemetry.metrics import REQUEST_DURATION, REQUEST_STAGE_DURATION
 from tests.support.builders import execution
 from tests.support.fake_temporal import Fault
@@ -49,5 +49,5 @@ def test_a_grace_period_and_a_request_of_unknown_arrival_are_not_measured() -> N
     harness.reconcile(enqueued_at=0.0)
     harness, _ = with_request()
     harness.reconcile()
-    assert answered(harness.now.status)
+    assert is_answered(harness.now.status)
     assert counted(before) == set()

@@ -5,7 +5,7 @@ from execution_operator.core.authorization.authorize import Denied, Failing, Res
 from execution_operator.core.reasons import Reason, Type
 from execution_operator.core.status.termination import describe, outcome, termination
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
-from execution_operator.core.workflow.state import answered, unanswered
+from execution_operator.core.workflow.state import is_answered, is_unanswered
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
@@ -72,7 +72,7 @@ def _authorized(execution: Execution, finding: Finding, place: ResolvedTarget | 
 
 def _terminated(execution: Execution, finding: Finding) -> Cell | None:
     """Return how the request stands; None where there is none, or it was withdrawn."""
-    if answered(execution.status):
+    if is_answered(execution.status):
         return _kept(execution, Type.TERMINATED)
     if termination(execution, finding) is None:
         return None
@@ -120,7 +120,7 @@ def _reconciling(execution: Execution, finding: Finding) -> Cell | None:
             return TRUE, reason, message
         case Open(deadline=str()):
             return TRUE, Reason.GRACE_PERIOD, "waiting for the workflow to end by itself"
-        case Open() if unanswered(execution):
+        case Open() if is_unanswered(execution):
             return TRUE, Reason.PENDING, "termination is under way"
         case _:
             return None

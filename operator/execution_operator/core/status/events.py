@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.workflow.state import deleting
+from execution_operator.core.workflow.state import is_deleting
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ _OUTCOMES = {
 def outcome_of(execution: Execution, reason: str) -> Outcome:
     """Return what it means for an Execution to be told this."""
     outcome = _OUTCOMES.get(Reason(reason), Outcome.DENIED)
-    asked = execution.spec.terminate is not None or deleting(execution) or outcome is Outcome.STEP
+    asked = execution.spec.terminate is not None or is_deleting(execution) or outcome is Outcome.STEP
     return outcome if asked else Outcome.UNASKED

@@ -6,7 +6,7 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.requests import requested_at, requested_by
 from execution_operator.core.workflow.runs import CloseEvent, RunStatus
-from execution_operator.core.workflow.state import answered, current
+from execution_operator.core.workflow.state import is_answered, is_current
 
 
 def outcome(execution: Execution, closed: Closed) -> Reason:
@@ -22,7 +22,7 @@ def outcome(execution: Execution, closed: Closed) -> Reason:
 def termination(execution: Execution, finding: Finding) -> Termination | None:
     """Return the record of the request: kept once answered, gone when withdrawn, Temporal's word where it is ours."""
     old, terminate = execution.status.termination, execution.spec.terminate
-    if answered(execution.status):
+    if is_answered(execution.status):
         return old
     if isinstance(finding, Closed) and outcome(execution, finding) is Reason.TERMINATED:
         reason, requester = finding.closing.reason, finding.closing.requested_by or None
@@ -43,7 +43,7 @@ def _deadline(execution: Execution, finding: Finding) -> str | None:
     """Return the end of the grace period: as found; else as recorded, unless the spec has changed since."""
     if isinstance(finding, Open):
         return finding.deadline
-    old, changed = execution.status.termination, not current(execution)
+    old, changed = execution.status.termination, not is_current(execution)
     return old.deadline if old is not None and not (changed and isinstance(finding, Denied | Failing)) else None
 
 

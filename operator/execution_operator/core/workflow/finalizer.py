@@ -5,20 +5,20 @@ from dataclasses import replace
 from execution_operator.api import DeletionPolicy, Execution
 from execution_operator.core.authorization.authorize import Denied, Failing, Undecided
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Recorded
-from execution_operator.core.workflow.state import closed, deleting, pinned
+from execution_operator.core.workflow.state import is_closed, is_deleting, pinned_run
 
 FINALIZER = "control-plane.kubiya.ai/terminate"
 """The finalizer's name. It holds back the deletion of the Execution until its workflow is closed."""
 
 
-def unheld(execution: Execution) -> bool:
+def needs_finalizer(execution: Execution) -> bool:
     """Return whether the finalizer is missing and needed."""
     meta = execution.metadata
-    wanted = execution.spec.deletion_policy is DeletionPolicy.TERMINATE and not closed(execution.status)
+    wanted = execution.spec.deletion_policy is DeletionPolicy.TERMINATE and not is_closed(execution.status)
     return wanted and not meta.deletion_timestamp and FINALIZER not in meta.finalizers
 
 
-def needless(execution: Execution, finding: Finding) -> bool:
+def can_remove_finalizer(execution: Execution, finding: Finding) -> bool:
     """Return whether the finalizer is there and can be removed.
 
     It can where deletionPolicy is Orphan now, where the workflow is closed, or where the object is being deleted and no
@@ -27,15 +27,17 @@ def needless(execution: Execution, finding: Finding) -> bool:
     orphan = execution.spec.deletion_policy is DeletionPolicy.ORPHAN
     ended = isinstance(finding, Closed | Recorded)
     nothing = (isinstance(finding, NotFound) and not finding.open_run_id) or (
-        isinstance(finding, Denied) and not pinned(execution.status)
+        isinstance(finding, Denied) and not pinned_run(execution.status)
     )
     held = FINALIZER in execution.metadata.finalizers
-    return held and (orphan or ended or (deleting(execution) and nothing))
+    return held and (orphan or ended or (is_deleting(execution) and nothing))
 
 
-def waiting(execution: Execution, decision: Denied | Failing | Undecided) -> Denied | Failing | Undecided:
+def explain_waiting_deletion(
+    execution: Execution, decision: Denied | Failing | Undecided
+) -> Denied | Failing | Undecided:
     """Return the decision; the message of a denial says that the deletion waits for it, and how to end that."""
-    if isinstance(decision, Denied) and deleting(execution) and pinned(execution.status):
+    if isinstance(decision, Denied) and is_deleting(execution) and pinned_run(execution.status):
         return replace(
             decision,
             message=f"{decision.message}; the deletion waits until then: "

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from execution_operator.api import Execution
-from execution_operator.core.workflow.state import current
+from execution_operator.core.workflow.state import is_current
 
 MIN_POLL_INTERVAL_SECONDS = 0.5
 """Shortest interval at which a workflow is polled whose cancellation is requested."""
@@ -17,34 +17,34 @@ another operator compares it with its own clock. With this margin no workflow ge
 """
 
 
-def deadline_of(execution: Execution, now: datetime) -> datetime | None:
+def grace_period_end(execution: Execution, now: datetime) -> datetime | None:
     """Return the end of the grace period; None where the request has none.
 
     A deadline that is recorded for the present spec counts. Else the grace period begins now.
     """
     if not _period(execution):
         return None
-    known = recorded(execution)
-    return datetime.fromisoformat(known) if known else anew(execution, now)
+    known = recorded_deadline(execution)
+    return datetime.fromisoformat(known) if known else new_deadline(execution, now)
 
 
-def recorded(execution: Execution) -> str | None:
+def recorded_deadline(execution: Execution) -> str | None:
     """Return the deadline in the status, if it was recorded for the present generation of the spec."""
     termination = execution.status.termination
-    return termination.deadline if termination and current(execution) else None
+    return termination.deadline if termination and is_current(execution) else None
 
 
-def anew(execution: Execution, now: datetime) -> datetime:
+def new_deadline(execution: Execution, now: datetime) -> datetime:
     """Return the end of a grace period that begins now."""
     return now + _period(execution) + ROUNDING
 
 
-def start(execution: Execution, deadline: datetime) -> datetime:
+def grace_period_start(execution: Execution, deadline: datetime) -> datetime:
     """Return the start of the grace period that ends at the deadline."""
     return deadline - _period(execution)
 
 
-def next_look(execution: Execution, deadline: str, now: datetime) -> float:
+def seconds_until_poll(execution: Execution, deadline: str, now: datetime) -> float:
     """Return the seconds until the workflow is polled again. `deadline` is RFC 3339."""
     left = (datetime.fromisoformat(deadline) - now).total_seconds()
     taken = _period(execution).total_seconds() - left

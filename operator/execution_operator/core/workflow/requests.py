@@ -7,7 +7,7 @@ REQUESTER_ANNOTATION = "control-plane.kubiya.ai/terminate-requested-by"
 """The annotation in which a MutatingAdmissionPolicy stores the user who set `spec.terminate`."""
 
 
-def candidates(execution: Execution, organization: Organization) -> list[str]:
+def candidate_workflow_ids(execution: Execution, organization: Organization) -> list[str]:
     """Return the workflow IDs that the Organization's templates make, in their order, each once."""
     ids = (
         template.replace("{executionId}", execution.spec.execution_id)
@@ -28,7 +28,7 @@ def requested_at(execution: Execution) -> str | None:
     return max(times, default=None)
 
 
-def order(execution: Execution) -> TerminationRequest:
+def termination_request(execution: Execution) -> TerminationRequest:
     """Return the request as it is stored in Temporal's history. A deletion has a reason of its own."""
     terminate, meta = execution.spec.terminate, execution.metadata
     return TerminationRequest(
@@ -40,7 +40,7 @@ def order(execution: Execution) -> TerminationRequest:
     )
 
 
-def wanted(execution: Execution, organization: Organization) -> str:
+def searched_workflow(execution: Execution, organization: Organization) -> str:
     """Return the workflow IDs and the run ID that are looked for, for people."""
-    ids = " or ".join(candidates(execution, organization))
+    ids = " or ".join(candidate_workflow_ids(execution, organization))
     return f"workflow {ids}" + (f" with run {run}" if (run := execution.spec.run_id) else "")

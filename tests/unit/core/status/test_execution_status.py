@@ -10,7 +10,7 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
-from execution_operator.core.workflow.state import pinned
+from execution_operator.core.workflow.state import pinned_run
 from execution_operator.kube.patch import merge_patch
 from tests.support.builders import execution
 from tests.support.findings import (
@@ -279,7 +279,7 @@ def test_an_open_run_is_pinned_with_its_place() -> None:
         "started_at": "2025-12-31T00:00:00.000000001Z",
     }
     assert (status.organization, status.temporal_namespace) == ("acme", "production")
-    assert pinned(status) == RUN
+    assert pinned_run(status) == RUN
 
 
 def test_a_proof_that_was_given_is_recorded_and_stays_while_none_is_asked_for() -> None:
@@ -299,18 +299,18 @@ def test_a_proof_that_was_asked_for_and_not_given_is_not_recorded(finding: Findi
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
 def test_what_found_no_run_of_ours_pins_nothing(finding: Finding) -> None:
     status = render(execution("stop"), finding, HERE, NOW)
-    assert pinned(status) is None
+    assert pinned_run(status) is None
     assert (status.organization, status.temporal_namespace) == (None, None)
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
 def test_what_found_nothing_leaves_the_pin(finding: Finding) -> None:
-    assert pinned(after((finding, "stop"), status=SEEN)) == RUN
+    assert pinned_run(after((finding, "stop"), status=SEEN)) == RUN
 
 
 def test_a_run_without_a_known_first_is_its_own_first() -> None:
-    assert pinned(ExecutionStatus(workflow_id="wf", run_id="r1")) == Run("wf", "r1", "r1")
-    assert pinned(ExecutionStatus(workflow_id="wf")) is None
+    assert pinned_run(ExecutionStatus(workflow_id="wf", run_id="r1")) == Run("wf", "r1", "r1")
+    assert pinned_run(ExecutionStatus(workflow_id="wf")) is None
 
 
 def test_times_keep_their_nine_digits() -> None:

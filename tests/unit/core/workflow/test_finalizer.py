@@ -5,7 +5,12 @@ import pytest
 from execution_operator.api import DeletionPolicy, ExecutionStatus, Phase
 from execution_operator.core.authorization.authorize import Denied, Failing, Undecided
 from execution_operator.core.reasons import Reason
-from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld, waiting
+from execution_operator.core.workflow.finalizer import (
+    FINALIZER,
+    can_remove_finalizer,
+    explain_waiting_deletion,
+    needs_finalizer,
+)
 from execution_operator.core.workflow.findings import Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.runs import Run
 from tests.support.builders import execution
@@ -31,7 +36,7 @@ def test_where_it_is_put_on(
     policy: DeletionPolicy, status: ExecutionStatus, *, deleted: bool, held: bool, wanted: bool
 ) -> None:
     it = execution(policy=policy, status=status, deleted=deleted, finalizers=[FINALIZER] * held)
-    assert unheld(it) is wanted
+    assert needs_finalizer(it) is wanted
 
 
 @pytest.mark.parametrize(
@@ -51,8 +56,8 @@ def test_where_it_is_taken_off(
     policy: DeletionPolicy, status: ExecutionStatus, *, deleted: bool, finding: Finding, off: bool
 ) -> None:
     held = execution(policy=policy, status=status, deleted=deleted, finalizers=[FINALIZER])
-    assert needless(held, finding) is off
-    assert not needless(execution(policy=policy, status=status, deleted=deleted), finding)
+    assert can_remove_finalizer(held, finding) is off
+    assert not can_remove_finalizer(execution(policy=policy, status=status, deleted=deleted), finding)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_where_it_is_taken_off(
 def test_a_denial_that_holds_up_a_deletion_says_how_to_end_that(
     status: ExecutionStatus, *, deleted: bool, decision: Denied | Failing | Undecided, told: bool
 ) -> None:
-    said = waiting(execution(policy=TERMINATE, status=status, deleted=deleted), decision)
+    said = explain_waiting_deletion(execution(policy=TERMINATE, status=status, deleted=deleted), decision)
     assert (said != decision) is told
     if told:
         assert isinstance(said, Denied)

@@ -8,11 +8,11 @@ from execution_operator.api import ExecutionStatus, Termination
 from execution_operator.core.workflow.grace_period import (
     MAX_POLL_INTERVAL_SECONDS,
     MIN_POLL_INTERVAL_SECONDS,
-    anew,
-    deadline_of,
-    next_look,
+    grace_period_end,
+    grace_period_start,
+    new_deadline,
     rfc3339,
-    start,
+    seconds_until_poll,
 )
 from tests.support.builders import execution
 
@@ -36,11 +36,11 @@ def recorded(deadline: str | None, observed: int) -> ExecutionStatus:
     ],
 )
 def test_when_it_ends(grace: int, status: ExecutionStatus, ends: datetime | None) -> None:
-    assert deadline_of(execution("enough", grace=grace, status=status), NOW) == ends
+    assert grace_period_end(execution("enough", grace=grace, status=status), NOW) == ends
 
 
 def test_without_a_request_there_is_none() -> None:
-    assert deadline_of(execution(), NOW) is None
+    assert grace_period_end(execution(), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,14 @@ def test_without_a_request_there_is_none() -> None:
 )
 def test_when_to_look_meanwhile(grace: int, left: float, pause: float) -> None:
     deadline = (NOW + timedelta(seconds=left)).isoformat()
-    assert next_look(execution("enough", grace=grace), deadline, NOW) == pytest.approx(pause)
+    assert seconds_until_poll(execution("enough", grace=grace), deadline, NOW) == pytest.approx(pause)
 
 
 def test_it_begins_its_length_before_its_end() -> None:
     it = execution("enough", grace=60)
-    assert anew(it, start(it, NOW)) == NOW + timedelta(seconds=2)  # for clocks and records know no fractions
+    assert new_deadline(it, grace_period_start(it, NOW)) == NOW + timedelta(
+        seconds=2
+    )  # for clocks and records know no fractions
 
 
 def test_moments_are_recorded_in_utc_and_whole_seconds() -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from execution_operator.core.workflow.requests import (
     REQUESTER_ANNOTATION,
-    candidates,
-    order,
+    candidate_workflow_ids,
     requested_at,
     requested_by,
+    termination_request,
 )
 from execution_operator.core.workflow.runs import TerminationRequest
 from tests.support.builders import execution, organization
@@ -25,12 +25,12 @@ CANDIDATES = [
 
 @pytest.mark.parametrize(("templates", "ids"), CANDIDATES)
 def test_candidates(templates: list[str], ids: list[str]) -> None:
-    assert candidates(execution(), organization(templates=templates)) == ids
+    assert candidate_workflow_ids(execution(), organization(templates=templates)) == ids
 
 
 def test_an_execution_id_is_never_read_as_a_template() -> None:
     asked = execution(execution_id="{executionId}-x")
-    assert candidates(asked, organization(templates=["a-{executionId}"])) == ["a-{executionId}-x"]
+    assert candidate_workflow_ids(asked, organization(templates=["a-{executionId}"])) == ["a-{executionId}-x"]
 
 
 def field(of: dict[str, Any], time: str | None = "2026-01-01T00:00:00Z") -> dict[str, Any]:
@@ -63,10 +63,10 @@ def test_requested_by_is_the_stamp_and_nothing_else() -> None:
 
 def test_an_order_carries_the_reason_verbatim_and_who_asked() -> None:
     asked = execution(" 💥 \"a\"\n'b' ", annotations={REQUESTER_ANNOTATION: "jane"})
-    assert order(asked) == TerminationRequest(" 💥 \"a\"\n'b' ", "uid-1", "team-a", "run", "jane")
+    assert termination_request(asked) == TerminationRequest(" 💥 \"a\"\n'b' ", "uid-1", "team-a", "run", "jane")
 
 
 def test_the_order_of_a_deletion_says_so() -> None:
-    assert order(execution(deleted=True)) == TerminationRequest(
+    assert termination_request(execution(deleted=True)) == TerminationRequest(
         "Execution team-a/run was deleted", "uid-1", "team-a", "run", ""
     )

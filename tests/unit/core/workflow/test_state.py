@@ -6,7 +6,13 @@ from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import NotFound
 from execution_operator.core.workflow.runs import RunDescription, RunStatus
-from execution_operator.core.workflow.state import closed, deleting, sought, unanswered, wants_attention
+from execution_operator.core.workflow.state import (
+    is_closed,
+    is_deleting,
+    is_known_missing,
+    is_unanswered,
+    needs_reconcile,
+)
 from tests.support.builders import execution
 from tests.support.findings import (
     ASKED,
@@ -48,13 +54,13 @@ UNANSWERED = [
 
 @pytest.mark.parametrize(("asked", "waits"), UNANSWERED)
 def test_a_request_waits_until_it_is_answered_for_good(asked: Execution, *, waits: bool) -> None:
-    assert unanswered(asked) is waits
+    assert is_unanswered(asked) is waits
 
 
 def test_deleting_means_ending_the_workflow_with_it() -> None:
-    assert deleting(gone(DeletionPolicy.TERMINATE))
-    assert not deleting(gone(DeletionPolicy.ORPHAN))
-    assert not deleting(execution(policy=DeletionPolicy.TERMINATE))
+    assert is_deleting(gone(DeletionPolicy.TERMINATE))
+    assert not is_deleting(gone(DeletionPolicy.ORPHAN))
+    assert not is_deleting(execution(policy=DeletionPolicy.TERMINATE))
 
 
 def test_a_deletion_that_terminates_is_under_way_and_then_recorded() -> None:
@@ -65,22 +71,22 @@ def test_a_deletion_that_terminates_is_under_way_and_then_recorded() -> None:
 
 @pytest.mark.parametrize(("status", "final"), [(NEW, False), (SEEN, False), (TERMINATING, False), (DONE, True)])
 def test_closed_is_a_final_phase(status: ExecutionStatus, *, final: bool) -> None:
-    assert closed(status) is final
+    assert is_closed(status) is final
 
 
 def test_attention_is_wanted_by_what_was_never_seen_has_changed_or_broke_off() -> None:
-    assert wants_attention(execution())
-    assert wants_attention(execution(generation=2, status=SEEN))
-    assert wants_attention(execution(status=ASKED))
-    assert not wants_attention(execution(status=SEEN))
+    assert needs_reconcile(execution())
+    assert needs_reconcile(execution(generation=2, status=SEEN))
+    assert needs_reconcile(execution(status=ASKED))
+    assert not needs_reconcile(execution(status=SEEN))
 
 
 def test_sought_is_what_was_not_found_in_this_very_generation() -> None:
     missing = after((NotFound("none"), "stop"))
-    assert sought(execution("stop", status=missing))
-    assert not sought(execution("stop", generation=2, status=missing))
-    assert not sought(execution("stop", status=REFUSED_BEFORE))
-    assert not sought(execution("stop", status=ASKED))
+    assert is_known_missing(execution("stop", status=missing))
+    assert not is_known_missing(execution("stop", generation=2, status=missing))
+    assert not is_known_missing(execution("stop", status=REFUSED_BEFORE))
+    assert not is_known_missing(execution("stop", status=ASKED))
 
 
 def test_what_temporal_calls_open() -> None:
