@@ -37,7 +37,7 @@ faults: $(READY)  ## Run the fault tests of `make test` alone: crash matrix, res
 mutants: $(READY)  ## Remove one tenancy check at a time; a test must fail for each (2 minutes).
 	@$(BIN)/python -m pytest tests/mutants -n $(WORKERS) --dist=load
 
-bench: $(READY)  ## Compare with peers and write docs/benchmarks.md (45 minutes). QUICK=1 runs small sizes and writes nothing.
+bench: $(READY)  ## Compare with peers and write docs/benchmarks.md (45 minutes). QUICK=1 runs small sizes (10 minutes).
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 fuzz: $(READY)  ## Call the REST API with 2,000 cases generated from its OpenAPI document (minutes).
