@@ -1,50 +1,36 @@
-"""Builds of the operator that are broken on purpose: the fault tests must see through each of them."""
+"""Broken builds of the operator: the fault tests must detect each of them."""
 
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-
-import execution_operator
-
-PACKAGE = Path(execution_operator.__file__).parent
-
-
-@dataclass(frozen=True)
-class Build:
-    """The product with one thing changed.
-
-    Attributes:
-        file: The module, relative to the package.
-        sound: The words that are replaced.
-        broken: What they are replaced by.
-    """
-
-    file: str
-    sound: str
-    broken: str
-
-    def make(self, folder: Path) -> Path:
-        """Write the build into a folder, and return that: it goes first on the path of imports."""
-        shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
-        module = folder / PACKAGE.name / self.file
-        source = module.read_text()
-        assert source.count(self.sound) == 1, f"{self.file} has changed: find another way to break it"
-        module.write_text(source.replace(self.sound, self.broken))
-        return folder
-
+from tests.support.mutation import Argument, Body, Build, Statement
 
 PIN_REMOVED = Build(
-    "temporal/runs.py",
-    "workflow_execution=WorkflowExecution(workflow_id=run.workflow_id) if chain else _execution(run),",
-    "workflow_execution=WorkflowExecution(workflow_id=run.workflow_id),",
+    "temporal.runs",
+    "TemporalRuns.terminate",
+    Argument(
+        "TerminateWorkflowExecutionRequest",
+        "workflow_execution",
+        "WorkflowExecution(workflow_id=run.workflow_id)",
+    ),
 )
-RETRY_ON = Build("temporal/calls.py", "retry=False", "retry=True")
+"""Terminates the current run of the workflow ID instead of the pinned run."""
+
+RETRY_ON = Build("temporal.calls", "call", Argument("rpc", "retry", "True"))
+"""The Temporal SDK retries calls by itself."""
+
 RECORD_BEFORE_OBSERVE = Build(
-    "reconciler/run_chain.py",
-    "    found = await follow(runs, run, seen)\n    if isinstance(found, Open) and failure",
-    "    from execution_operator.core.workflow.runs import RunStatus\n\n"
-    "    at, uid = '2026-01-01T00:00:00Z', order.execution_uid\n"
-    "    sent = Closing(RunStatus.TERMINATED, at, order.reason, execution_uid=uid)\n"
-    "    seen, abandoned, found = None, None, Closed(run, sent)\n    if isinstance(found, Open) and failure",
+    "reconciler.run_chain",
+    "terminate_once",
+    Statement(
+        "follow",
+        """
+from execution_operator.core.workflow.runs import RunStatus
+sent = CloseEvent(
+    RunStatus.TERMINATED, "2026-01-01T00:00:00Z", order.reason, execution_uid=order.execution_uid
 )
-INDEX_NOT_AWAITED = Build("app.py", "await self._until(self.organizations.synced(), stop, *parts)", "True")
+found = Closed(run, sent)
+""",
+    ),
+)
+"""Takes a termination that was sent for one that was observed."""
+
+INDEX_NOT_AWAITED = Build("organizations.controller", "OrganizationController.synced", Body("return"))
+"""Decides before it has read the Organizations."""

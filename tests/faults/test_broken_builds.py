@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from temporalio.service import RPCStatusCode
 
-from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON, Build
+from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON
 from tests.faults.matrix import OWNER, TERMINATE
 from tests.faults.operators import Forge
 from tests.faults.rig import Rig
 from tests.faults.truth import outcome_of, untrue
 from tests.support.faults import Fault, Rule
 from tests.support.kube import conditions_of
+from tests.support.mutation import Build
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
 

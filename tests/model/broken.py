@@ -1,17 +1,15 @@
 """Products that are broken on purpose: the model must see through each of them."""
 
-import inspect
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 
 from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping, Readiness
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, TerminationRequest, Unclosed
-from execution_operator.reconciler import reconciler as reconcile
 from execution_operator.reconciler.reconciler import Reconciler
 from tests.model.scene import ACME, NAMESPACE, Variant, gate
+from tests.mutants.mutants import GRANT_NOT_REPEATED
 from tests.support.fake_temporal import FakeRuns, FakeTemporal
 
 
@@ -89,17 +87,7 @@ def _with(runs: type[FakeRuns]) -> Variant:
     return Variant(runs=of)
 
 
-def _reworded(sound: str, broken: str) -> type[Reconciler]:
-    """Return the product's reconciler with other words in its source."""
-    source = inspect.getsource(reconcile)
-    assert source.count(sound) == 1, "the product has changed: find another way to break it"
-    module = ModuleType(reconcile.__name__)
-    exec(compile(source.replace(sound, broken), f"<{module.__name__}, broken>", "exec"), vars(module))
-    reconciler: type[Reconciler] = module.Reconciler
-    return reconciler
-
-
-UNASKED = _reworded("if not grant.holds(authorize(self.execution, self.world.mapping)):", "if False:")
+UNASKED: type[Reconciler] = GRANT_NOT_REPEATED.load("reconciler.reconciler").Reconciler
 
 BROKEN = {
     "unpinned": (_with(Unpinned), "terminated, pinned is"),
