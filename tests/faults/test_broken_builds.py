@@ -12,7 +12,7 @@ from temporalio.service import RPCStatusCode
 from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON
 from tests.faults.matrix import OWNER, TERMINATE
 from tests.faults.operators import Forge
-from tests.faults.rig import Rig
+from tests.faults.rig import Bystander, Rig
 from tests.faults.truth import outcome_of, untrue
 from tests.support.faults import Fault, Rule
 from tests.support.kube import conditions_of
@@ -82,9 +82,12 @@ def test_the_product_keeps_it(rig: Rig, kept: Check, build: Build) -> None:  # n
 
 
 @EACH
-def test_the_broken_build_does_not(rig: Rig, tmp_path: Path, kept: Check, build: Build) -> None:
+def test_the_broken_build_does_not(rig: Rig, bystander: Bystander, tmp_path: Path, kept: Check, build: Build) -> None:
     with _running(rig, build, tmp_path):
         assert not kept(rig, f"broken-{kept.__name__.replace('_', '-')}")
+    rig.faults.clear()
+    rig.ensure_operator()
+    bystander.recover()
 
 
 @contextmanager
