@@ -179,7 +179,10 @@ class Bystander:
 
         A broken build may deny the bystander, too. Its workflow must run on all the same.
         """
-        self._rig.until(self.NAME, "team-b", **{"Reconciling": "", **self._conditions})
+        wait_for(
+            lambda: conditions_of(self._rig.kube.get(self.NAME, "team-b")) == self._conditions,
+            "the bystander's conditions to be as before",
+        )
         events, *_ = self._before
         self._before = self._state()
         assert self._before[0] == events, "the broken build has changed the bystander's workflow"
