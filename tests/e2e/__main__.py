@@ -14,7 +14,7 @@ from tests.e2e.load import Load
 from tests.e2e.rotation import Rotation
 from tests.e2e.site import Images, KindSite
 from tests.e2e.troubles import Troubles
-from tests.faults.flow import hush
+from tests.faults.harness.load import silence_temporal_logs
 from tests.support.image import NoEngineError
 
 ENOUGH = 100
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the load's dice")
     seed = parser.parse_args().seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    hush()
+    silence_temporal_logs()
     screen = Screen()
     try:
         kind = find_kind()
@@ -62,10 +62,10 @@ def _run(site: KindSite, screen: Screen, seed: int) -> None:
         troubles.kill()
         troubles.drain()
         Rotation(site, screen).rotate()
-    _judge(site, load, screen)
+    _verify(site, load, screen)
 
 
-def _judge(site: KindSite, load: Load, screen: Screen) -> None:
+def _verify(site: KindSite, load: Load, screen: Screen) -> None:
     """Hold everything that was asked for against Temporal's histories."""
     screen.title("all of it, held against Temporal")
     violations = load.violations()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.demo.screen import Screen
 from tests.e2e.site import KindSite
-from tests.faults.truth import outcome_of, untrue
+from tests.faults.harness.history_checks import check_terminated, outcome_of
 from tests.support.certificates import Authority
 from tests.support.kube import GROUP, Json, conditions_of
 from tests.support.waiting import wait_for
@@ -55,8 +55,8 @@ class Rotation:
         self._serve(new)
         self._ask("between")
         self._ready("False/TemporalRefused")
-        waiting = sum(not outcome_of(self._get(name)) for name in self._names[EACH:])
-        self._screen.promise("nothing is answered that was not done", kept=waiting == EACH, found=waiting)
+        pending = sum(not outcome_of(self._get(name)) for name in self._names[EACH:])
+        self._screen.promise("nothing is answered that was not done", kept=pending == EACH, found=pending)
         self._certify(new)
         self._ready("True/Ready")
         self._ask("after")
@@ -116,7 +116,7 @@ class Rotation:
         self._screen.promise(f"{len(self._names)} requests, each done once and truly", kept=not wrong, found=wrong)
 
     def _faults(self, name: str) -> list[str]:
-        return untrue(self._get(name), self._samples.history(name))
+        return check_terminated(self._get(name), self._samples.history(name))
 
     def _get(self, name: str) -> Json:
         return self._cluster.kube.get(name, NAMESPACE)

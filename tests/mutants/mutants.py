@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.builds import INDEX_NOT_AWAITED
+from tests.faults.harness.builds import INDEX_NOT_AWAITED
 from tests.support.mutation import Argument, Body, Build, Expression, NeverIf, Statement, WithoutElement
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"

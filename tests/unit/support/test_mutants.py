@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from execution_operator.core.authorization.authorize import CHECKS
-from tests.faults import builds
+from tests.faults.harness import builds
 from tests.mutants.mutants import MUTANTS, Mutant, documented, table
 from tests.support.mutation import PACKAGE, Build, Expression, WithoutElement
 
