@@ -12,8 +12,8 @@ from tests.faults.harness.load import generate_load
 from tests.faults.harness.users import Users
 from tests.faults.harness.verifier import OutcomeVerifier
 from tests.support.kube import Json, Kube
+from tests.support.stack import Stack
 from tests.support.waiting import wait_for
-from tests.support.world import Site
 
 RATE = 3.0
 """Stories begun in a second."""
@@ -22,19 +22,19 @@ LAST_WORDS = 120.0
 """Seconds after the last story, by which everything must be settled."""
 
 
-class _SiteEnvironment:
+class _StackEnvironment:
     """The site as it is found: what was terminated before is nobody's business."""
 
-    def __init__(self, site: Site) -> None:
-        self._site, self.samples = site, site.samples
-        self._before = site.samples.terminated_runs()
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self.samples = stack, stack.samples
+        self._before = stack.samples.terminated_runs()
 
     @property
     def kube(self) -> Kube:
-        return self._site.control_plane.kube
+        return self._stack.control_plane.kube
 
     def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
-        return self._site.until(name, namespace, seconds, **conditions)
+        return self._stack.until(name, namespace, seconds, **conditions)
 
     def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
         return self.samples.history(workflow_id, run_id)
@@ -51,8 +51,8 @@ class Load:
         seed: Of their dice.
     """
 
-    def __init__(self, site: Site, seed: int) -> None:
-        environment = _SiteEnvironment(site)
+    def __init__(self, stack: Stack, seed: int) -> None:
+        environment = _StackEnvironment(stack)
         self._users = Users(environment, random.Random(seed))
         self._verifier = OutcomeVerifier(environment, self._users)
         self._ended = threading.Event()

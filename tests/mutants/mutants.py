@@ -19,7 +19,7 @@ class Mutant:
         without: The check, in words.
         build: The product without it.
         test: Class and function.
-        arguments: What the function takes besides the world and a name.
+        arguments: What the function takes besides the stack and a name.
     """
 
     without: str
