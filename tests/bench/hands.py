@@ -19,27 +19,27 @@ from execution_operator.kube.config import load_configuration
 from execution_operator.kube.watch import Change, Selection, Watch
 from tests.support.gateway import Account, Gateway
 from tests.support.plugin import environment, execution
+from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent
-from tests.support.world import API_VERSION, World
 
 NAMESPACE, AT_ONCE, REASON = "team-a", 50, "measured"
 EXECUTIONS = collection("executions", NAMESPACE)
 
 
 class Hands:
-    """The world, and batches of Executions whose workflows run."""
+    """The local stack, and batches of Executions whose workflows run."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.kubeconfig = world.control_plane.admin_kubeconfig
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.kubeconfig = stack.control_plane.admin_kubeconfig
 
     def batch(self, label: str, size: int) -> list[str]:
         """Start workflows and their Executions; return their names once the operator has seen them all."""
         names = [f"{label}-{number}" for number in range(size)]
-        client = self.world.samples.client
+        client = self.stack.samples.client
         start = _each(names, lambda name: client.start_workflow(Agent.run, id=name, task_queue=TASK_QUEUE))
-        self.world.samples.do(start, 300)
+        self.stack.samples.do(start, 300)
         asyncio.run(self._create(label, names))
         wait_for(lambda: self._running(label) == size, "the operator to see them all", 300, interval=1)
         return names
@@ -56,7 +56,7 @@ class Hands:
 
     def _running(self, label: str) -> int:
         query = ("get", "executions", "--namespace", NAMESPACE, f"--selector=batch={label}", "--output")
-        phases = self.world.control_plane.kubectl(*query, "jsonpath={.items[*].status.phase}").stdout.split()
+        phases = self.stack.control_plane.kubectl(*query, "jsonpath={.items[*].status.phase}").stdout.split()
         return phases.count("running")
 
     async def by_hand(self, names: list[str]) -> list[float]:
@@ -151,12 +151,12 @@ def main() -> int:
     parser.add_argument("--bulk", type=int, default=1000, help="in one REST call (default: %(default)s)")
     parser.add_argument("--prompt", type=int, default=1000, help="terminations at the prompt (default: %(default)s)")
     arguments = parser.parse_args()
-    with World() as world:
-        world.organization("acme", NAMESPACE, owned=False)
-        world.namespace("callers")
-        hands = Hands(world)
-        with Gateway(world.control_plane) as gateway:
-            caller = Account(world.control_plane, "callers", "bench")
+    with LocalStack() as stack:
+        stack.organization("acme", NAMESPACE, owned=False)
+        stack.namespace("callers")
+        hands = Hands(stack)
+        with Gateway(stack.control_plane) as gateway:
+            caller = Account(stack.control_plane, "callers", "bench")
             caller.bind(NAMESPACE, "execution-editor", "execution-terminator")
             if arguments.calls:
                 _rest(hands, gateway, caller.token, [arguments.calls] * arguments.rounds)

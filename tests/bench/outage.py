@@ -16,9 +16,9 @@ from execution_operator.kube.config import load_configuration
 from execution_operator.kube.records import UNANSWERED
 from tests.bench.gate import Gate
 from tests.support.operator import Operator
+from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent
-from tests.support.world import API_VERSION, World
 
 NAMESPACE, AT_ONCE = "crowd", 50
 LONGEST = 600
@@ -50,20 +50,20 @@ async def with_api(kubeconfig: Path, do: Callable[[Api], Awaitable[object]]) -> 
 class Crowd:
     """Workflows without a worker, and their Executions."""
 
-    def __init__(self, world: World, size: int) -> None:
-        self.world = world
+    def __init__(self, stack: LocalStack, size: int) -> None:
+        self.stack = stack
         self.names = [f"one-{number}" for number in range(size)]
 
     def gather(self) -> None:
         """Start the workflows, create the Executions, and wait until the operator has pinned them all."""
-        client = self.world.samples.client
+        client = self.stack.samples.client
         start = each(
             self.names,
             lambda name: client.start_workflow(
                 Agent.run, id=name, task_queue=f"no-{TASK_QUEUE}", execution_timeout=timedelta(days=1)
             ),
         )
-        self.world.samples.do(start, seconds=1200)
+        self.stack.samples.do(start, seconds=1200)
         self._all(lambda api, name: api.create(EXECUTIONS, _manifest(name)))
         wait_for(lambda: self.count("status.phase=running") == len(self.names), "all to be pinned", 1200, 1)
 
@@ -75,7 +75,7 @@ class Crowd:
     def count(self, selector: str) -> int:
         """Count those that a field selector selects."""
         arguments = ("get", "executions", f"--namespace={NAMESPACE}", f"--field-selector={selector}", "--output=name")
-        return len(self.world.control_plane.kubectl(*arguments).stdout.splitlines())
+        return len(self.stack.control_plane.kubectl(*arguments).stdout.splitlines())
 
     async def settled(self, api: Api) -> None:
         """Wait until none waits for its answer, at little cost to those that are being measured."""
@@ -86,7 +86,7 @@ class Crowd:
         async def run(api: Api) -> None:
             await each(self.names, lambda name: do(api, name))
 
-        asyncio.run(with_api(self.world.control_plane.admin_kubeconfig, run))
+        asyncio.run(with_api(self.stack.control_plane.admin_kubeconfig, run))
 
 
 def _manifest(name: str) -> dict[str, object]:
@@ -103,9 +103,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def measure(world: World, gate: Gate, size: int, seconds: float) -> None:
+def measure(stack: LocalStack, gate: Gate, size: int, seconds: float) -> None:
     """Run the outage and print what was seen."""
-    crowd, start = Crowd(world, size), time.monotonic()
+    crowd, start = Crowd(stack, size), time.monotonic()
     crowd.gather()
     _say(f"{size} Executions pinned after {time.monotonic() - start:.0f} s")
     gate.shut()
@@ -118,7 +118,7 @@ def measure(world: World, gate: Gate, size: int, seconds: float) -> None:
     _say(f"waiting visibly: {crowd.count(UNANSWERED)} unanswered")
     gate.open()
     start = time.monotonic()
-    asyncio.run(asyncio.wait_for(with_api(world.control_plane.admin_kubeconfig, crowd.settled), LONGEST))
+    asyncio.run(asyncio.wait_for(with_api(stack.control_plane.admin_kubeconfig, crowd.settled), LONGEST))
     settled = time.monotonic() - start
     ended = crowd.count("status.termination.outcome=Terminated")
     _say(f"all settled {settled:.0f} s after its return; {ended} Terminated")
@@ -131,12 +131,12 @@ def main() -> None:
     parser.add_argument("--executions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=120)
     arguments = parser.parse_args()
-    with World(temporal_namespace="solo") as world, Gate(world.temporal.address) as gate:
-        world.operator.end()
-        world.operator = Operator(world.control_plane, gate.address)
-        world.operator.start()
-        world.organization("crowd", NAMESPACE, temporal="solo", owned=False)
-        measure(world, gate, arguments.executions, arguments.seconds)
+    with LocalStack(temporal_namespace="solo") as stack, Gate(stack.temporal.address) as gate:
+        stack.operator.end()
+        stack.operator = Operator(stack.control_plane, gate.address)
+        stack.operator.start()
+        stack.organization("crowd", NAMESPACE, temporal="solo", owned=False)
+        measure(stack, gate, arguments.executions, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,21 @@
-"""The two worlds, each made once."""
+"""The two backends of the contract tests: the fake and a real Temporal server. Each is started once."""
 
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from tests.contract.worlds import FakeWorld, RealWorld, World
+from tests.contract.harness.backends import Backend, FakeBackend, RealBackend
 
 NUMBERS = count()
 
 
 @pytest.fixture(scope="session", params=["fake", "real"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if request.param == "fake":
-        yield FakeWorld()
+        yield FakeBackend()
         return
-    with RealWorld() as real:
+    with RealBackend() as real:
         yield real
 
 

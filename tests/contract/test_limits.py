@@ -61,14 +61,14 @@ def test_a_limit_is_no_refusal_and_passes(samples: Samples) -> None:
 
 
 def test_a_namespace_that_is_not_there_is_a_refusal_in_every_call(samples: Samples) -> None:
-    nowhere, run = runs(samples, "nowhere"), Run("wf", "00000000-0000-4000-8000-000000000000", "")
+    missing_namespace, run = runs(samples, "nowhere"), Run("wf", "00000000-0000-4000-8000-000000000000", "")
     order = TerminationRequest("none", "uid-1", "team-a", "none")
     calls = (
-        nowhere.describe("wf", ""),
-        nowhere.owner(run, "OrganizationId"),
-        nowhere.closing(run),
-        nowhere.terminate(run, order),
-        nowhere.request_cancel(run, order),
+        missing_namespace.describe("wf", ""),
+        missing_namespace.owner(run, "OrganizationId"),
+        missing_namespace.closing(run),
+        missing_namespace.terminate(run, order),
+        missing_namespace.request_cancel(run, order),
     )
     for call in calls:
         with pytest.raises(TemporalError, match="Namespace nowhere is not found") as refusal:

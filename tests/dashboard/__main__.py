@@ -12,7 +12,7 @@ from tests.dashboard.life import Life
 from tests.dashboard.prometheus import Line, Prometheus
 from tests.support.operator import Operator
 from tests.support.ports import free_port
-from tests.support.world import World
+from tests.support.stack import LocalStack
 
 CHECKOUT = Path(__file__).parents[2]
 PICTURE = CHECKOUT / "docs" / "dashboard.svg"
@@ -25,25 +25,25 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4)
     seconds = 60 * parser.parse_args().minutes
     addresses = {name: f"127.0.0.1:{free_port()}" for name in ("operator-a", "operator-b")}
-    with World() as world:
-        world.operator.end()
-        world.organization("acme", "team-a")
-        world.namespace("nobodys")
-        first, second = (operator(world, *of) for of in zip(addresses.values(), (None, STANDING_BY), strict=True))
+    with LocalStack() as stack:
+        stack.operator.end()
+        stack.organization("acme", "team-a")
+        stack.namespace("nobodys")
+        first, second = (operator(stack, *of) for of in zip(addresses.values(), (None, STANDING_BY), strict=True))
         with first, second, Prometheus(addresses) as prometheus:
             start = time.time()
-            Life(world, first, random.Random(6)).go_on(seconds)
+            Life(stack, first, random.Random(6)).go_on(seconds)
             draw(prometheus, Span(start, time.time()))
 
 
 STANDING_BY = "standing by for the lease"
 
 
-def operator(world: World, address: str, ready: str | None) -> Operator:
+def operator(stack: LocalStack, address: str, ready: str | None) -> Operator:
     """Return an operator that is one of two."""
     arguments = ("run", "--leader-elect", "--lease-duration=5", "--log-format=json", f"--http-address={address}")
     more = (ready,) if ready else ()
-    return Operator(world.control_plane, world.temporal.address, arguments, *more)
+    return Operator(stack.control_plane, stack.temporal.address, arguments, *more)
 
 
 def draw(prometheus: Prometheus, span: Span) -> None:

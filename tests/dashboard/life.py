@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from tests.support.operator import Operator
+from tests.support.stack import LocalStack
 from tests.support.workflows import Agent, Stubborn
-from tests.support.world import World
 
 RATE = 3.0
 """Executions begun in a second."""
@@ -24,12 +24,12 @@ class Life:
     """Users with dice.
 
     Args:
-        world: The servers, where the Organization acme has the namespace team-a.
+        stack: The servers, where the Organization acme has the namespace team-a.
         leader: The operator that is going to end.
     """
 
-    def __init__(self, world: World, leader: Operator, dice: random.Random) -> None:
-        self._world, self._leader, self._dice = world, leader, dice
+    def __init__(self, stack: LocalStack, leader: Operator, dice: random.Random) -> None:
+        self._stack, self._leader, self._dice = stack, leader, dice
         self._numbers = itertools.count()
         self._over = threading.Event()
         self._stories: list[Future[None]] = []
@@ -55,8 +55,8 @@ class Life:
         return self._dice.choices(stories, weights=(60, 12, 12, 8, 5, 3))[0]
 
     def _begin(self, name: str, of: type = Agent, **spec: Any) -> None:
-        self._world.samples.begin(of, name)
-        self._world.control_plane.kube.create(name, **spec)
+        self._stack.samples.begin(of, name)
+        self._stack.control_plane.kube.create(name, **spec)
 
     def _terminate(self, name: str) -> None:
         self._begin(name, terminate={"reason": "runaway cost"})
@@ -67,20 +67,20 @@ class Life:
     def _end_elsewhere(self, name: str) -> None:
         self._begin(name)
         self._over.wait(5)
-        samples = self._world.samples
+        samples = self._stack.samples
         samples.do(samples.client.get_workflow_handle(name).terminate("by hand"))
 
     def _give_time(self, name: str) -> None:
         self._begin(name, Stubborn, terminate={"reason": "runaway cost", "gracePeriodSeconds": 20})
 
     def _mistype(self, name: str) -> None:
-        self._world.control_plane.kube.create(name, terminate={"reason": "runaway cost"})
+        self._stack.control_plane.kube.create(name, terminate={"reason": "runaway cost"})
 
     def _stray(self, name: str) -> None:
-        self._world.control_plane.kube.create(name, namespace="nobodys", terminate={"reason": "runaway cost"})
+        self._stack.control_plane.kube.create(name, namespace="nobodys", terminate={"reason": "runaway cost"})
 
     def _pause_temporal(self) -> None:
-        process = self._world.temporal.process
+        process = self._stack.temporal.process
         assert process is not None
         process.signal(signal.SIGSTOP)
         self._over.wait(OUTAGE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.demo.scenario import RESOURCES, Scenario
 from tests.demo.screen import Screen
-from tests.support.world import World
+from tests.support.stack import LocalStack
 
 START = (
     "temporal workflow start --type Agent --task-queue samples --workflow-id mine "
@@ -27,9 +27,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     screen = Screen()
     screen.title("starting etcd, kube-apiserver and Temporal; installing deploy/kustomize; starting the operator")
-    with World(ui=keep) as world:
-        _introduce(world, screen)
-        scenario = Scenario(world, screen)
+    with LocalStack(ui=keep) as stack:
+        _introduce(stack, screen)
+        scenario = Scenario(stack, screen)
         scenario.prepare()
         scenario.main_job()
         scenario.refusals()
@@ -37,28 +37,28 @@ def main() -> int:
         scenario.result()
         code = screen.verdict()
         if keep:
-            _stay(world, screen)
+            _stay(stack, screen)
     return code
 
 
-def _introduce(world: World, screen: Screen) -> None:
+def _introduce(stack: LocalStack, screen: Screen) -> None:
     account = "system:serviceaccount:execution-operator:execution-operator"
-    screen.say(f"API server {world.control_plane.url}, Temporal {world.temporal.address}")
+    screen.say(f"API server {stack.control_plane.url}, Temporal {stack.temporal.address}")
     screen.say(f"the operator runs as {account}, with RBAC on; beside what every account may, it may:")
-    rights = world.control_plane.kubectl("auth", "can-i", "--list", f"--as={account}", "--namespace=team-a").stdout
+    rights = stack.control_plane.kubectl("auth", "can-i", "--list", f"--as={account}", "--namespace=team-a").stdout
     for row in rights.splitlines():
         if "kubiya" in row or row.startswith("events"):
             screen.say(f"  {' '.join(row.split())}")
 
 
-def _stay(world: World, screen: Screen) -> None:
+def _stay(stack: LocalStack, screen: Screen) -> None:
     screen.title("everything stays up until Ctrl-C; in another terminal:")
     for line in (
-        f"export PATH={Path(sys.executable).parent}:$PATH KUBECONFIG={world.control_plane.admin_kubeconfig}",
-        f"export TEMPORAL_ADDRESS={world.temporal.address} TEMPORAL_NAMESPACE=shared",
-        f"# Temporal's UI: {world.temporal.ui_url}/namespaces/shared/workflows",
+        f"export PATH={Path(sys.executable).parent}:$PATH KUBECONFIG={stack.control_plane.admin_kubeconfig}",
+        f"export TEMPORAL_ADDRESS={stack.temporal.address} TEMPORAL_NAMESPACE=shared",
+        f"# Temporal's UI: {stack.temporal.ui_url}/namespaces/shared/workflows",
         f"# the resources: {RESOURCES}",
-        f"# the operator's log: tail -f {world.operator.log}",
+        f"# the operator's log: tail -f {stack.operator.log}",
         "kubectl get executions -A",
         START,
         CREATE,

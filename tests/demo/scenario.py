@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.demo.latency import patch_to_cancelled
 from tests.demo.screen import Screen
 from tests.support.kube import conditions_of
+from tests.support.stack import Object, Stack
 from tests.support.workflows import Agent, Done, Stubborn
-from tests.support.world import Object, Site
 
 RESOURCES = Path(__file__).with_name("resources.yaml")
 SAMPLES = 20
@@ -18,19 +18,19 @@ SAMPLES = 20
 class Scenario:
     """alice may edit and terminate Executions in team-a and in nobodys; nothing else."""
 
-    def __init__(self, world: Site, screen: Screen) -> None:
-        self.world, self.screen = world, screen
-        self.alice = world.control_plane.kubeconfig_for_user("alice")
+    def __init__(self, stack: Stack, screen: Screen) -> None:
+        self.stack, self.screen = stack, screen
+        self.alice = stack.control_plane.kubeconfig_for_user("alice")
 
     def prepare(self) -> None:
         """Start the workflows, and create Organizations and Executions as the administrator."""
-        begin = self.world.samples.begin
+        begin = self.stack.samples.begin
         begin(Agent, "research")
         begin(Stubborn, "stubborn")
         begin(Done, "report")
         begin(Agent, "billing", organization="globex")
         for namespace in ("team-a", "team-b", "nobodys"):
-            self.world.namespace(namespace)
+            self.stack.namespace(namespace)
             for role in ("execution-editor", "execution-terminator", "system:aggregate-to-view"):
                 binding = (
                     "create",
@@ -39,16 +39,16 @@ class Scenario:
                     f"--clusterrole={role}",
                     "--user=alice",
                 )
-                self.world.control_plane.kubectl(*binding, f"--namespace={namespace}")
-        self.world.control_plane.kubectl("apply", "-f", RESOURCES)
-        self.world.until("stubborn", Finished="False/Open")
-        self.world.until("report", Finished="True/Completed")
-        self.world.until("research", "nobodys", Stalled="True/NamespaceNotMapped")
-        self.world.until("billing", Stalled="True/OrganizationMismatch")
+                self.stack.control_plane.kubectl(*binding, f"--namespace={namespace}")
+        self.stack.control_plane.kubectl("apply", "-f", RESOURCES)
+        self.stack.until("stubborn", Finished="False/Open")
+        self.stack.until("report", Finished="True/Completed")
+        self.stack.until("research", "nobodys", Stalled="True/NamespaceNotMapped")
+        self.stack.until("billing", Stalled="True/OrganizationMismatch")
 
     def kubectl(self, line: str) -> str:
         """Run a kubectl command as alice, and show it."""
-        result = self.world.control_plane.kubectl(*shlex.split(line), kubeconfig=self.alice, check=False)
+        result = self.stack.control_plane.kubectl(*shlex.split(line), kubeconfig=self.alice, check=False)
         self.screen.command(f"kubectl {line}", result.stdout + result.stderr)
         return result.stdout
 
@@ -71,14 +71,14 @@ class Scenario:
 
     def _compare(self, name: str, reason: str) -> None:
         """Hold the status against Temporal's own record."""
-        status = self.world.get(name)["status"]
-        event = self.world.samples.last_event(name)
+        status = self.stack.get(name)["status"]
+        event = self.stack.samples.last_event(name)
         attributes = event.workflow_execution_terminated_event_attributes
         self.screen.title(f"Temporal's own record of {name}")
         self.screen.say(f"{event.event_time.ToJsonString()}  WorkflowExecutionTerminated")
         self.screen.say(f"reason: {attributes.reason}   identity: {attributes.identity}")
         self.screen.say(f"details: {attributes.details.payloads[0].data.decode()}")
-        ended = self.world.samples.status(name)
+        ended = self.stack.samples.status(name)
         self.screen.promise("Temporal shows it as terminated", kept=ended == "TERMINATED", found=ended)
         self.screen.promise(
             "the reason is alice's, verbatim", kept=attributes.reason == reason, found=attributes.reason
@@ -97,9 +97,9 @@ class Scenario:
         self._refuse("research", "nobodys", "False/NamespaceNotMapped")
         self._refuse("billing", "team-a", "False/OrganizationMismatch")
         self._refuse("report", "team-a", "False/AlreadyClosed")
-        running = self.world.samples.status("billing")
+        running = self.stack.samples.status("billing")
         self.screen.promise("globex's workflow runs on", kept=running == "RUNNING", found=running)
-        phase = self.world.get("report")["status"]["phase"]
+        phase = self.stack.get("report")["status"]["phase"]
         self.screen.promise("the finished workflow stays completed", kept=phase == "completed", found=phase)
 
     def _refuse(self, name: str, namespace: str, condition: str) -> None:
@@ -114,19 +114,19 @@ class Scenario:
         """Wait for any answer: which one it is, is the promise."""
         condition = "jsonpath={.status.conditions[?(@.type=='Terminated')].status}"
         wait = ("wait", f"execution/{name}", f"--namespace={namespace}", f"--for={condition}=False", "--timeout=10s")
-        self.world.control_plane.kubectl(*wait, check=False)
-        return self.world.get(name, namespace)
+        self.stack.control_plane.kubectl(*wait, check=False)
+        return self.stack.get(name, namespace)
 
     def speed(self) -> None:
         """Time the way from the patch to `cancelled`, as a watcher sees it."""
         self.screen.title(f"{SAMPLES} more, timed one by one from the patch to `cancelled` in a watch")
         names = [f"timed-{number}" for number in range(SAMPLES)]
         for name in names:
-            self.world.samples.begin(Agent, name)
+            self.stack.samples.begin(Agent, name)
         for name in names:
-            self.world.apply("Execution", name, {"executionId": name}, "team-a")
-            self.world.until(name, Finished="False/Open")
-        taken = patch_to_cancelled(self.world.control_plane.admin_kubeconfig, "team-a", names)
+            self.stack.apply("Execution", name, {"executionId": name}, "team-a")
+            self.stack.until(name, Finished="False/Open")
+        taken = patch_to_cancelled(self.stack.control_plane.admin_kubeconfig, "team-a", names)
         median, worst = statistics.median(taken) * 1000, max(taken) * 1000
         self.screen.say(f"median {median:.0f} ms, slowest {worst:.0f} ms")
         self.screen.promise("all of them were cancelled", kept=len(taken) == SAMPLES, found=len(taken))

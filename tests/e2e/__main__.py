@@ -9,12 +9,12 @@ import sys
 from tests.demo.scenario import Scenario
 from tests.demo.screen import Screen
 from tests.e2e import rest
+from tests.e2e.disruptions import Disruptions
 from tests.e2e.kind import NoKindError, find_kind
+from tests.e2e.kind_stack import Images, KindStack
 from tests.e2e.load import Load
 from tests.e2e.rotation import Rotation
-from tests.e2e.site import Images, KindSite
-from tests.e2e.troubles import Troubles
-from tests.faults.flow import hush
+from tests.faults.harness.load import silence_temporal_logs
 from tests.support.image import NoEngineError
 
 ENOUGH = 100
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the load's dice")
     seed = parser.parse_args().seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    hush()
+    silence_temporal_logs()
     screen = Screen()
     try:
         kind = find_kind()
@@ -36,36 +36,36 @@ def main() -> int:
     except (NoEngineError, NoKindError) as reason:
         print(f"e2e skipped: {reason}")
         return 0
-    with KindSite(kind, images, screen) as site:
+    with KindStack(kind, images, screen) as stack:
         try:
-            _run(site, screen, seed)
+            _run(stack, screen, seed)
         except Exception:
-            _explain(site)
+            _explain(stack)
             raise
         if screen.broken:
-            _explain(site)
+            _explain(stack)
     return screen.verdict()
 
 
-def _run(site: KindSite, screen: Screen, seed: int) -> None:
-    scenario = Scenario(site, screen)
+def _run(stack: KindStack, screen: Screen, seed: int) -> None:
+    scenario = Scenario(stack, screen)
     scenario.prepare()
     scenario.main_job()
     scenario.refusals()
     scenario.speed()
     scenario.result()
-    rest.call(site, screen)
+    rest.call(stack, screen)
     screen.title(f"from here on, users make requests at a steady rate (seed {seed})")
-    with Load(site, seed) as load:
-        troubles = Troubles(site, load, screen)
-        troubles.upgrade()
-        troubles.kill()
-        troubles.drain()
-        Rotation(site, screen).rotate()
-    _judge(site, load, screen)
+    with Load(stack, seed) as load:
+        disruptions = Disruptions(stack, load, screen)
+        disruptions.upgrade()
+        disruptions.kill()
+        disruptions.drain()
+        Rotation(stack, screen).rotate()
+    _verify(stack, load, screen)
 
 
-def _judge(site: KindSite, load: Load, screen: Screen) -> None:
+def _verify(stack: KindStack, load: Load, screen: Screen) -> None:
     """Hold everything that was asked for against Temporal's histories."""
     screen.title("all of it, held against Temporal")
     violations = load.violations()
@@ -75,20 +75,20 @@ def _judge(site: KindSite, load: Load, screen: Screen) -> None:
     terminated = answers.get("Terminated", 0)
     screen.promise(f"{ENOUGH} terminations and more", kept=terminated >= ENOUGH, found=terminated)
     screen.promise("none lost, none doubled, none untrue, nothing else touched", kept=not violations, found=violations)
-    restarts = site.operators.restarts()
-    errors = site.operators.errors()
+    restarts = stack.operators.restarts()
+    errors = stack.operators.errors()
     screen.promise("no operator logged an error", kept=not errors, found=errors[:3])
     screen.promise("no operator's container had to be started again", kept=restarts == 0, found=restarts)
 
 
-def _explain(site: KindSite) -> None:
+def _explain(stack: KindStack) -> None:
     """Show what the pods say, before they are gone."""
     for command in (
         ("get", "pods", "--all-namespaces", "--output=wide"),
-        ("logs", f"--namespace={site.chart.namespace}", "--all-pods", f"deployment/{site.chart.name}", "--tail=40"),
+        ("logs", f"--namespace={stack.chart.namespace}", "--all-pods", f"deployment/{stack.chart.name}", "--tail=40"),
         ("get", "events", "--all-namespaces", "--sort-by=.metadata.creationTimestamp"),
     ):
-        shown: subprocess.CompletedProcess[str] = site.control_plane.kubectl(*command, check=False)
+        shown: subprocess.CompletedProcess[str] = stack.control_plane.kubectl(*command, check=False)
         print("\n".join((shown.stdout + shown.stderr).splitlines()[-120:]), file=sys.stderr)
 
 

@@ -8,12 +8,12 @@ from typing import Self
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.faults.flow import flow
-from tests.faults.judge import Judge
-from tests.faults.lives import Users
+from tests.faults.harness.load import generate_load
+from tests.faults.harness.users import Users
+from tests.faults.harness.verifier import OutcomeVerifier
 from tests.support.kube import Json, Kube
+from tests.support.stack import Stack
 from tests.support.waiting import wait_for
-from tests.support.world import Site
 
 RATE = 3.0
 """Stories begun in a second."""
@@ -22,19 +22,19 @@ LAST_WORDS = 120.0
 """Seconds after the last story, by which everything must be settled."""
 
 
-class _Ground:
+class _StackEnvironment:
     """The site as it is found: what was terminated before is nobody's business."""
 
-    def __init__(self, site: Site) -> None:
-        self._site, self.samples = site, site.samples
-        self._before = site.samples.terminated_runs()
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self.samples = stack, stack.samples
+        self._before = stack.samples.terminated_runs()
 
     @property
     def kube(self) -> Kube:
-        return self._site.control_plane.kube
+        return self._stack.control_plane.kube
 
     def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
-        return self._site.until(name, namespace, seconds, **conditions)
+        return self._stack.until(name, namespace, seconds, **conditions)
 
     def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
         return self.samples.history(workflow_id, run_id)
@@ -51,10 +51,10 @@ class Load:
         seed: Of their dice.
     """
 
-    def __init__(self, site: Site, seed: int) -> None:
-        ground = _Ground(site)
-        self._users = Users(ground, random.Random(seed))
-        self._judge = Judge(ground, self._users)
+    def __init__(self, stack: Stack, seed: int) -> None:
+        environment = _StackEnvironment(stack)
+        self._users = Users(environment, random.Random(seed))
+        self._verifier = OutcomeVerifier(environment, self._users)
         self._ended = threading.Event()
         self._broken: list[str] = []
         self._thread = threading.Thread(target=self._live, daemon=True)
@@ -72,27 +72,27 @@ class Load:
     @property
     def answers(self) -> dict[str, int]:
         """How many have been answered with what."""
-        return dict(self._judge.answers)
+        return dict(self._verifier.answers)
 
     def begun(self) -> int:
         """Count the requests that were made."""
-        return len(self._users.promises)
+        return len(self._users.expectations)
 
     def answered_one(self, name: str) -> float:
         """Make one request more, now; return how many seconds its answer takes."""
         start = time.monotonic()
-        self._users.promises[name] = self._users.creation(name)
-        wait_for(lambda: name in self._judge.judged, f"{name} to be answered", seconds=90)
+        self._users.expectations[name] = self._users.creation(name)
+        wait_for(lambda: name in self._verifier.verified, f"{name} to be answered", seconds=90)
         return time.monotonic() - start
 
     def violations(self) -> list[str]:
         """Judge what can only be judged when nothing happens any more; return all that is not as promised."""
-        self._judge.sum_up()
-        return [*self._broken, *self._judge.violations]
+        self._verifier.verify_end()
+        return [*self._broken, *self._verifier.violations]
 
     def _live(self) -> None:
-        self._broken = flow(self._users, self._judge, RATE, self._ended.is_set, say=lambda _: None)
+        self._broken = generate_load(self._users, self._verifier, RATE, self._ended.is_set, say=lambda _: None)
         deadline = time.monotonic() + LAST_WORDS
-        while self._judge.waiting and time.monotonic() < deadline:
-            self._judge.look()
+        while self._verifier.pending and time.monotonic() < deadline:
+            self._verifier.verify_settled()
             time.sleep(0.2)

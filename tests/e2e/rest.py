@@ -3,7 +3,7 @@
 import json
 
 from tests.demo.screen import Screen
-from tests.e2e.site import KindSite
+from tests.e2e.kind_stack import KindStack
 from tests.support.gateway import Account
 from tests.support.workflows import Agent
 
@@ -16,18 +16,18 @@ print(urllib.request.urlopen(request, timeout=60).read().decode())
 """
 
 
-def call(site: KindSite, screen: Screen) -> None:
+def call(stack: KindStack, screen: Screen) -> None:
     """Terminate a workflow as a ServiceAccount, and hold the answer against Temporal."""
     screen.title("the REST call, from a pod, through the gateway's Service")
-    caller = Account(site.control_plane, "team-a", "caller").bind("team-a", "execution-editor", "execution-terminator")
-    site.samples.begin(Agent, "rest")
-    site.apply("Execution", "rest", {"executionId": "rest"}, "team-a")
-    site.until("rest", Finished="False/Open")
-    url = f"http://{site.chart.name}-gateway.{site.chart.namespace}.svc/api/v1/executions/rest/terminate"
+    caller = Account(stack.control_plane, "team-a", "caller").bind("team-a", "execution-editor", "execution-terminator")
+    stack.samples.begin(Agent, "rest")
+    stack.apply("Execution", "rest", {"executionId": "rest"}, "team-a")
+    stack.until("rest", Finished="False/Open")
+    url = f"http://{stack.chart.name}-gateway.{stack.chart.namespace}.svc/api/v1/executions/rest/terminate"
     command = ("exec", "-i", "--namespace=temporal", "deployment/temporal", "--", "python3", "-c", CALL, url)
-    answer = site.control_plane.kubectl(*command, '{"reason": "by REST"}', input=caller.token).stdout
+    answer = stack.control_plane.kubectl(*command, '{"reason": "by REST"}', input=caller.token).stdout
     screen.command(f"POST {url}", answer)
-    event = site.samples.last_event("rest")
+    event = stack.samples.last_event("rest")
     expected = {"success": True, "workflow_id": "rest", "terminated_at": event.event_time.ToJsonString()}
     screen.promise("its answer is Temporal's record", kept=json.loads(answer) == expected, found=answer)
     details = event.workflow_execution_terminated_event_attributes.details.payloads[0].data.decode()

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.demo.screen import Screen
-from tests.e2e.site import KindSite
-from tests.faults.truth import outcome_of, untrue
+from tests.e2e.kind_stack import KindStack
+from tests.faults.harness.history_checks import check_terminated, outcome_of
 from tests.support.certificates import Authority
 from tests.support.kube import GROUP, Json, conditions_of
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
 
 HERE = Path(__file__).parent
-CODE = {"front.py": HERE / "front.py", "tls_stream.py": HERE.parent / "support" / "tls_stream.py"}
+CODE = {"mtls_proxy.py": HERE / "mtls_proxy.py", "tls_stream.py": HERE.parent / "support" / "tls_stream.py"}
 ORGANIZATION, NAMESPACE, SECRET = "initech", "team-i", "initech-tls"
 EACH = 10
 """Requests before, between and after."""
@@ -28,9 +28,9 @@ class Rotation:
         screen: What is told.
     """
 
-    def __init__(self, site: KindSite, screen: Screen) -> None:
-        self._site, self._cluster, self._screen = site, site.control_plane, screen
-        self._folder = site.control_plane.folder
+    def __init__(self, stack: KindStack, screen: Screen) -> None:
+        self._stack, self._cluster, self._screen = stack, stack.control_plane, screen
+        self._folder = stack.control_plane.folder
         self._authorities = [self._authority(name) for name in ("front", "old", "new")]
         self._names: list[str] = []
 
@@ -38,30 +38,30 @@ class Rotation:
         """Have the endpoint refuse what it took, and the Secret hold what it takes."""
         self._screen.title("the Secret with an Organization's client certificate is rotated; the old one is refused")
         _, old, new = self._authorities
-        self._samples = self._site.worker("solo")
-        before = {pod["metadata"]["name"] for pod in self._site.operators.pods()}
+        self._samples = self._stack.worker("solo")
+        before = {pod["metadata"]["name"] for pod in self._stack.operators.pods()}
         self._serve(old)
         self._certify(old)
-        self._site.namespace(NAMESPACE)
+        self._stack.namespace(NAMESPACE)
         temporal = {
             "address": "front.temporal.svc:7233",
             "namespace": "solo",
             "tls": {"serverName": "localhost", "secretName": SECRET},
         }
-        self._site.apply("Organization", ORGANIZATION, {"namespaces": [NAMESPACE], "temporal": temporal})
+        self._stack.apply("Organization", ORGANIZATION, {"namespaces": [NAMESPACE], "temporal": temporal})
         self._ready("True/Ready")
         self._ask("before")
         self._settle()
         self._serve(new)
         self._ask("between")
         self._ready("False/TemporalRefused")
-        waiting = sum(not outcome_of(self._get(name)) for name in self._names[EACH:])
-        self._screen.promise("nothing is answered that was not done", kept=waiting == EACH, found=waiting)
+        pending = sum(not outcome_of(self._get(name)) for name in self._names[EACH:])
+        self._screen.promise("nothing is answered that was not done", kept=pending == EACH, found=pending)
         self._certify(new)
         self._ready("True/Ready")
         self._ask("after")
         self._settle()
-        same = {pod["metadata"]["name"] for pod in self._site.operators.pods()} == before
+        same = {pod["metadata"]["name"] for pod in self._stack.operators.pods()} == before
         self._screen.promise("no operator was restarted for it", kept=same)
 
     def _serve(self, clients: Authority) -> None:
@@ -70,7 +70,7 @@ class Rotation:
         self._put("configmap", "front", "temporal", CODE)
         files = {"tls.crt": certificate, "tls.key": key, "clients.crt": clients.certificate}
         self._put("secret generic", "front", "temporal", files)
-        self._cluster.kubectl("apply", "--validate=strict", "-f", HERE / "front.yaml")
+        self._cluster.kubectl("apply", "--validate=strict", "-f", HERE / "mtls_proxy.yaml")
         self._cluster.kubectl("rollout", "restart", "deployment/front", "--namespace=temporal")
         self._cluster.rolled_out("temporal", "front")
 
@@ -79,7 +79,7 @@ class Rotation:
         certificate, key = authority.issue_user(ORGANIZATION, [])
         files = {"tls.crt": certificate, "tls.key": key, "ca.crt": self._authorities[0].certificate}
         data = {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
-        metadata = {"name": SECRET, "namespace": self._site.chart.namespace}
+        metadata = {"name": SECRET, "namespace": self._stack.chart.namespace}
         secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
         self._cluster.kubectl("apply", "--filename=-", input=json.dumps(secret))
 
@@ -116,7 +116,7 @@ class Rotation:
         self._screen.promise(f"{len(self._names)} requests, each done once and truly", kept=not wrong, found=wrong)
 
     def _faults(self, name: str) -> list[str]:
-        return untrue(self._get(name), self._samples.history(name))
+        return check_terminated(self._get(name), self._samples.history(name))
 
     def _get(self, name: str) -> Json:
         return self._cluster.kube.get(name, NAMESPACE)

@@ -1,42 +1,42 @@
-"""What the fault tests share: one set of servers behind fault proxies, and a bystander whom nothing may touch.
+"""Fixtures of the fault tests: one set of servers behind fault proxies, and an organization that must stay unchanged.
 
-They end with the last fault test of a process: idle servers would slow down what comes after.
+The servers stop with the last fault test of a process, because idle servers would slow down the tests after it.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.rig import Bystander, Rig
+from tests.faults.harness.cluster import FaultCluster, OtherOrganization
 
 
 @pytest.fixture(scope="package")
-def shared_rig() -> Iterator[Rig]:
-    with Rig() as running:
+def shared_cluster() -> Iterator[FaultCluster]:
+    with FaultCluster() as running:
         yield running
 
 
 @pytest.fixture
-def rig(shared_rig: Rig) -> Iterator[Rig]:
-    """The servers, with an operator that runs and no fault in force."""
-    yield shared_rig
-    shared_rig.faults.clear()
-    shared_rig.ensure_operator()
+def cluster(shared_cluster: FaultCluster) -> Iterator[FaultCluster]:
+    """The servers, with a running operator and without faults."""
+    yield shared_cluster
+    shared_cluster.faults.clear()
+    shared_cluster.ensure_operator()
 
 
 @pytest.fixture(scope="package")
-def bystander(shared_rig: Rig) -> Bystander:
-    return Bystander(shared_rig)
+def other_organization(shared_cluster: FaultCluster) -> OtherOrganization:
+    return OtherOrganization(shared_cluster)
 
 
 @pytest.fixture(autouse=True)
-def unharmed(bystander: Bystander) -> Iterator[None]:
-    """After each test: the other organization's workflow runs on, and its Execution was not written."""
+def other_organization_is_unchanged(other_organization: OtherOrganization) -> Iterator[None]:
+    """After each test, the other organization's workflow runs and its Execution has not been written."""
     yield
-    assert not bystander.harm()
+    assert not other_organization.changes()
 
 
 @pytest.fixture(scope="package", autouse=True)
-def no_token_in_a_log(shared_rig: Rig) -> Iterator[None]:
+def no_token_in_a_log(shared_cluster: FaultCluster) -> Iterator[None]:
     yield
-    assert b"Bearer ey" not in b"".join(log.read_bytes() for log in shared_rig.forge.folder.glob("*.log"))
+    assert b"Bearer ey" not in b"".join(log.read_bytes() for log in shared_cluster.fork_server.folder.glob("*.log"))

@@ -1,6 +1,6 @@
-"""A steady flow of terminations under random faults, for as long as asked; then a report of what was seen.
+"""A steady load of terminations under random faults, followed by a report.
 
-`python -m tests.faults.soak --minutes 10`: exit code 1 if anything was not as promised.
+Usage: `python -m tests.faults.soak --minutes 10`. The exit code is 1 if there was any violation.
 """
 
 import argparse
@@ -15,22 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.faults.chaos import Chaos
-from tests.faults.flow import flow, hush
-from tests.faults.judge import Judge
-from tests.faults.lives import Users
-from tests.faults.rig import Bystander, Rig
+from tests.faults.harness.cluster import FaultCluster, OtherOrganization
+from tests.faults.harness.load import generate_load, silence_temporal_logs
+from tests.faults.harness.random_faults import RandomFaults
+from tests.faults.harness.users import Users
+from tests.faults.harness.verifier import OutcomeVerifier
 from tests.support.faults import Fault
 
-RATE = 3.0
-"""Stories begun in a second."""
+STORIES_PER_SECOND = 3.0
+"""Rate at which stories start."""
 
-LAST_WORDS = 120.0
-"""Seconds after the end of the faults, by which everything must be settled."""
+SETTLE_TIMEOUT_SECONDS = 120.0
+"""Time after the last fault in which each request must get its outcome."""
 
 
 class Report(NamedTuple):
-    """What was seen."""
+    """The counts and violations of a run."""
 
     seed: int
     seconds: float
@@ -60,56 +60,59 @@ class Report(NamedTuple):
 
 
 def soak(minutes: float, seed: int) -> Report:
-    """Run the flow under faults, then wait for the rest without any."""
-    dice = random.Random(seed)
-    with Rig() as rig:
-        bystander, users = Bystander(rig), Users(rig, random.Random(dice.random()))
-        second = rig.new_operator("second")
+    """Run the load under faults, then wait without faults until each request has its outcome."""
+    random_source = random.Random(seed)
+    with FaultCluster() as cluster:
+        other_organization, users = OtherOrganization(cluster), Users(cluster, random.Random(random_source.random()))
+        second = cluster.new_operator("second")
         second.start()
-        judge, chaos = Judge(rig, users), Chaos(rig, [rig.operator, second], random.Random(dice.random()))
+        verifier, random_faults = (
+            OutcomeVerifier(cluster, users),
+            RandomFaults(cluster, [cluster.operator, second], random.Random(random_source.random())),
+        )
         start = time.monotonic()
-        with _stopping(chaos):
-            broken = flow(users, judge, RATE, lambda: time.monotonic() > start + 60 * minutes)
-        calm = time.monotonic()
-        while judge.unanswered() and time.monotonic() < calm + LAST_WORDS:
+        with _stopping(random_faults):
+            broken = generate_load(users, verifier, STORIES_PER_SECOND, lambda: time.monotonic() > start + 60 * minutes)
+        end_of_faults = time.monotonic()
+        while verifier.unanswered() and time.monotonic() < end_of_faults + SETTLE_TIMEOUT_SECONDS:
             time.sleep(0.2)
         settled = time.monotonic()
-        judge.look()
-        judge.sum_up()
-        harm = [harm] if (harm := bystander.harm()) else []
+        verifier.verify_settled()
+        verifier.verify_end()
+        changes = [changes] if (changes := other_organization.changes()) else []
         requests: Counter[Fault] = Counter()
-        for (_, fault), count in rig.faults.done.items():
+        for (_, fault), count in cluster.faults.done.items():
             requests[fault] += count
-        violations = [*broken, *judge.violations, *chaos.violations, *harm]
+        violations = [*broken, *verifier.violations, *random_faults.violations, *changes]
         if violations:
-            violations.append(f"what the operators said is in {_kept(rig)}")
+            violations.append(f"the operators' logs are in {_saved_logs(cluster)}")
     return Report(
         seed,
-        calm - start,
-        settled - calm,
-        len(users.promises),
-        judge.answers,
+        end_of_faults - start,
+        settled - end_of_faults,
+        len(users.expectations),
+        verifier.answers,
         requests,
-        chaos.actions,
+        random_faults.actions,
         violations,
     )
 
 
-def _kept(rig: Rig) -> Path:
-    """Keep the operators' logs, which would end with the servers."""
+def _saved_logs(cluster: FaultCluster) -> Path:
+    """Copy the operators' logs, which are removed together with the servers."""
     folder = Path(tempfile.mkdtemp(prefix="execution-operator-soak-"))
-    for log in rig.forge.folder.glob("*.log"):
+    for log in cluster.fork_server.folder.glob("*.log"):
         shutil.copy(log, folder)
     return folder
 
 
 @contextmanager
-def _stopping(chaos: Chaos) -> Iterator[None]:
-    chaos.start()
+def _stopping(random_faults: RandomFaults) -> Iterator[None]:
+    random_faults.start()
     try:
         yield
     finally:
-        chaos.stop()
+        random_faults.stop()
 
 
 def main() -> None:
@@ -118,7 +121,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
-    hush()
+    silence_temporal_logs()
     print(f"seed {arguments.seed}", flush=True)
     report = soak(arguments.minutes, arguments.seed)
     print(report, flush=True)

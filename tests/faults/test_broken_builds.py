@@ -1,4 +1,4 @@
-"""Four promises, each kept by the product, and each seen to be broken by a build that leaves one thing out."""
+"""Four promises. The product keeps each of them, and a build with one change breaks it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,95 +9,105 @@ from pathlib import Path
 import pytest
 from temporalio.service import RPCStatusCode
 
-from tests.faults.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON, Build
-from tests.faults.matrix import OWNER, TERMINATE
-from tests.faults.operators import Forge
-from tests.faults.rig import Rig
-from tests.faults.truth import outcome_of, untrue
+from tests.faults.harness.builds import INDEX_NOT_AWAITED, PIN_REMOVED, RECORD_BEFORE_OBSERVE, RETRY_ON
+from tests.faults.harness.cluster import FaultCluster, OtherOrganization
+from tests.faults.harness.history_checks import check_terminated, outcome_of
+from tests.faults.harness.matrix import OWNER, TERMINATE
+from tests.faults.harness.operators import ForkServer
 from tests.support.faults import Fault, Rule
 from tests.support.kube import conditions_of
+from tests.support.mutation import Build
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
 
-Check = Callable[[Rig, str], bool]
-"""Plays a scene under this name, and tells whether the promise was kept."""
+Promise = Callable[[FaultCluster, str], bool]
+"""Runs a scenario with an Execution of this name. Returns whether the promise was kept."""
 
 
-def only_the_pinned_run(rig: Rig, name: str) -> bool:
-    """The workflow's ID means another run by the time of the act: that one is not touched."""
-    first = rig.samples.begin(Agent, name).result_run_id
+def terminates_only_the_pinned_run(cluster: FaultCluster, name: str) -> bool:
+    """A newer run that has reused the workflow ID is not terminated."""
+    first = cluster.samples.begin(Agent, name).result_run_id
     runs: list[str | None] = []
 
     def reuse() -> None:
-        rig.samples.do(rig.samples.client.get_workflow_handle(name, run_id=first).terminate(reason="by its owner"))
-        runs.append(rig.samples.begin(Agent, name).result_run_id)
+        cluster.samples.do(
+            cluster.samples.client.get_workflow_handle(name, run_id=first).terminate(reason="by its owner")
+        )
+        runs.append(cluster.samples.begin(Agent, name).result_run_id)
 
-    rig.faults.add(Rule(Fault.SLOW, OWNER, name, delay=0, then=reuse))
-    rig.kube.create(name, terminate={"reason": "the first one"})
-    wait_for(partial(_answer, rig, name), "an answer")
-    return _answer(rig, name) == "AlreadyClosed" and rig.samples.status(name, runs[0]) == "RUNNING"
-
-
-def a_look_before_another_try(rig: Rig, name: str) -> bool:
-    """A termination without an answer is not asked for again before the run has been looked at."""
-    rig.samples.begin(Agent, name)
-    rig.faults.add(Rule(Fault.REFUSED, TERMINATE, name, code=RPCStatusCode.UNAVAILABLE))
-    rig.kube.create(name, terminate={"reason": "try again"})
-    wait_for(partial(_answer, rig, name), "an answer")
-    return (TERMINATE, TERMINATE) not in pairwise(rig.faults.asked[name])
+    cluster.faults.add(Rule(Fault.SLOW, OWNER, name, delay=0, then=reuse))
+    cluster.kube.create(name, terminate={"reason": "the first one"})
+    wait_for(partial(_answer, cluster, name), "an answer")
+    return _answer(cluster, name) == "AlreadyClosed" and cluster.samples.status(name, runs[0]) == "RUNNING"
 
 
-def a_record_of_what_was_seen(rig: Rig, name: str) -> bool:
-    """A termination that never arrived is not recorded."""
-    rig.samples.begin(Agent, name)
-    rig.faults.add(Rule(Fault.CUT, TERMINATE, name))
-    rig.kube.create(name, terminate={"reason": "never arrives"})
-    wait_for(partial(_answer, rig, name), "an answer")
-    return not untrue(rig.kube.get(name), rig.history(name))
+def describes_before_it_retries(cluster: FaultCluster, name: str) -> bool:
+    """After a terminate call without an answer, the run is described before the next terminate call."""
+    cluster.samples.begin(Agent, name)
+    cluster.faults.add(Rule(Fault.REFUSED, TERMINATE, name, code=RPCStatusCode.UNAVAILABLE))
+    cluster.kube.create(name, terminate={"reason": "try again"})
+    wait_for(partial(_answer, cluster, name), "an answer")
+    return (TERMINATE, TERMINATE) not in pairwise(cluster.faults.asked[name])
 
 
-def no_decision_before_all_is_known(rig: Rig, name: str) -> bool:
-    """An operator that does not know the Organizations yet says nothing."""
-    rig.operator.kill()
-    rig.samples.begin(Agent, name)
-    rig.kube.create(name, terminate={"reason": "patience"})
-    rig.faults.add(Rule(Fault.SLOW, "get organizations", delay=2))
-    rig.operator.launch()
-    return wait_for(partial(_decision, rig, name), "a decision") == "True/Terminated"
+def records_only_observed_terminations(cluster: FaultCluster, name: str) -> bool:
+    """A terminate call that never reached Temporal is not recorded as a termination."""
+    cluster.samples.begin(Agent, name)
+    cluster.faults.add(Rule(Fault.CUT, TERMINATE, name))
+    cluster.kube.create(name, terminate={"reason": "never arrives"})
+    wait_for(partial(_answer, cluster, name), "an answer")
+    return not check_terminated(cluster.kube.get(name), cluster.history(name))
 
 
-SCENES: dict[str, tuple[Check, Build]] = {
-    "pin removed": (only_the_pinned_run, PIN_REMOVED),
-    "retry on": (a_look_before_another_try, RETRY_ON),
-    "record before observe": (a_record_of_what_was_seen, RECORD_BEFORE_OBSERVE),
-    "index not awaited": (no_decision_before_all_is_known, INDEX_NOT_AWAITED),
+def decides_only_with_all_organizations(cluster: FaultCluster, name: str) -> bool:
+    """An operator that has not read the Organizations yet writes no decision."""
+    cluster.operator.kill()
+    cluster.samples.begin(Agent, name)
+    cluster.kube.create(name, terminate={"reason": "patience"})
+    cluster.faults.add(Rule(Fault.SLOW, "get organizations", delay=2))
+    cluster.operator.launch()
+    return wait_for(partial(_decision, cluster, name), "a decision") == "True/Terminated"
+
+
+PROMISES: dict[str, tuple[Promise, Build]] = {
+    "pin removed": (terminates_only_the_pinned_run, PIN_REMOVED),
+    "retry on": (describes_before_it_retries, RETRY_ON),
+    "record before observe": (records_only_observed_terminations, RECORD_BEFORE_OBSERVE),
+    "index not awaited": (decides_only_with_all_organizations, INDEX_NOT_AWAITED),
 }
-EACH = pytest.mark.parametrize(("kept", "build"), SCENES.values(), ids=SCENES)
 
 
-@EACH
-def test_the_product_keeps_it(rig: Rig, kept: Check, build: Build) -> None:  # noqa: ARG001 - the other test's
-    assert kept(rig, f"sound-{kept.__name__.replace('_', '-')}")
+@pytest.mark.parametrize("keeps", [keeps for keeps, _ in PROMISES.values()], ids=PROMISES)
+def test_the_product_keeps_the_promise(cluster: FaultCluster, keeps: Promise) -> None:
+    assert keeps(cluster, f"sound-{keeps.__name__.replace('_', '-')}")
 
 
-@EACH
-def test_the_broken_build_does_not(rig: Rig, tmp_path: Path, kept: Check, build: Build) -> None:
-    with _running(rig, build, tmp_path):
-        assert not kept(rig, f"broken-{kept.__name__.replace('_', '-')}")
+@pytest.mark.parametrize(("keeps", "build"), PROMISES.values(), ids=PROMISES)
+def test_the_broken_build_breaks_the_promise(
+    cluster: FaultCluster, other_organization: OtherOrganization, tmp_path: Path, keeps: Promise, build: Build
+) -> None:
+    with _running(cluster, build, tmp_path):
+        assert not keeps(cluster, f"broken-{keeps.__name__.replace('_', '-')}")
+    cluster.faults.clear()
+    cluster.ensure_operator()
+    other_organization.wait_until_corrected()
 
 
 @contextmanager
-def _running(rig: Rig, build: Build, folder: Path) -> Iterator[None]:
-    """Have the broken build run in place of the product."""
-    with Forge(build.make(folder)) as forge, rig.operated_by(rig.new_operator("broken", forge=forge)):
+def _running(cluster: FaultCluster, build: Build, folder: Path) -> Iterator[None]:
+    """Run the broken build instead of the product."""
+    with (
+        ForkServer(build.make(folder)) as fork_server,
+        cluster.operated_by(cluster.new_operator("broken", fork_server=fork_server)),
+    ):
         yield
 
 
-def _answer(rig: Rig, name: str) -> str:
-    return outcome_of(rig.kube.get(name))
+def _answer(cluster: FaultCluster, name: str) -> str:
+    return outcome_of(cluster.kube.get(name))
 
 
-def _decision(rig: Rig, name: str) -> str:
-    """Return what the request has come to; empty while it is under way."""
-    shown = conditions_of(rig.kube.get(name)).get("Terminated", "")
+def _decision(cluster: FaultCluster, name: str) -> str:
+    """Return the condition Terminated. Empty while the request is in progress."""
+    shown = conditions_of(cluster.kube.get(name)).get("Terminated", "")
     return "" if shown.startswith("Unknown/") or shown.endswith("/Pending") else shown

@@ -1,4 +1,4 @@
-"""The wall clock of the operator's machine is wrong and jumps: nothing is hastened, and nothing waits for it."""
+"""The wall clock of the operator's machine is wrong and jumps. Grace periods and TTLs keep their true length."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,81 +6,85 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.operators import Forge
-from tests.faults.rig import Rig
-from tests.faults.skew import WallClock
-from tests.faults.truth import CANCEL_REQUESTED, untrue
+from tests.faults.harness.cluster import FaultCluster
+from tests.faults.harness.history_checks import CANCEL_REQUESTED, check_terminated
+from tests.faults.harness.operators import ForkServer
+from tests.faults.harness.wall_clock import WallClock
 from tests.support.kube import Json
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn
 
-GRACE = 2
-"""Seconds."""
+GRACE_PERIOD_SECONDS = 2
 
 
 @pytest.fixture
-def wall_clock(rig: Rig, tmp_path: Path) -> Iterator[WallClock]:
-    """An operator in the place of the usual one, on a machine with this clock."""
+def wall_clock(cluster: FaultCluster, tmp_path: Path) -> Iterator[WallClock]:
+    """The wall clock of an operator that replaces the usual one."""
     clock = WallClock(tmp_path)
-    with Forge(tmp_path) as forge, rig.operated_by(rig.new_operator("skewed", forge=forge)):
+    with (
+        ForkServer(tmp_path) as fork_server,
+        cluster.operated_by(cluster.new_operator("skewed", fork_server=fork_server)),
+    ):
         yield clock
 
 
 @pytest.mark.parametrize("hours", [-6, 6])
-def test_a_jump_neither_shortens_a_grace_period_nor_lengthens_it(rig: Rig, wall_clock: WallClock, hours: int) -> None:
+def test_a_clock_jump_does_not_change_a_grace_period(cluster: FaultCluster, wall_clock: WallClock, hours: int) -> None:
     name = f"jump-{hours}".replace("--", "-back-")
-    _asked_gracefully(rig, name)
+    _request_with_grace_period(cluster, name)
     wall_clock.jump(hours)
-    _ended_in_its_time(rig, name)
+    _assert_terminated_after_grace_period(cluster, name)
 
 
 @pytest.mark.parametrize("hours", [-6, 6])
-def test_nor_does_a_restart_with_another_time(rig: Rig, wall_clock: WallClock, hours: int) -> None:
+def test_a_restart_with_another_time_does_not_change_a_grace_period(
+    cluster: FaultCluster, wall_clock: WallClock, hours: int
+) -> None:
     name = f"restart-{hours}".replace("--", "-back-")
-    _asked_gracefully(rig, name)
-    rig.operator.kill()
+    _request_with_grace_period(cluster, name)
+    cluster.operator.kill()
     wall_clock.jump(hours)
-    rig.operator.start()
-    _ended_in_its_time(rig, name)
+    cluster.operator.start()
+    _assert_terminated_after_grace_period(cluster, name)
 
 
-def test_what_is_kept_for_an_hour_is_kept(rig: Rig, wall_clock: WallClock) -> None:
-    _ended_and_kept(rig, "kept", 3600)
-    rig.until("kept", Terminated="True/Terminated")
+def test_a_clock_jump_does_not_shorten_a_ttl(cluster: FaultCluster, wall_clock: WallClock) -> None:
+    _terminate_with_ttl(cluster, "kept", 3600)
+    cluster.until("kept", Terminated="True/Terminated")
     wall_clock.jump(6)
-    _ended_and_kept(rig, "not-kept", 0)
-    wait_for(lambda: "not-kept" not in _names(rig), "the deletion of what is not kept")
-    assert "kept" in _names(rig)
+    _terminate_with_ttl(cluster, "not-kept", 0)
+    wait_for(lambda: "not-kept" not in _names(cluster), "the deletion of not-kept")
+    assert "kept" in _names(cluster)
 
 
-def _ended_and_kept(rig: Rig, name: str, seconds: int) -> None:
-    rig.samples.begin(Agent, name)
-    rig.kube.create(name, terminate={"reason": "over"}, ttlSecondsAfterFinished=seconds)
+def _terminate_with_ttl(cluster: FaultCluster, name: str, seconds: int) -> None:
+    cluster.samples.begin(Agent, name)
+    cluster.kube.create(name, terminate={"reason": "over"}, ttlSecondsAfterFinished=seconds)
 
 
-def _names(rig: Rig) -> set[str]:
-    return {execution["metadata"]["name"] for execution in rig.kube.list()}
+def _names(cluster: FaultCluster) -> set[str]:
+    return {execution["metadata"]["name"] for execution in cluster.kube.list()}
 
 
-def _asked_gracefully(rig: Rig, name: str) -> None:
-    rig.samples.begin(Stubborn, name)
-    rig.kube.create(name)
-    rig.until(name, Finished="False/Open")
-    rig.kube.terminate(name, "please", gracePeriodSeconds=GRACE)
-    rig.until(name, Terminated="False/GracePeriod")
+def _request_with_grace_period(cluster: FaultCluster, name: str) -> None:
+    cluster.samples.begin(Stubborn, name)
+    cluster.kube.create(name)
+    cluster.until(name, Finished="False/Open")
+    cluster.kube.terminate(name, "please", gracePeriodSeconds=GRACE_PERIOD_SECONDS)
+    cluster.until(name, Terminated="False/GracePeriod")
 
 
-def _ended_in_its_time(rig: Rig, name: str) -> None:
-    execution = rig.until(name, Terminated="True/Terminated", seconds=GRACE + 10)
-    history = rig.history(name)
-    assert untrue(execution, history) == []
+def _assert_terminated_after_grace_period(cluster: FaultCluster, name: str) -> None:
+    execution = cluster.until(name, Terminated="True/Terminated", seconds=GRACE_PERIOD_SECONDS + 10)
+    history = cluster.history(name)
+    assert check_terminated(execution, history) == []
     asked = next(event for event in history if event.event_type == CANCEL_REQUESTED)
     given = _time(history[-1].event_time.ToJsonString()) - _time(asked.event_time.ToJsonString())
-    assert timedelta(seconds=GRACE) <= given, "the workflow was not given its time"
-    _transitions_are_now(execution, _time(history[-1].event_time.ToJsonString()))
+    assert timedelta(seconds=GRACE_PERIOD_SECONDS) <= given, "the grace period was cut short"
+    _assert_transition_times_near(execution, _time(history[-1].event_time.ToJsonString()))
 
 
-def _transitions_are_now(execution: Json, ended: datetime) -> None:
+def _assert_transition_times_near(execution: Json, ended: datetime) -> None:
     for condition in execution["status"]["conditions"]:
         assert abs(_time(condition["lastTransitionTime"]) - ended) < timedelta(minutes=1), condition
 

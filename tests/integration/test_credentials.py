@@ -20,10 +20,10 @@ from tests.support.kube import conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE, Operator
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
+from tests.support.stack import API_VERSION, LocalStack
 from tests.support.tls_front import PERMISSION_DENIED, RESOURCE_EXHAUSTED, LapsedAuthority, Request, TlsFront, pem
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent, Samples
-from tests.support.world import API_VERSION, World
 
 LOAD, BATCH = 200, 25
 OWN_KEY = "operators-own-key-7f3a"
@@ -31,8 +31,8 @@ Object = dict[str, Any]
 Entries = Mapping[str, bytes]
 
 
-class Endpoints(World):
-    """A world whose Temporal is reached over TLS only.
+class Endpoints(LocalStack):
+    """A local stack whose Temporal is reached over TLS only.
 
     `own` is the operator's own address, where it has a certificate and an API key of its own. `mtls` wants client
     certificates, `keyed` wants API keys, `curious` asks for anything and wants nothing.
@@ -147,7 +147,7 @@ def tenant(name: str, temporal: Mapping[str, object]) -> list[Object]:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Endpoints]:
+def stack() -> Iterator[Endpoints]:
     with Endpoints() as running:
         yield running
 
@@ -155,13 +155,13 @@ def world() -> Iterator[Endpoints]:
 class Load:
     """Terminations asked for in batches, in a thread of its own, while the test does something else."""
 
-    def __init__(self, world: Endpoints, tenant: str) -> None:
-        self.world, self.tenant = world, tenant
+    def __init__(self, stack: Endpoints, tenant: str) -> None:
+        self.stack, self.tenant = stack, tenant
         self.names = [f"{tenant}-{number}" for number in range(LOAD)]
         self._thread = threading.Thread(target=self._request)
 
     def __enter__(self) -> Self:
-        self.world.samples.do(self._begin())
+        self.stack.samples.do(self._begin())
         self._thread.start()
         return self
 
@@ -171,7 +171,7 @@ class Load:
     async def _begin(self) -> None:
         attribute = SearchAttributePair(SearchAttributeKey.for_keyword("OrganizationId"), self.tenant)
         starts = (
-            self.world.samples.client.start_workflow(
+            self.stack.samples.client.start_workflow(
                 Agent.run, id=name, task_queue=TASK_QUEUE, search_attributes=TypedSearchAttributes([attribute])
             )
             for name in self.names
@@ -190,7 +190,7 @@ class Load:
                 for name in self.names[first : first + BATCH]
             ]
             manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-            self.world.control_plane.kubectl("create", "-f", "-", input=manifest)
+            self.stack.control_plane.kubectl("create", "-f", "-", input=manifest)
 
     def settled(self) -> list[Object]:
         """Wait until every Execution shows that it was terminated by us; return them."""
@@ -207,15 +207,15 @@ class Load:
 
     def _executions(self) -> list[Object]:
         listing = ("get", "executions", "--namespace", self.tenant, "--output=json")
-        items: list[Object] = json.loads(self.world.control_plane.kubectl(*listing).stdout)["items"]
+        items: list[Object] = json.loads(self.stack.control_plane.kubectl(*listing).stdout)["items"]
         return items
 
     def histories(self) -> list[list[str]]:
         """Return for each workflow whose Executions its terminations name."""
-        return self.world.samples.do(self._histories())
+        return self.stack.samples.do(self._histories())
 
     async def _histories(self) -> list[list[str]]:
-        client = self.world.samples.client
+        client = self.stack.samples.client
         return await asyncio.gather(*(_terminations(client.get_workflow_handle(name)) for name in self.names))
 
 
@@ -232,65 +232,65 @@ async def _terminations(handle: WorkflowHandle[Any, Any]) -> list[str]:
 class TestRotation:
     """A Secret changes, and then the server takes the old one no more, while 200 terminations are under way."""
 
-    def test_of_a_certificate(self, world: Endpoints) -> None:
-        world.secret("rotating-tls", world.tls("rotating-old"))
-        world.tenant("rotating", world.mtls, tls={"secretName": "rotating-tls"})
-        world.ready("rotating", "True", "Ready")
-        world.mtls.require_certificate(world.authority, world.second, world.lapsed)
+    def test_of_a_certificate(self, stack: Endpoints) -> None:
+        stack.secret("rotating-tls", stack.tls("rotating-old"))
+        stack.tenant("rotating", stack.mtls, tls={"secretName": "rotating-tls"})
+        stack.ready("rotating", "True", "Ready")
+        stack.mtls.require_certificate(stack.authority, stack.second, stack.lapsed)
         old, new = {"certificate": "rotating-old"}, {"certificate": "rotating-new"}
-        with Load(world, "rotating") as load:
-            wait_for(lambda: len(world.mtls.calls("Terminate", **old)) > BATCH, "the old certificate to be in use")
-            world.secret("rotating-tls", world.tls("rotating-new", world.second))
-            wait_for(lambda: world.mtls.calls("Terminate", **new), "the new certificate to be in use")
-            world.mtls.require_certificate(world.second, world.lapsed)
-            world.mtls.drop()
+        with Load(stack, "rotating") as load:
+            wait_for(lambda: len(stack.mtls.calls("Terminate", **old)) > BATCH, "the old certificate to be in use")
+            stack.secret("rotating-tls", stack.tls("rotating-new", stack.second))
+            wait_for(lambda: stack.mtls.calls("Terminate", **new), "the new certificate to be in use")
+            stack.mtls.require_certificate(stack.second, stack.lapsed)
+            stack.mtls.drop()
         _all_terminated_once(load)
-        assert len(world.mtls.calls("Terminate", **new)) > BATCH
-        _used_no_more(world, world.mtls, old)
-        assert world.mtls.open["rotating-old"] == 0
-        world.mtls.require_certificate(world.authority, world.lapsed)
+        assert len(stack.mtls.calls("Terminate", **new)) > BATCH
+        _used_no_more(stack, stack.mtls, old)
+        assert stack.mtls.open["rotating-old"] == 0
+        stack.mtls.require_certificate(stack.authority, stack.lapsed)
 
-    def test_of_an_api_key(self, world: Endpoints) -> None:
-        world.secret("turning-tls", world.tls("turning"))
-        world.secret("turning-key", {"apiKey": b"turning-old-4711\n"})
-        world.keyed.require_certificate(world.authority)
-        world.keyed.require_key("turning-old-4711", "turning-new-4712")
-        world.tenant("turning", world.keyed, tls={"secretName": "turning-tls"}, apiKeySecretName="turning-key")
-        world.ready("turning", "True", "Ready")
+    def test_of_an_api_key(self, stack: Endpoints) -> None:
+        stack.secret("turning-tls", stack.tls("turning"))
+        stack.secret("turning-key", {"apiKey": b"turning-old-4711\n"})
+        stack.keyed.require_certificate(stack.authority)
+        stack.keyed.require_key("turning-old-4711", "turning-new-4712")
+        stack.tenant("turning", stack.keyed, tls={"secretName": "turning-tls"}, apiKeySecretName="turning-key")
+        stack.ready("turning", "True", "Ready")
         old, new = {"key": "turning-old-4711"}, {"key": "turning-new-4712"}
-        with Load(world, "turning") as load:
-            wait_for(lambda: len(world.keyed.calls("Terminate", **old)) > BATCH, "the old key to be in use")
-            world.secret("turning-key", {"apiKey": b"turning-new-4712"})
-            wait_for(lambda: world.keyed.calls("Terminate", **new), "the new key to be in use")
-            world.keyed.require_key("turning-new-4712")
+        with Load(stack, "turning") as load:
+            wait_for(lambda: len(stack.keyed.calls("Terminate", **old)) > BATCH, "the old key to be in use")
+            stack.secret("turning-key", {"apiKey": b"turning-new-4712"})
+            wait_for(lambda: stack.keyed.calls("Terminate", **new), "the new key to be in use")
+            stack.keyed.require_key("turning-new-4712")
         _all_terminated_once(load)
-        assert len(world.keyed.calls("Terminate", **new)) > BATCH
-        assert {call.certificate for call in world.keyed.calls()} == {"turning"}
-        _used_no_more(world, world.keyed, old)
-        world.leave("turning", world.keyed)
+        assert len(stack.keyed.calls("Terminate", **new)) > BATCH
+        assert {call.certificate for call in stack.keyed.calls()} == {"turning"}
+        _used_no_more(stack, stack.keyed, old)
+        stack.leave("turning", stack.keyed)
 
-    def test_of_both_at_once(self, world: Endpoints) -> None:
+    def test_of_both_at_once(self, stack: Endpoints) -> None:
         """The server wants a certificate and a key, and takes first both pairs, then only the new one."""
-        world.secret("twice-tls", world.tls("twice-old"))
-        world.secret("twice-key", {"apiKey": b"twice-old-4713"})
-        world.keyed.require_certificate(world.authority, world.second)
-        world.keyed.require_key("twice-old-4713", "twice-new-4714")
-        world.tenant("twice", world.keyed, tls={"secretName": "twice-tls"}, apiKeySecretName="twice-key")
-        world.ready("twice", "True", "Ready")
+        stack.secret("twice-tls", stack.tls("twice-old"))
+        stack.secret("twice-key", {"apiKey": b"twice-old-4713"})
+        stack.keyed.require_certificate(stack.authority, stack.second)
+        stack.keyed.require_key("twice-old-4713", "twice-new-4714")
+        stack.tenant("twice", stack.keyed, tls={"secretName": "twice-tls"}, apiKeySecretName="twice-key")
+        stack.ready("twice", "True", "Ready")
         old = {"certificate": "twice-old", "key": "twice-old-4713"}
         new = {"certificate": "twice-new", "key": "twice-new-4714"}
-        with Load(world, "twice") as load:
-            wait_for(lambda: len(world.keyed.calls("Terminate", **old)) > BATCH, "the old pair to be in use")
-            world.secret("twice-key", {"apiKey": b"twice-new-4714"})
-            world.secret("twice-tls", world.tls("twice-new", world.second))
-            wait_for(lambda: world.keyed.calls("Terminate", **new), "the new pair to be in use")
-            world.keyed.require_certificate(world.second)
-            world.keyed.require_key("twice-new-4714")
-            world.keyed.drop()
+        with Load(stack, "twice") as load:
+            wait_for(lambda: len(stack.keyed.calls("Terminate", **old)) > BATCH, "the old pair to be in use")
+            stack.secret("twice-key", {"apiKey": b"twice-new-4714"})
+            stack.secret("twice-tls", stack.tls("twice-new", stack.second))
+            wait_for(lambda: stack.keyed.calls("Terminate", **new), "the new pair to be in use")
+            stack.keyed.require_certificate(stack.second)
+            stack.keyed.require_key("twice-new-4714")
+            stack.keyed.drop()
         _all_terminated_once(load)
-        assert len(world.keyed.calls("Terminate", **new)) > BATCH
-        _used_no_more(world, world.keyed, old)
-        world.leave("twice", world.keyed)
+        assert len(stack.keyed.calls("Terminate", **new)) > BATCH
+        _used_no_more(stack, stack.keyed, old)
+        stack.leave("twice", stack.keyed)
 
 
 def _all_terminated_once(load: Load) -> None:
@@ -299,18 +299,18 @@ def _all_terminated_once(load: Load) -> None:
     uids = {execution["spec"]["executionId"]: execution["metadata"]["uid"] for execution in executions}
     assert load.histories() == [[uids[name]] for name in load.names]
     listing = ("get", "events", "--namespace", load.tenant, "--field-selector=reason=Terminated", "--output=json")
-    told = [
+    reported = [
         event["involvedObject"]["name"]
-        for event in json.loads(load.world.control_plane.kubectl(*listing).stdout)["items"]
+        for event in json.loads(load.stack.control_plane.kubectl(*listing).stdout)["items"]
     ]
-    assert sorted(told) == sorted(load.names)
+    assert sorted(reported) == sorted(load.names)
 
 
-def _used_no_more(world: Endpoints, front: TlsFront, old: Mapping[str, str]) -> None:
+def _used_no_more(stack: Endpoints, front: TlsFront, old: Mapping[str, str]) -> None:
     """Show that what comes after the rotation goes without the old credential, and nobody knocks with it."""
     before, knocks = len(front.calls(**old)), front.turned_away
     tenant = next(iter(old.values())).split("-")[0]
-    world.terminated(f"after-{tenant}", tenant)
+    stack.terminated(f"after-{tenant}", tenant)
     assert (len(front.calls(**old)), front.turned_away) == (before, knocks)
 
 
@@ -335,11 +335,11 @@ class Case:
 
 
 def _mtls(change: Callable[[Endpoints, dict[str, bytes]], Entries | None]) -> Callable[[Endpoints], Material]:
-    return lambda world: Material(world.mtls, change(world, dict(world.tls("tester"))))
+    return lambda stack: Material(stack.mtls, change(stack, dict(stack.tls("tester"))))
 
 
 def _keyed(key: bytes) -> Callable[[Endpoints], Material]:
-    return lambda world: Material(world.keyed, {"ca.crt": world.ca}, {"apiKey": key})
+    return lambda stack: Material(stack.keyed, {"ca.crt": stack.ca}, {"apiKey": key})
 
 
 def _without(entry: str) -> Callable[[Endpoints, dict[str, bytes]], Entries]:
@@ -347,7 +347,7 @@ def _without(entry: str) -> Callable[[Endpoints, dict[str, bytes]], Entries]:
 
 
 def _with(entry: str, content: Callable[[Endpoints], bytes]) -> Callable[[Endpoints, dict[str, bytes]], Entries]:
-    return lambda world, tls: {**tls, entry: content(world)}
+    return lambda stack, tls: {**tls, entry: content(stack)}
 
 
 NONSENSE = b"-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2Utb2YtYS1zZWNyZXQtMTIz\n-----END CERTIFICATE-----\n"
@@ -368,25 +368,25 @@ CASES = {
         "Secret {tls}: tls.key is no private",
     ),
     "key-of-another": Case(
-        _mtls(_with("tls.key", lambda world: world.tls("other")["tls.key"])),
+        _mtls(_with("tls.key", lambda stack: stack.tls("other")["tls.key"])),
         "SecretInvalid",
         "Secret {tls}: tls.key does not belong to tls.crt",
     ),
     "expired": Case(
-        _mtls(lambda world, _: world.tls("late", world.lapsed)),
+        _mtls(lambda stack, _: stack.tls("late", stack.lapsed)),
         "TemporalRefused",
         "refuses the certificate in Secret {tls}: it has expired",
     ),
     "foreign": Case(
-        _mtls(lambda world, _: world.tls("stranger", world.foreign)),
+        _mtls(lambda stack, _: stack.tls("stranger", stack.foreign)),
         "TemporalRefused",
         "refuses the certificate in Secret {tls}: the server does not accept its issuer",
     ),
     "no-client-certificate": Case(
-        _mtls(lambda world, _: {"ca.crt": world.ca}), "TemporalRefused", "the server wants a client certificate"
+        _mtls(lambda stack, _: {"ca.crt": stack.ca}), "TemporalRefused", "the server wants a client certificate"
     ),
     "other-authority": Case(
-        _mtls(_with("ca.crt", lambda world: world.foreign.certificate.read_bytes())),
+        _mtls(_with("ca.crt", lambda stack: stack.foreign.certificate.read_bytes())),
         "TemporalRefused",
         "the server's certificate is not signed by ca.crt of Secret {tls}",
     ),
@@ -394,13 +394,13 @@ CASES = {
         _mtls(_without("ca.crt")), "TemporalRefused", "not signed by an authority that this system trusts"
     ),
     "other-name": Case(
-        lambda world: Material(world.mtls, world.tls("tester"), more={"serverName": "temporal.example"}),
+        lambda stack: Material(stack.mtls, stack.tls("tester"), more={"serverName": "temporal.example"}),
         "TemporalRefused",
         "spec.temporal.tls.serverName",
     ),
-    "no-tls": Case(lambda world: Material(world.mtls), "TemporalUnavailable", "does it want TLS", status="Unknown"),
+    "no-tls": Case(lambda stack: Material(stack.mtls), "TemporalUnavailable", "does it want TLS", status="Unknown"),
     "no-api-key": Case(
-        lambda world: Material(world.keyed, {"ca.crt": world.ca}, {"api-key": b"misnamed-key-789"}),
+        lambda stack: Material(stack.keyed, {"ca.crt": stack.ca}, {"api-key": b"misnamed-key-789"}),
         "SecretInvalid",
         "Secret {key} has no key apiKey",
     ),
@@ -414,23 +414,23 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def faulty(world: Endpoints) -> Iterator[Endpoints]:
+def faulty(stack: Endpoints) -> Iterator[Endpoints]:
     """One Organization for each case, all at once. The key front repeats the key that it refuses, as some do."""
-    world.keyed.require_key("some-key", refusal="no such key: {key}")
+    stack.keyed.require_key("some-key", refusal="no such key: {key}")
     manifests: list[Object] = []
     for name, case in CASES.items():
-        material = case.make(world)
+        material = case.make(stack)
         temporal: Object = {"address": material.front.address, "namespace": "shared"}
         if material.tls is not None or name == "absent":
             temporal["tls"] = {"secretName": f"{name}-tls", **material.more}
         if material.key is not None:
             temporal["apiKeySecretName"] = f"{name}-key"
         given = {"tls": material.tls, "key": material.key}
-        manifests += [world.secret_manifest(f"{name}-{kind}", entries) for kind, entries in given.items() if entries]
+        manifests += [stack.secret_manifest(f"{name}-{kind}", entries) for kind, entries in given.items() if entries]
         manifests += tenant(name, temporal)
-    world.apply_all(*manifests)
-    yield world
-    world.control_plane.kubectl("delete", "organization", *CASES)
+    stack.apply_all(*manifests)
+    yield stack
+    stack.control_plane.kubectl("delete", "organization", *CASES)
 
 
 class TestFaults:
@@ -442,32 +442,32 @@ class TestFaults:
         message = faulty.ready(name, case.status, case.reason)
         assert case.words.format(tls=f"{name}-tls", key=f"{name}-key") in message
 
-    def test_denies_and_is_mended_by_the_secret_alone(self, world: Endpoints) -> None:
-        world.tenant("patient", world.mtls, tls={"secretName": "patient-tls"})
-        world.secret("patient-tls", world.tls("patient"), namespace="patient")
-        world.samples.begin(Agent, "patient", organization="patient")
-        world.apply("Execution", "patient", {"executionId": "patient", "terminate": {"reason": "soon"}}, "patient")
-        execution = world.until("patient", "patient", Terminated="False/OrganizationNotReady")
+    def test_denies_and_is_mended_by_the_secret_alone(self, stack: Endpoints) -> None:
+        stack.tenant("patient", stack.mtls, tls={"secretName": "patient-tls"})
+        stack.secret("patient-tls", stack.tls("patient"), namespace="patient")
+        stack.samples.begin(Agent, "patient", organization="patient")
+        stack.apply("Execution", "patient", {"executionId": "patient", "terminate": {"reason": "soon"}}, "patient")
+        execution = stack.until("patient", "patient", Terminated="False/OrganizationNotReady")
         assert "Secret patient-tls does not exist" in str(execution["status"]["conditions"])
-        assert world.samples.status("patient") == "RUNNING"
-        world.secret("patient-tls", world.tls("patient"))
-        world.until("patient", "patient", seconds=5, Terminated="True/Terminated", Stalled="")
-        world.control_plane.kubectl("delete", "secret", "patient-tls", "--namespace", NAMESPACE)
-        assert "does not exist" in world.ready("patient", "False", "SecretInvalid")
-        wait_for(lambda: world.mtls.open["patient"] == 0, "the connection to be closed")
+        assert stack.samples.status("patient") == "RUNNING"
+        stack.secret("patient-tls", stack.tls("patient"))
+        stack.until("patient", "patient", seconds=5, Terminated="True/Terminated", Stalled="")
+        stack.control_plane.kubectl("delete", "secret", "patient-tls", "--namespace", NAMESPACE)
+        assert "does not exist" in stack.ready("patient", "False", "SecretInvalid")
+        wait_for(lambda: stack.mtls.open["patient"] == 0, "the connection to be closed")
 
-    def test_a_certificate_that_is_refused_from_now_on(self, world: Endpoints) -> None:
-        world.secret("banned-tls", world.tls("banned", world.second))
-        world.mtls.require_certificate(world.authority, world.second, world.lapsed)
-        world.tenant("banned", world.mtls, tls={"secretName": "banned-tls"})
-        world.ready("banned", "True", "Ready")
-        world.mtls.require_certificate(world.authority, world.lapsed)
-        world.mtls.drop()
-        world.apply("Execution", "banned", {"executionId": "banned", "terminate": {"reason": "now"}}, "banned")
-        world.until("banned", "banned", Terminated="False/OrganizationNotReady")
-        assert "the certificate in Secret banned-tls" in world.ready("banned", "False", "TemporalRefused")
-        world.secret("banned-tls", world.tls("banned-no-more"))
-        world.ready("banned", "True", "Ready")
+    def test_a_certificate_that_is_refused_from_now_on(self, stack: Endpoints) -> None:
+        stack.secret("banned-tls", stack.tls("banned", stack.second))
+        stack.mtls.require_certificate(stack.authority, stack.second, stack.lapsed)
+        stack.tenant("banned", stack.mtls, tls={"secretName": "banned-tls"})
+        stack.ready("banned", "True", "Ready")
+        stack.mtls.require_certificate(stack.authority, stack.lapsed)
+        stack.mtls.drop()
+        stack.apply("Execution", "banned", {"executionId": "banned", "terminate": {"reason": "now"}}, "banned")
+        stack.until("banned", "banned", Terminated="False/OrganizationNotReady")
+        assert "the certificate in Secret banned-tls" in stack.ready("banned", "False", "TemporalRefused")
+        stack.secret("banned-tls", stack.tls("banned-no-more"))
+        stack.ready("banned", "True", "Ready")
 
 
 REFUSALS = [
@@ -480,94 +480,94 @@ class TestRefusals:
     """Temporal lets the operator look, and refuses or limits the termination itself."""
 
     @pytest.mark.parametrize(("status", "words", "answer"), REFUSALS)
-    def test_is_told_and_made_up_for(self, world: Endpoints, status: str, words: str, answer: str) -> None:
+    def test_is_told_and_made_up_for(self, stack: Endpoints, status: str, words: str, answer: str) -> None:
         name = f"refused-{status}"
-        world.secret(f"{name}-tls", world.tls(name))
-        world.tenant(name, world.mtls, tls={"secretName": f"{name}-tls"})
-        world.ready(name, "True", "Ready")
-        world.samples.begin(Agent, name, organization=name)
-        with world.mtls.refusing("TerminateWorkflowExecution", status, words):
-            world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "test"}}, name)
-            execution = world.until(name, name, Terminated=answer, Reconciling=f"True/{answer.split('/')[1]}")
+        stack.secret(f"{name}-tls", stack.tls(name))
+        stack.tenant(name, stack.mtls, tls={"secretName": f"{name}-tls"})
+        stack.ready(name, "True", "Ready")
+        stack.samples.begin(Agent, name, organization=name)
+        with stack.mtls.refusing("TerminateWorkflowExecution", status, words):
+            stack.apply("Execution", name, {"executionId": name, "terminate": {"reason": "test"}}, name)
+            execution = stack.until(name, name, Terminated=answer, Reconciling=f"True/{answer.split('/')[1]}")
             assert words in str(execution["status"]["conditions"])
             assert execution["status"]["phase"] == "running"
-            world.ready(name, "True", "Ready")
-        world.until(name, name, Terminated="True/Terminated", Reconciling="")
-        events = world.samples.do(_terminations(world.samples.client.get_workflow_handle(name)))
+            stack.ready(name, "True", "Ready")
+        stack.until(name, name, Terminated="True/Terminated", Reconciling="")
+        events = stack.samples.do(_terminations(stack.samples.client.get_workflow_handle(name)))
         assert events == [execution["metadata"]["uid"]]
 
 
 class TestSharing:
     """Who may use which connection."""
 
-    def test_one_connection_for_the_same_credential(self, world: Endpoints) -> None:
-        tls = world.tls("twins")
+    def test_one_connection_for_the_same_credential(self, stack: Endpoints) -> None:
+        tls = stack.tls("twins")
         for name, namespace in (("castor", "shared"), ("pollux", "solo")):
-            world.secret(f"{name}-tls", tls)
-            world.tenant(name, world.mtls, namespace, tls={"secretName": f"{name}-tls"})
+            stack.secret(f"{name}-tls", tls)
+            stack.tenant(name, stack.mtls, namespace, tls={"secretName": f"{name}-tls"})
         for name in ("castor", "pollux"):
-            world.ready(name, "True", "Ready")
-            world.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
-            world.until(name, name, Terminated="False/ExecutionNotFound")
-        calls = world.mtls.calls("DescribeWorkflowExecution", certificate="twins")
+            stack.ready(name, "True", "Ready")
+            stack.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
+            stack.until(name, name, Terminated="False/ExecutionNotFound")
+        calls = stack.mtls.calls("DescribeWorkflowExecution", certificate="twins")
         assert {call.namespace for call in calls} == {"shared", "solo"}
-        assert world.mtls.connected["twins"] == 1
+        assert stack.mtls.connected["twins"] == 1
 
-    def test_never_anothers(self, world: Endpoints) -> None:
-        world.keyed.require_key("red-key-1", "blue-key-2")
-        world.secret("keyed-ca", {"ca.crt": world.ca})
+    def test_never_anothers(self, stack: Endpoints) -> None:
+        stack.keyed.require_key("red-key-1", "blue-key-2")
+        stack.secret("keyed-ca", {"ca.crt": stack.ca})
         for name, namespace, key in (("red", "shared", b"red-key-1"), ("blue", "solo", b"blue-key-2")):
-            world.secret(f"{name}-key", {"apiKey": key})
+            stack.secret(f"{name}-key", {"apiKey": key})
             tls = {"secretName": "keyed-ca"}
-            world.tenant(name, world.keyed, namespace, tls=tls, apiKeySecretName=f"{name}-key")
+            stack.tenant(name, stack.keyed, namespace, tls=tls, apiKeySecretName=f"{name}-key")
         for name in ("red", "blue"):
-            world.ready(name, "True", "Ready")
-            world.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
-            world.until(name, name, Terminated="False/ExecutionNotFound")
+            stack.ready(name, "True", "Ready")
+            stack.apply("Execution", name, {"executionId": "nobody", "terminate": {"reason": "test"}}, name)
+            stack.until(name, name, Terminated="False/ExecutionNotFound")
         namespaces = {
-            key: {call.namespace for call in world.keyed.calls("Describe", key=key)}
+            key: {call.namespace for call in stack.keyed.calls("Describe", key=key)}
             for key in ("red-key-1", "blue-key-2")
         }
         assert namespaces == {"red-key-1": {"shared"}, "blue-key-2": {"solo"}}
-        for front in world.fronts:
+        for front in stack.fronts:
             used = {(call.connection, call.certificate, call.key) for call in front.calls()}
             assert len(used) == len({connection for connection, *_ in used})
 
-    def test_the_operators_own_stay_at_its_own_address(self, world: Endpoints) -> None:
-        world.namespace("home")
-        world.apply("Organization", "home", {"namespaces": ["home"], "temporal": {"namespace": "solo"}, **OWNED})
-        world.ready("home", "True", "Ready")
-        assert world.own.calls("Describe", certificate="operator", key=OWN_KEY, accepted=True)
-        world.secret("away-ca", {"ca.crt": world.ca})
-        world.tenant("away", world.curious, tls={"secretName": "away-ca"})
-        world.ready("away", "True", "Ready")
-        assert {(call.certificate, call.key) for call in world.curious.calls()} == {("", "")}
-        world.tenant("spelled", world.own, tls={"secretName": "away-ca"}, address=world.own.named_address)
-        assert "the server wants a client certificate" in world.ready("spelled", "False", "TemporalRefused")
+    def test_the_operators_own_stay_at_its_own_address(self, stack: Endpoints) -> None:
+        stack.namespace("home")
+        stack.apply("Organization", "home", {"namespaces": ["home"], "temporal": {"namespace": "solo"}, **OWNED})
+        stack.ready("home", "True", "Ready")
+        assert stack.own.calls("Describe", certificate="operator", key=OWN_KEY, accepted=True)
+        stack.secret("away-ca", {"ca.crt": stack.ca})
+        stack.tenant("away", stack.curious, tls={"secretName": "away-ca"})
+        stack.ready("away", "True", "Ready")
+        assert {(call.certificate, call.key) for call in stack.curious.calls()} == {("", "")}
+        stack.tenant("spelled", stack.own, tls={"secretName": "away-ca"}, address=stack.own.named_address)
+        assert "the server wants a client certificate" in stack.ready("spelled", "False", "TemporalRefused")
 
-    def test_the_operators_own_are_not_mixed_with_an_organizations(self, world: Endpoints) -> None:
+    def test_the_operators_own_are_not_mixed_with_an_organizations(self, stack: Endpoints) -> None:
         """At the operator's own address, an Organization that brings its own credential is known by that alone."""
-        world.own.require_key(OWN_KEY, "guests-key-9", "ops-9")
-        world.secret("guest-key", {"apiKey": b"guests-key-9"})
-        world.tenant("guest", world.own, apiKeySecretName="guest-key")
-        world.secret("visitor-tls", world.tls("visitor"))
-        world.tenant("visitor", world.own, tls={"secretName": "visitor-tls"})
+        stack.own.require_key(OWN_KEY, "guests-key-9", "ops-9")
+        stack.secret("guest-key", {"apiKey": b"guests-key-9"})
+        stack.tenant("guest", stack.own, apiKeySecretName="guest-key")
+        stack.secret("visitor-tls", stack.tls("visitor"))
+        stack.tenant("visitor", stack.own, tls={"secretName": "visitor-tls"})
         for environment in ({"TEMPORAL_API_KEY": OWN_KEY}, {"TEMPORAL_GRPC_META_AUTHORIZATION": "Bearer ops-9"}):
-            requests = _requests_of_a_new_operator(world, environment)
+            requests = _requests_of_a_new_operator(stack, environment)
             assert {call.key for call in requests if call.method.startswith("Terminate")} == {"guests-key-9"}
             assert {call.key for call in requests if call.certificate == "visitor"} == {""}
-        assert "a call without an API key" in world.ready("visitor", "False", "TemporalRefused")
+        assert "a call without an API key" in stack.ready("visitor", "False", "TemporalRefused")
 
 
-def _requests_of_a_new_operator(world: Endpoints, environment: Mapping[str, str]) -> list[Request]:
+def _requests_of_a_new_operator(stack: Endpoints, environment: Mapping[str, str]) -> list[Request]:
     """Restart the operator with this in its profile; return what the own front sees of the guest and the visitor."""
-    world.logs.append(_kept(world))
-    world.operator.stop()
-    seen = len(world.own.requests)
-    world.new_operator(**environment).start()
-    world.terminated(f"guest-{len(world.logs)}", "guest")
-    wait_for(lambda: _of(world.own.requests[seen:], "visitor"), "the visitor to knock")
-    return world.own.requests[seen:]
+    stack.logs.append(_kept(stack))
+    stack.operator.stop()
+    seen = len(stack.own.requests)
+    stack.new_operator(**environment).start()
+    stack.terminated(f"guest-{len(stack.logs)}", "guest")
+    wait_for(lambda: _of(stack.own.requests[seen:], "visitor"), "the visitor to knock")
+    return stack.own.requests[seen:]
 
 
 def _of(requests: list[Request], certificate: str) -> list[Request]:
@@ -577,44 +577,44 @@ def _of(requests: list[Request], certificate: str) -> list[Request]:
 OWNED = {"ownership": {"searchAttribute": "OrganizationId"}}
 
 
-def _kept(world: Endpoints) -> Path:
+def _kept(stack: Endpoints) -> Path:
     """Copy the operator's log, which goes with it."""
-    kept = world.subfolder() / "operator.log"
-    kept.write_bytes(world.operator.log.read_bytes())
+    kept = stack.subfolder() / "operator.log"
+    kept.write_bytes(stack.operator.log.read_bytes())
     return kept
 
 
 class TestSecrecy:
     """What the operator may read, and what it tells."""
 
-    def test_secrets_of_its_own_namespace_only(self, world: Endpoints) -> None:
+    def test_secrets_of_its_own_namespace_only(self, stack: Endpoints) -> None:
         account = f"--as=system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
-        kubectl = world.control_plane.kubectl
+        kubectl = stack.control_plane.kubectl
         assert kubectl("auth", "can-i", "list", "secrets", account, "--namespace", NAMESPACE).stdout == "yes\n"
         for where in (("--namespace", "default"), ("--namespace", "kube-system"), ("--all-namespaces",)):
             for verb in ("get", "list", "watch"):
                 assert kubectl("auth", "can-i", verb, "secrets", account, *where, check=False).stdout == "no\n"
 
-    def test_a_server_that_repeats_the_key(self, world: Endpoints) -> None:
-        world.secret("echo-ca", {"ca.crt": world.ca})
-        world.secret("echo-key", {"apiKey": b"echoed-key-5150"})
-        world.keyed.require_key("echoed-key-5150")
-        world.tenant("echo", world.keyed, tls={"secretName": "echo-ca"}, apiKeySecretName="echo-key")
-        world.ready("echo", "True", "Ready")
-        world.keyed.require_key(refusal="no such key: {key}")
-        world.apply("Execution", "echo", {"executionId": "echo", "terminate": {"reason": "test"}}, "echo")
-        world.until("echo", "echo", Terminated="False/OrganizationNotReady")
-        assert "echoed-key-5150" not in str((world.get("echo", "echo"), world.events("echo", "echo")))
-        assert "…" in world.ready("echo", "False", "TemporalRefused")
+    def test_a_server_that_repeats_the_key(self, stack: Endpoints) -> None:
+        stack.secret("echo-ca", {"ca.crt": stack.ca})
+        stack.secret("echo-key", {"apiKey": b"echoed-key-5150"})
+        stack.keyed.require_key("echoed-key-5150")
+        stack.tenant("echo", stack.keyed, tls={"secretName": "echo-ca"}, apiKeySecretName="echo-key")
+        stack.ready("echo", "True", "Ready")
+        stack.keyed.require_key(refusal="no such key: {key}")
+        stack.apply("Execution", "echo", {"executionId": "echo", "terminate": {"reason": "test"}}, "echo")
+        stack.until("echo", "echo", Terminated="False/OrganizationNotReady")
+        assert "echoed-key-5150" not in str((stack.get("echo", "echo"), stack.events("echo", "echo")))
+        assert "…" in stack.ready("echo", "False", "TemporalRefused")
 
     def test_nothing_of_a_secret_is_ever_told(self, faulty: Endpoints) -> None:
         kinds = "organizations.control-plane.kubiya.ai,executions.control-plane.kubiya.ai,events"
-        told = faulty.control_plane.kubectl("get", kinds, "--all-namespaces", "--output=yaml").stdout
-        told += "".join(log.read_text() for log in (*faulty.logs, faulty.operator.log))
-        assert "wrong-key-key" in told
+        reported = faulty.control_plane.kubectl("get", kinds, "--all-namespaces", "--output=yaml").stdout
+        reported += "".join(log.read_text() for log in (*faulty.logs, faulty.operator.log))
+        assert "wrong-key-key" in reported
         pieces = {piece for content in faulty.secrets for piece in _pieces(content)}
         assert len(pieces) > 2 * len(CASES)
-        assert [piece for piece in pieces if piece in told] == []
+        assert [piece for piece in pieces if piece in reported] == []
 
 
 def _pieces(content: bytes) -> Iterator[str]:

@@ -104,5 +104,5 @@ def test_kustomize(with_kustomize: Reader, page: Path, heading: str) -> None:
 
 
 def test_all_that_can_be_run_is_run() -> None:
-    told = {(page, heading) for page in (INSTALL, UPGRADE) for heading in sections(page) if commands(page, heading)}
-    assert told == {*HELM, *KUSTOMIZE}
+    runnable = {(page, heading) for page in (INSTALL, UPGRADE) for heading in sections(page) if commands(page, heading)}
+    assert runnable == {*HELM, *KUSTOMIZE}

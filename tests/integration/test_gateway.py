@@ -24,9 +24,9 @@ from tests.support.installed import CHECKOUT
 from tests.support.kube import GROUP, conditions_of
 from tests.support.kubeconfig import write_kubeconfig
 from tests.support.ports import free_port
+from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Broken, Done, Stubborn
-from tests.support.world import API_VERSION, World
 
 MAY = ("execution-editor", "execution-terminator")
 
@@ -39,12 +39,12 @@ TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 
 
 class Rest:
-    """The world, the gateway, and who calls it."""
+    """The local stack, the gateway, and who calls it."""
 
-    def __init__(self, world: World, gateway: Gateway) -> None:
-        self.world, self.gateway = world, gateway
+    def __init__(self, stack: LocalStack, gateway: Gateway) -> None:
+        self.stack, self.gateway = stack, gateway
         self.names = [f"{user}-{uuid.uuid4().hex[:4]}" for user in ("alice", "bob", "editor", "both")]
-        accounts = [Account(world.control_plane, "callers", name) for name in self.names]
+        accounts = [Account(stack.control_plane, "callers", name) for name in self.names]
         self.alice = accounts[0].bind("team-a", *MAY).bind("nobodys", *MAY).token
         self.bob = accounts[1].bind("team-b", *MAY).token
         self.editor = accounts[2].bind("team-a", "execution-editor").token
@@ -58,20 +58,20 @@ class Rest:
 
     def kubeconfig(self, folder: Path, server: str) -> Path:
         """Write the gateway's kubeconfig with another server."""
-        own = self.world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        own = self.stack.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
         user = yaml.safe_load(own.read_text())["users"][0]["user"]
-        return write_kubeconfig(folder / "config", server, self.world.control_plane.folder / "ca.crt", user)
+        return write_kubeconfig(folder / "config", server, self.stack.control_plane.folder / "ca.crt", user)
 
     def observed(self, name: str, namespace: str = "team-a", kind: type = Agent, organization: str = "acme") -> None:
         """Start a workflow and its Execution, and wait until the operator has seen it."""
-        self.world.samples.begin(kind, name, organization=organization)
-        self.world.apply("Execution", name, {"executionId": name}, namespace)
-        self.world.until(name, namespace, Authorized="True/OrganizationMapped")
+        self.stack.samples.begin(kind, name, organization=organization)
+        self.stack.apply("Execution", name, {"executionId": name}, namespace)
+        self.stack.until(name, namespace, Authorized="True/OrganizationMapped")
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with World(durable=True) as running:
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(durable=True) as running:
         running.organization("acme", "team-a")
         running.organization("globex", "team-b")
         running.namespace("nobodys")
@@ -80,9 +80,9 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def rest(world: World) -> Iterator[Rest]:
-    with Gateway(world.control_plane) as gateway:
-        yield Rest(world, gateway)
+def rest(stack: LocalStack) -> Iterator[Rest]:
+    with Gateway(stack.control_plane) as gateway:
+        yield Rest(stack, gateway)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class TestTable:
     async def test_200(self, rest: Rest, name: str, kind: type) -> None:
         rest.observed(name, kind=kind)
         answer = await rest.terminate(name, "über-budget 💸")
-        event = rest.world.samples.last_event(name)
+        event = rest.stack.samples.last_event(name)
         assert answer.status_code == 200, answer.text
         assert answer.json() == {
             "success": True,
@@ -112,28 +112,28 @@ class TestTable:
 
     async def test_200_by_uuid(self, rest: Rest, name: str) -> None:
         identifier = str(uuid.uuid4())
-        rest.world.samples.begin(Agent, f"agent-execution-{identifier}")
-        rest.world.apply("Execution", name, {"executionId": identifier}, "team-a")
+        rest.stack.samples.begin(Agent, f"agent-execution-{identifier}")
+        rest.stack.apply("Execution", name, {"executionId": identifier}, "team-a")
         answer = await rest.terminate(identifier)
         assert answer.json()["workflow_id"] == f"agent-execution-{identifier}"
 
     async def test_200_by_uid(self, rest: Rest, name: str) -> None:
-        rest.world.samples.begin(Agent, name)
-        rest.world.apply("Execution", name, {"executionId": name}, "team-a")
-        answer = await rest.terminate(rest.world.get(name)["metadata"]["uid"])
+        rest.stack.samples.begin(Agent, name)
+        rest.stack.apply("Execution", name, {"executionId": name}, "team-a")
+        answer = await rest.terminate(rest.stack.get(name)["metadata"]["uid"])
         assert answer.json()["workflow_id"] == name
 
     async def test_200_by_workflow_id_that_needs_quoting(self, rest: Rest, name: str) -> None:
         identifier = f"orders/{name}/ä?%"
-        rest.world.samples.begin(Agent, identifier)
-        rest.world.apply("Execution", name, {"executionId": identifier}, "team-a")
+        rest.stack.samples.begin(Agent, identifier)
+        rest.stack.apply("Execution", name, {"executionId": identifier}, "team-a")
         answer = await rest.terminate("orders%2F" + name + "%2F%C3%A4%3F%25")
         assert answer.json()["workflow_id"] == identifier
 
     async def test_200_despite_an_earlier_grace_period(self, rest: Rest, name: str) -> None:
         rest.observed(name, kind=Stubborn)
-        rest.world.terminate(name, "please", gracePeriodSeconds=3600)
-        rest.world.until(name, Terminated="False/GracePeriod")
+        rest.stack.terminate(name, "please", gracePeriodSeconds=3600)
+        rest.stack.until(name, Terminated="False/GracePeriod")
         assert (await rest.terminate(name, "now")).status_code == 200
 
     async def test_404_no_execution(self, rest: Rest) -> None:
@@ -141,56 +141,56 @@ class TestTable:
         assert (answer.status_code, answer.json()) == (404, {"detail": "Execution not found: never-heard-of"})
 
     async def test_404_no_workflow(self, rest: Rest, name: str) -> None:
-        rest.world.apply("Execution", name, {"executionId": name}, "team-a")
-        rest.world.until(name, Stalled="True/ExecutionNotFound")
+        rest.stack.apply("Execution", name, {"executionId": name}, "team-a")
+        rest.stack.until(name, Stalled="True/ExecutionNotFound")
         answer = await rest.terminate(name)
         assert answer.status_code == 404
-        assert "terminate" not in rest.world.get(name)["spec"]
+        assert "terminate" not in rest.stack.get(name)["spec"]
 
     async def test_403_not_mapped(self, rest: Rest, name: str) -> None:
-        rest.world.samples.begin(Agent, name)
-        rest.world.apply("Execution", name, {"executionId": name}, "nobodys")
+        rest.stack.samples.begin(Agent, name)
+        rest.stack.apply("Execution", name, {"executionId": name}, "nobodys")
         answer = await rest.terminate(name)
         assert answer.status_code == 403
         assert "no Organization lists namespace nobodys" in answer.json()["detail"]
-        assert "terminate" not in rest.world.get(name, "nobodys")["spec"], "what was refused must not come true later"
-        assert rest.world.samples.status(name) == "RUNNING"
+        assert "terminate" not in rest.stack.get(name, "nobodys")["spec"], "what was refused must not come true later"
+        assert rest.stack.samples.status(name) == "RUNNING"
 
     async def test_403_another_organizations_workflow(self, rest: Rest, name: str) -> None:
-        rest.world.samples.begin(Agent, name, organization="globex")
-        rest.world.apply("Execution", name, {"executionId": name}, "team-a")
+        rest.stack.samples.begin(Agent, name, organization="globex")
+        rest.stack.apply("Execution", name, {"executionId": name}, "team-a")
         answer = await rest.terminate(name)
         assert answer.status_code == 403, answer.text
-        assert rest.world.samples.status(name) == "RUNNING"
+        assert rest.stack.samples.status(name) == "RUNNING"
 
     async def test_403_another_tenants_execution(self, rest: Rest, name: str) -> None:
         rest.observed(name)
         answer = await rest.terminate(name, token=rest.bob)
         assert answer.status_code == 403
         assert "cannot patch resource" in answer.json()["detail"]
-        assert "terminate" not in rest.world.get(name)["spec"]
+        assert "terminate" not in rest.stack.get(name)["spec"]
 
     async def test_403_without_the_permission_and_nothing_changes(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        before = rest.world.get(name)
+        before = rest.stack.get(name)
         answer = await rest.terminate(name, token=rest.editor)
         assert answer.status_code == 403
         assert "executions/terminate" in answer.json()["detail"]
-        assert rest.world.get(name) == before
-        assert rest.world.samples.status(name) == "RUNNING"
+        assert rest.stack.get(name) == before
+        assert rest.stack.samples.status(name) == "RUNNING"
 
     @pytest.mark.parametrize(("kind", "phase"), [(Done, "completed"), (Broken, "failed")])
     async def test_400_with_the_true_status(self, rest: Rest, name: str, kind: type, phase: str) -> None:
         rest.observed(name, kind=kind)
-        rest.world.until(name, Finished=f"True/{phase.capitalize()}")
+        rest.stack.until(name, Finished=f"True/{phase.capitalize()}")
         answer = await rest.terminate(name)
         assert answer.status_code == 400
         assert answer.json()["detail"].startswith(f"Cannot terminate, invalid status: {phase}")
 
     async def test_400_before_the_operator_knew(self, rest: Rest, name: str) -> None:
-        rest.world.samples.begin(Done, name)
-        wait_for(lambda: rest.world.samples.status(name) == "COMPLETED", "the workflow to complete")
-        rest.world.apply("Execution", name, {"executionId": name}, "team-a")
+        rest.stack.samples.begin(Done, name)
+        wait_for(lambda: rest.stack.samples.status(name) == "COMPLETED", "the workflow to complete")
+        rest.stack.apply("Execution", name, {"executionId": name}, "team-a")
         answer = await rest.terminate(name)
         assert (answer.status_code, answer.json()["detail"][:42]) == (400, "Cannot terminate, invalid status: complete")
 
@@ -204,30 +204,30 @@ class TestTable:
 
     async def test_500_while_temporal_is_away_and_the_request_stays_in_force(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        with Gateway(rest.world.control_plane, "--wait=1") as impatient:
-            rest.world.temporal.kill()
+        with Gateway(rest.stack.control_plane, "--wait=1") as impatient:
+            rest.stack.temporal.kill()
             try:
-                rest.world.terminate(name, "first")
-                rest.world.until(name, Terminated="Unknown/TemporalUnavailable")
+                rest.stack.terminate(name, "first")
+                rest.stack.until(name, Terminated="Unknown/TemporalUnavailable")
                 answer = await rest.terminate(name, gateway=impatient)
             finally:
-                rest.world.temporal.start()
+                rest.stack.temporal.start()
         assert answer.status_code == 500
         assert "the request stays in force" in answer.json()["detail"]
         assert "Temporal does not answer" in answer.json()["detail"]
-        rest.world.until(name, Terminated="True/Terminated", seconds=30)
+        rest.stack.until(name, Terminated="True/Terminated", seconds=30)
 
     async def test_500_while_the_operator_is_away(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        with Gateway(rest.world.control_plane, "--wait=0.5") as impatient:
-            rest.world.operator.kill()
+        with Gateway(rest.stack.control_plane, "--wait=0.5") as impatient:
+            rest.stack.operator.kill()
             try:
                 answer = await rest.terminate(name, gateway=impatient)
             finally:
-                rest.world.operator.start()
+                rest.stack.operator.start()
         assert answer.status_code == 500
         assert answer.json()["detail"].endswith("the operator has not answered; the request stays in force")
-        rest.world.until(name, Terminated="True/Terminated")
+        rest.stack.until(name, Terminated="True/Terminated")
 
     @pytest.mark.parametrize(
         ("body", "loc", "kind"),
@@ -258,7 +258,7 @@ class TestTable:
         answer = await rest.terminate(name, " ")
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"] == ["body", "reason"]
-        assert "terminate" not in rest.world.get(name)["spec"]
+        assert "terminate" not in rest.stack.get(name)["spec"]
 
     @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Basic eDp5", "Bearer a b", "bearer ä"])
     async def test_401_without_a_token(self, rest: Rest, authorization: str | None) -> None:
@@ -270,11 +270,11 @@ class TestTable:
 
     async def test_503_while_the_api_server_is_away(self, rest: Rest, name: str, tmp_path: Path) -> None:
         rest.observed(name)
-        folder = rest.world.control_plane.folder
+        folder = rest.stack.control_plane.folder
         certificate = (folder / "kube-apiserver.crt", folder / "kube-apiserver.key")
-        proxy = ApiProxy(rest.world.control_plane.url, folder / "ca.crt", certificate, Faults())
+        proxy = ApiProxy(rest.stack.control_plane.url, folder / "ca.crt", certificate, Faults())
         kubeconfig = rest.kubeconfig(tmp_path, proxy.url)
-        with proxy, Gateway(rest.world.control_plane, kubeconfig=kubeconfig) as far:
+        with proxy, Gateway(rest.stack.control_plane, kubeconfig=kubeconfig) as far:
             proxy.stop()
             answers = [await rest.terminate(each, gateway=far) for each in (name, "unknown")]
             async with far.client(rest.alice) as client:
@@ -282,11 +282,11 @@ class TestTable:
                 answers.append(await client.post("/api/v1/executions/terminate", json=body))
         assert [answer.status_code for answer in answers] == [503, 503, 503]
         assert answers[0].json()["detail"].endswith("the request may or may not be in force")
-        assert "terminate" not in rest.world.get(name)["spec"]
+        assert "terminate" not in rest.stack.get(name)["spec"]
 
     async def test_503_before_the_index_is_complete(self, rest: Rest, tmp_path: Path) -> None:
         nowhere = rest.kubeconfig(tmp_path, f"https://127.0.0.1:{free_port()}")
-        with Gateway(rest.world.control_plane, kubeconfig=nowhere, probe="/healthz") as young:
+        with Gateway(rest.stack.control_plane, kubeconfig=nowhere, probe="/healthz") as young:
             answer = await rest.terminate("any", gateway=young)
             async with young.client(None) as client:
                 ready = await client.get("/readyz")
@@ -308,7 +308,7 @@ class TestTrust:
 
     async def test_the_gateways_own_account_can_change_nothing(self, rest: Rest) -> None:
         account = "--as=system:serviceaccount:execution-operator:execution-operator-gateway"
-        rights = rest.world.control_plane.kubectl("auth", "can-i", "--list", account, "--namespace=team-a").stdout
+        rights = rest.stack.control_plane.kubectl("auth", "can-i", "--list", account, "--namespace=team-a").stdout
         rows = [row.split() for row in rights.splitlines() if "kubiya" in row]
         assert [row[0] for row in rows] == ["executions.control-plane.kubiya.ai"]
         assert "[get list watch]" in rights
@@ -316,13 +316,13 @@ class TestTrust:
     async def test_rights_of_the_gateway_never_count(self, rest: Rest, name: str) -> None:
         """Not even those of an administrator's certificate, which would come before any token."""
         rest.observed(name)
-        with Gateway(rest.world.control_plane, kubeconfig=rest.world.control_plane.admin_kubeconfig) as mighty:
+        with Gateway(rest.stack.control_plane, kubeconfig=rest.stack.control_plane.admin_kubeconfig) as mighty:
             statuses = [
                 (await rest.terminate(name, token=token, gateway=mighty)).status_code
                 for token in (rest.bob, rest.editor, "made-up", rest.alice)
             ]
         assert statuses == [403, 403, 401, 200]
-        assert rest.world.get(name)["status"]["termination"]["requestedBy"].startswith(
+        assert rest.stack.get(name)["status"]["termination"]["requestedBy"].startswith(
             "system:serviceaccount:callers:alice"
         )
 
@@ -332,37 +332,37 @@ class TestWhichOne:
 
     async def test_only_what_the_caller_may_read_counts(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        rest.world.apply("Execution", "squatter-" + name, {"executionId": name}, "team-b")
+        rest.stack.apply("Execution", "squatter-" + name, {"executionId": name}, "team-b")
         answer = await rest.terminate(name)
         assert (answer.status_code, answer.json()["workflow_id"]) == (200, name)
-        assert "terminate" not in rest.world.get("squatter-" + name, "team-b")["spec"]
+        assert "terminate" not in rest.stack.get("squatter-" + name, "team-b")["spec"]
 
     async def test_several_are_a_clear_error_and_a_path_is_clear(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        rest.world.apply("Execution", name, {"executionId": name}, "team-b")
+        rest.stack.apply("Execution", name, {"executionId": name}, "team-b")
         answer = await rest.terminate(name, token=rest.both)
         assert answer.status_code == 409
         assert answer.json()["detail"] == f"{name} means several Executions: use one of team-a/{name}, team-b/{name}"
-        assert "terminate" not in rest.world.get(name)["spec"]
+        assert "terminate" not in rest.stack.get(name)["spec"]
         assert (await rest.terminate(f"team-a/{name}", token=rest.both)).status_code == 200
 
     async def test_none_that_the_caller_may_read(self, rest: Rest, name: str) -> None:
         for namespace in ("team-b", "nobodys"):
-            rest.world.apply("Execution", name, {"executionId": name}, namespace)
+            rest.stack.apply("Execution", name, {"executionId": name}, namespace)
         assert (await rest.terminate(name, token=rest.editor)).status_code == 403
 
     async def test_the_open_one_within_a_namespace(self, rest: Rest, name: str) -> None:
         rest.observed(name)
         assert (await rest.terminate(name)).status_code == 200
-        rest.world.samples.begin(Agent, name)
-        rest.world.apply("Execution", f"{name}-2", {"executionId": name}, "team-a")
-        rest.world.until(f"{name}-2", Finished="False/Open")
+        rest.stack.samples.begin(Agent, name)
+        rest.stack.apply("Execution", f"{name}-2", {"executionId": name}, "team-a")
+        rest.stack.until(f"{name}-2", Finished="False/Open")
         assert (await rest.terminate(name)).status_code == 200
-        assert rest.world.get(f"{name}-2")["status"]["phase"] == "cancelled"
+        assert rest.stack.get(f"{name}-2")["status"]["phase"] == "cancelled"
 
     async def test_hidden_existence(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        with Gateway(rest.world.control_plane, "--hide-existence") as hiding:
+        with Gateway(rest.stack.control_plane, "--hide-existence") as hiding:
             theirs = await rest.terminate(name, token=rest.bob, gateway=hiding)
             unknown = await rest.terminate(name[::-1], token=rest.bob, gateway=hiding)
             readable = await rest.terminate(name, token=rest.editor, gateway=hiding)
@@ -400,10 +400,10 @@ class TestContract:
         assert "execution_gateway_synced 1.0" in metrics
 
     async def test_tls(self, rest: Rest, name: str) -> None:
-        folder = rest.world.control_plane.folder
+        folder = rest.stack.control_plane.folder
         files = (folder / "kube-apiserver.crt", folder / "kube-apiserver.key")
         rest.observed(name)
-        with Gateway(rest.world.control_plane, tls=files) as secure:
+        with Gateway(rest.stack.control_plane, tls=files) as secure:
             assert (await rest.terminate(name, gateway=secure)).status_code == 200
 
     async def test_no_token_is_logged(self, rest: Rest) -> None:
@@ -428,7 +428,7 @@ class TestFuzz:
         config = tmp_path / "schemathesis.toml"
         config.write_text("\n".join(f"[{section}]\n{setting}" for section, setting in settings.items()))
         made = 0
-        with Gateway(rest.world.control_plane, "--rate=1e6", "--burst=1000000") as open_handed:
+        with Gateway(rest.stack.control_plane, "--rate=1e6", "--burst=1000000") as open_handed:
             while made < FUZZ_CASES // 2:
                 made += await _fuzzed(config, open_handed.url, rest.alice)
 
@@ -457,7 +457,7 @@ class TestLimits:
         assert answer.status_code == 413
 
     async def test_the_time_that_a_request_takes_to_arrive(self, rest: Rest) -> None:
-        with Gateway(rest.world.control_plane, "--arrival=0.5") as strict:
+        with Gateway(rest.stack.control_plane, "--arrival=0.5") as strict:
             reader, writer = await asyncio.open_connection("127.0.0.1", strict.port)
             head = f"POST /api/v1/executions/x/terminate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {rest.alice}"
             writer.write(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
@@ -467,7 +467,7 @@ class TestLimits:
         assert answer.endswith(b'{"detail": "The request took too long to arrive"}')
 
     async def test_the_rate_of_a_caller(self, rest: Rest) -> None:
-        with Gateway(rest.world.control_plane, "--rate=0.5", "--burst=3") as strict:
+        with Gateway(rest.stack.control_plane, "--rate=0.5", "--burst=3") as strict:
             first = [(await rest.terminate("x", gateway=strict)).status_code for _ in range(3)]
             over = await rest.terminate("x", gateway=strict)
             other = await rest.terminate("x", token=rest.bob, gateway=strict)
@@ -480,7 +480,7 @@ class TestAtOnce:
         names = [f"{name}-{number}" for number in range(5)]
         for each in names[:4]:
             rest.observed(each, kind=Done if each == names[3] else Agent)
-        rest.world.until(names[3], Finished="True/Completed")
+        rest.stack.until(names[3], Finished="True/Completed")
         async with rest.gateway.client(rest.alice) as client:
             body = {"execution_ids": [*names, names[0]], "reason": "all of it"}
             answer = await client.post("/api/v1/executions/terminate", json=body)
@@ -492,7 +492,7 @@ class TestAtOnce:
             zip([*names, names[0]], [200, 200, 200, 400, 404, 200], strict=True)
         )
         assert results[0] == results[5]
-        assert results[0]["terminated_at"] == rest.world.samples.last_event(names[0]).event_time.ToJsonString()
+        assert results[0]["terminated_at"] == rest.stack.samples.last_event(names[0]).event_time.ToJsonString()
         assert (none.status_code, stranger.status_code) == (422, 401)
 
     async def test_200_calls_at_once_and_none_is_lost(self, rest: Rest, name: str) -> None:
@@ -531,34 +531,34 @@ class TestAtOnce:
 
     async def test_a_client_that_goes_away_changes_nothing(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        rest.world.operator.kill()
+        rest.stack.operator.kill()
         try:
             async with rest.gateway.client(rest.alice) as client:
                 with pytest.raises(httpx.ReadTimeout):
                     await client.post(f"/api/v1/executions/{name}/terminate", json={"reason": "bye"}, timeout=1)
         finally:
-            rest.world.operator.start()
-        rest.world.until(name, Terminated="True/Terminated")
+            rest.stack.operator.start()
+        rest.stack.until(name, Terminated="True/Terminated")
 
     async def test_who_waits_is_answered_when_the_gateway_stops(self, rest: Rest, name: str) -> None:
         rest.observed(name)
-        rest.world.operator.kill()
+        rest.stack.operator.kill()
         try:
-            with Gateway(rest.world.control_plane) as leaving:
+            with Gateway(rest.stack.control_plane) as leaving:
                 call = asyncio.create_task(rest.terminate(name, gateway=leaving))
-                await asyncio.to_thread(wait_for, lambda: "terminate" in rest.world.get(name)["spec"], "the request")
+                await asyncio.to_thread(wait_for, lambda: "terminate" in rest.stack.get(name)["spec"], "the request")
                 await asyncio.to_thread(leaving.stop)
                 answer = await call
         finally:
-            rest.world.operator.start()
+            rest.stack.operator.start()
         assert (answer.status_code, "the gateway stops" in answer.text) == (500, True)
-        rest.world.until(name, Terminated="True/Terminated")
+        rest.stack.until(name, Terminated="True/Terminated")
 
 
 async def many(rest: Rest, name: str, count: int) -> list[str]:
     """Start workflows and their Executions; return their names once the operator has seen them all."""
     names = [f"{name}-{number:03}" for number in range(count)]
-    await asyncio.gather(*(asyncio.to_thread(rest.world.samples.begin, Agent, each) for each in names))
+    await asyncio.gather(*(asyncio.to_thread(rest.stack.samples.begin, Agent, each) for each in names))
     for each in names:
         manifest = {
             "apiVersion": API_VERSION,
@@ -566,7 +566,7 @@ async def many(rest: Rest, name: str, count: int) -> list[str]:
             "metadata": {"name": each, "namespace": "team-a", "labels": {"batch": name}},
             "spec": {"executionId": each},
         }
-        rest.world.control_plane.kube.apply(EXECUTIONS, manifest)
+        rest.stack.control_plane.kube.apply(EXECUTIONS, manifest)
     await asyncio.to_thread(wait_for, lambda: _count(rest, name, "False/Open") == count, "the operator to see them", 60)
     return names
 
@@ -577,12 +577,12 @@ async def call(client: httpx.AsyncClient, identifier: str) -> httpx.Response:
 
 async def closing(rest: Rest, names: Iterable[str]) -> list[HistoryEvent]:
     """Return the last event of each workflow."""
-    return await asyncio.gather(*(asyncio.to_thread(rest.world.samples.last_event, each) for each in names))
+    return await asyncio.gather(*(asyncio.to_thread(rest.stack.samples.last_event, each) for each in names))
 
 
 def executions(rest: Rest, batch: str) -> dict[str, Any]:
     """Return the Executions of a batch by name."""
-    items = rest.world.control_plane.kube.call("GET", EXECUTIONS, labelSelector=f"batch={batch}")["items"]
+    items = rest.stack.control_plane.kube.call("GET", EXECUTIONS, labelSelector=f"batch={batch}")["items"]
     return {item["metadata"]["name"]: item for item in items}
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.image import NoEngineError, build, docker, facts
-from tests.support.packages import Chart, PackagedWorld, here
+from tests.support.packages import Chart, PackagedStack, here
 from tests.support.waiting import wait_for
 from tests.support.workflows import Stubborn
 
@@ -45,41 +45,41 @@ def test_it_holds_no_build_tools_and_nothing_of_ours_can_be_written(image: str) 
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[PackagedWorld]:
-    """A world with the chart, whose operator has gone: the image takes its place."""
-    with PackagedWorld(Chart()) as running:
+def stack() -> Iterator[PackagedStack]:
+    """A local stack with the chart, whose operator has gone: the image takes its place."""
+    with PackagedStack(Chart()) as running:
         running.operator.end()
         running.organization("acme", "team-a")
         yield running
 
 
-def mounted(world: PackagedWorld, folder: Path) -> Path:
+def mounted(stack: PackagedStack, folder: Path) -> Path:
     """Write what a pod finds of its ServiceAccount."""
-    kubeconfig = world.control_plane.kubeconfig_for_service_account(world.package.namespace, world.package.name)
+    kubeconfig = stack.control_plane.kubeconfig_for_service_account(stack.package.namespace, stack.package.name)
     content = json.loads(kubeconfig.read_text())
     authority = content["clusters"][0]["cluster"]["certificate-authority-data"]
     (folder / "ca.crt").write_bytes(base64.b64decode(authority))
     (folder / "token").write_text(content["users"][0]["user"]["token"])
-    (folder / "namespace").write_text(world.package.namespace)
+    (folder / "namespace").write_text(stack.package.namespace)
     folder.chmod(0o755)
     return folder
 
 
-def test_it_carries_out_a_request_and_ends_when_it_is_told_to(image: str, world: PackagedWorld, tmp_path: Path) -> None:
-    server = urlsplit(world.control_plane.url)
+def test_it_carries_out_a_request_and_ends_when_it_is_told_to(image: str, stack: PackagedStack, tmp_path: Path) -> None:
+    server = urlsplit(stack.control_plane.url)
     options = [
-        f"--volume={mounted(world, tmp_path)}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
+        f"--volume={mounted(stack, tmp_path)}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
         f"--env=KUBERNETES_SERVICE_HOST={server.hostname}",
         f"--env=KUBERNETES_SERVICE_PORT={server.port}",
-        f"--env=TEMPORAL_ADDRESS={world.temporal.address}",
+        f"--env=TEMPORAL_ADDRESS={stack.temporal.address}",
     ]
-    arguments = here(world.package.container(world.control_plane)["args"])
+    arguments = here(stack.package.container(stack.control_plane)["args"])
     container = docker("run", "--detach", *HARDENED, *options, image, *arguments)
     try:
         wait_for(lambda: "taking up requests" in log(container), "the operator to take up requests", seconds=30)
-        world.samples.begin(Stubborn, "boxed")
-        world.apply("Execution", "boxed", {"executionId": "boxed", "terminate": {"reason": "runaway cost"}}, "team-a")
-        world.until("boxed", Terminated="True/Terminated")
+        stack.samples.begin(Stubborn, "boxed")
+        stack.apply("Execution", "boxed", {"executionId": "boxed", "terminate": {"reason": "runaway cost"}}, "team-a")
+        stack.until("boxed", Terminated="True/Terminated")
         docker("kill", f"--signal={signal.SIGTERM.name}", container)
         assert docker("wait", container) == "0"
         assert '"level": "ERROR"' not in log(container)

@@ -14,29 +14,29 @@ from temporalio.api.enums.v1 import EventType
 from tests.support.operator import READY, Operator
 from tests.support.ports import free_port
 from tests.support.process import tail
+from tests.support.stack import LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
-from tests.support.world import World
 
 DURATION, LONG = 5, 15
 STANDING_BY = "standing by for the lease"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with World() as running:
+def stack() -> Iterator[LocalStack]:
+    with LocalStack() as running:
         running.operator.end()
         running.organization("acme", "team-a")
         yield running
 
 
 @pytest.fixture
-def pair(world: World, request: pytest.FixtureRequest) -> Iterator[tuple[Operator, Operator]]:
+def pair(stack: LocalStack, request: pytest.FixtureRequest) -> Iterator[tuple[Operator, Operator]]:
     """A leader and one that stands by; the parameter is the lease's duration."""
     duration = getattr(request, "param", DURATION)
-    leader = Operator(world.control_plane, world.temporal.address, arguments(free_port(), duration))
-    standby = Operator(world.control_plane, world.temporal.address, arguments(free_port(), duration), STANDING_BY)
-    world.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
+    leader = Operator(stack.control_plane, stack.temporal.address, arguments(free_port(), duration))
+    standby = Operator(stack.control_plane, stack.temporal.address, arguments(free_port(), duration), STANDING_BY)
+    stack.control_plane.kubectl("delete", "lease", "--all", "--namespace=execution-operator")
     with leader, standby:
         yield leader, standby
 
@@ -55,69 +55,73 @@ def says(operator: Operator, words: str) -> bool:
     return words in operator.log.read_text()
 
 
-def holder_of(world: World) -> str:
+def holder_of(stack: LocalStack) -> str:
     """Return who holds the Lease; empty where it is nobody's, or not there."""
     words = ("lease", "execution-operator", "--namespace=execution-operator", "--ignore-not-found")
-    return world.control_plane.kubectl("get", *words, "--output=jsonpath={.spec.holderIdentity}").stdout
+    return stack.control_plane.kubectl("get", *words, "--output=jsonpath={.spec.holderIdentity}").stdout
 
 
-def requested(world: World) -> str:
+def requested(stack: LocalStack) -> str:
     """Start a workflow and ask for its end."""
     name = f"led-{uuid.uuid4().hex[:6]}"
-    world.samples.begin(Agent, name)
-    world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "whoever leads"}}, "team-a")
+    stack.samples.begin(Agent, name)
+    stack.apply("Execution", name, {"executionId": name, "terminate": {"reason": "whoever leads"}}, "team-a")
     return name
 
 
-def terminations(world: World, name: str) -> int:
-    history = world.samples.do(world.samples.client.get_workflow_handle(name).fetch_history())
+def terminations(stack: LocalStack, name: str) -> int:
+    history = stack.samples.do(stack.samples.client.get_workflow_handle(name).fetch_history())
     return sum(e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED for e in history.events)
 
 
-def test_one_leads_and_the_other_stands_by(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_one_leads_and_the_other_stands_by(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
-    world.until(requested(world), Terminated="True/Terminated")
+    stack.until(requested(stack), Terminated="True/Terminated")
     assert (says(leader, READY), says(standby, READY)) == (True, False)
 
 
-def test_after_a_crash_the_other_takes_over(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_after_a_crash_the_other_takes_over(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     leader.kill()
-    name = requested(world)
-    world.until(name, seconds=20, Terminated="True/Terminated")
+    name = requested(stack)
+    stack.until(name, seconds=20, Terminated="True/Terminated")
     assert says(standby, READY)
 
 
 def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody_leads(
-    world: World, pair: tuple[Operator, Operator]
+    stack: LocalStack, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
     name = f"open-{uuid.uuid4().hex[:6]}"
-    world.samples.begin(Agent, name)
-    world.apply("Execution", name, {"executionId": name}, "team-a")
+    stack.samples.begin(Agent, name)
+    stack.apply("Execution", name, {"executionId": name}, "team-a")
     wait_for(
         lambda: 'executions{phase="running"} 1.0' in served(standby, "/metrics"), "the one that stands by to know it"
     )
     leader.kill()
-    world.apply("Execution", name, {"executionId": name, "ttlSecondsAfterFinished": 60}, "team-a")
+    stack.apply("Execution", name, {"executionId": name, "ttlSecondsAfterFinished": 60}, "team-a")
     assert not says(standby, READY)
-    world.until(name, seconds=20)
-    world.terminate(name, "whoever leads")
-    world.until(name, Terminated="True/Terminated")
+    stack.until(name, seconds=20)
+    stack.terminate(name, "whoever leads")
+    stack.until(name, Terminated="True/Terminated")
 
 
 @pytest.mark.parametrize("pair", [LONG], indirect=True)
-def test_a_leader_that_ends_hands_over_before_its_lease_runs_out(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_a_leader_that_ends_hands_over_before_its_lease_runs_out(
+    stack: LocalStack, pair: tuple[Operator, Operator]
+) -> None:
     leader, standby = pair
     leader.end()
     wait_for(lambda: says(standby, READY), "the other to take over", LONG - 3)
-    world.until(requested(world), Terminated="True/Terminated")
+    stack.until(requested(stack), Terminated="True/Terminated")
 
 
-def test_a_leader_ends_in_time_though_the_api_server_is_silent(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_a_leader_ends_in_time_though_the_api_server_is_silent(
+    stack: LocalStack, pair: tuple[Operator, Operator]
+) -> None:
     """It can't give its lease up then."""
     leader, _ = pair
-    apiserver, process = world.control_plane.apiserver, leader.process
+    apiserver, process = stack.control_plane.apiserver, leader.process
     assert apiserver is not None
     assert process is not None
     apiserver.signal(signal.SIGSTOP)
@@ -128,44 +132,46 @@ def test_a_leader_ends_in_time_though_the_api_server_is_silent(world: World, pai
         apiserver.signal(signal.SIGCONT)
 
 
-def test_a_leader_that_was_paused_does_no_harm(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_a_leader_that_was_paused_does_no_harm(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     assert leader.process is not None
     leader.process.signal(signal.SIGSTOP)
-    names = [requested(world) for _ in range(3)]
+    names = [requested(stack) for _ in range(3)]
     wait_for(lambda: says(standby, READY), "the other to take over", 20)
     leader.process.signal(signal.SIGCONT)
     for name in names:
-        world.until(name, Terminated="True/Terminated")
-        assert terminations(world, name) == 1
+        stack.until(name, Terminated="True/Terminated")
+        assert terminations(stack, name) == 1
     process = leader.process
     wait_for(lambda: process.poll() is not None, "the old leader to end", 15)
     assert process.poll() == 1, tail(leader.log)
 
 
 @pytest.mark.parametrize("pair", [LONG], indirect=True)
-def test_a_lease_that_was_deleted_is_made_again_by_its_leader(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_a_lease_that_was_deleted_is_made_again_by_its_leader(
+    stack: LocalStack, pair: tuple[Operator, Operator]
+) -> None:
     leader, standby = pair
     assert leader.process is not None
-    held, holder = partial(holder_of, world), holder_of(world)
+    held, holder = partial(holder_of, stack), holder_of(stack)
     leader.process.signal(signal.SIGSTOP)  # so that the one that stands by sees first that the Lease is gone
     try:
-        world.control_plane.kubectl("delete", "lease", "execution-operator", "--namespace=execution-operator")
+        stack.control_plane.kubectl("delete", "lease", "execution-operator", "--namespace=execution-operator")
         time.sleep(LONG / 5)
         assert held() == ""
     finally:
         leader.process.signal(signal.SIGCONT)
     wait_for(held, "the Lease to be made again", LONG)
     assert (held(), holder != "") == (holder, True)
-    name = requested(world)
-    world.until(name, Terminated="True/Terminated")
-    assert terminations(world, name) == 1
+    name = requested(stack)
+    stack.until(name, Terminated="True/Terminated")
+    assert terminations(stack, name) == 1
     assert (leader.process.poll(), says(standby, READY)) == (None, False)
 
 
-def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, Operator]) -> None:
+def test_probes_and_metrics_tell_the_truth(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
-    world.until(requested(world), Terminated="True/Terminated")
+    stack.until(requested(stack), Terminated="True/Terminated")
     for operator, leads in ((leader, 1), (standby, 0)):
         assert (served(operator, "/healthz"), served(operator, "/readyz")) == ("ok\n", "ok\n")
         assert f"execution_operator_leader {leads}.0" in served(operator, "/metrics")
@@ -177,11 +183,11 @@ def test_probes_and_metrics_tell_the_truth(world: World, pair: tuple[Operator, O
     assert "team-a" not in metrics
 
 
-def test_an_operator_that_knows_no_organizations_is_not_ready(world: World) -> None:
+def test_an_operator_that_knows_no_organizations_is_not_ready(stack: LocalStack) -> None:
     """Its account may not even list them."""
-    operator = Operator(world.control_plane, world.temporal.address, arguments(free_port()), "watch of ")
+    operator = Operator(stack.control_plane, stack.temporal.address, arguments(free_port()), "watch of ")
     operator.account = "nobody"
-    world.control_plane.kubectl("create", "serviceaccount", "nobody", "--namespace=execution-operator")
+    stack.control_plane.kubectl("create", "serviceaccount", "nobody", "--namespace=execution-operator")
     with operator, pytest.raises(HTTPError) as error:
         served(operator, "/readyz")
     assert (error.value.code, error.value.read()) == (503, b"the Organizations are not known yet\n")

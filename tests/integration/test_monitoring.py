@@ -17,9 +17,9 @@ from execution_operator.manifests.monitoring import plain_job
 from tests.support.monitoring import Object, judge_rules, run_promtool, series_of
 from tests.support.operator import ACCOUNT, NAMESPACE, Operator
 from tests.support.ports import free_port
+from tests.support.stack import LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Stubborn
-from tests.support.world import World
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = MONITORING / "alerts.yaml"
@@ -83,7 +83,7 @@ CASES = {
 
 def rule_test(alert: Alert, series: dict[str, str], minutes: int, *, fires: bool) -> Object:
     """Return a test of promtool: whether the alert fires after so many minutes."""
-    told = {
+    expected = {
         "exp_labels": {"severity": alert.severity},
         "exp_annotations": {
             "summary": alert.summary,
@@ -94,7 +94,7 @@ def rule_test(alert: Alert, series: dict[str, str], minutes: int, *, fires: bool
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "alert_rule_test": [
-            {"eval_time": f"{minutes}m", "alertname": alert.name, "exp_alerts": [told] if fires else []}
+            {"eval_time": f"{minutes}m", "alertname": alert.name, "exp_alerts": [expected] if fires else []}
         ],
     }
 
@@ -146,12 +146,12 @@ class Scrape:
 
 @pytest.fixture(scope="module")
 def seen() -> Scrape:
-    with World() as world:
-        world.operator.end()
+    with LocalStack() as stack:
+        stack.operator.end()
         address = f"127.0.0.1:{free_port()}"
         arguments = ("run", "--log-format=json", f"--http-address={address}")
-        with Operator(world.control_plane, world.temporal.address, arguments) as operator:
-            live(world)
+        with Operator(stack.control_plane, stack.temporal.address, arguments) as operator:
+            live(stack)
 
             def read() -> str:
                 with urlopen(f"http://{address}/metrics", timeout=5) as response:
@@ -159,11 +159,11 @@ def seen() -> Scrape:
 
             unnoticed = "execution_operator_close_detection_delay_seconds_count 0.0"
             wait_for(lambda: unnoticed not in read(), "the feed to notice what somebody else ended")
-            kube, namespaces = world.control_plane.kube, ("team-a", "nobodys")
+            kube, namespaces = stack.control_plane.kube, ("team-a", "nobodys")
             for name, _ in TOLD:
-                world.told(name, "nobodys" if name == "denied" else "team-a")
+                stack.wait_for_events(name, "nobodys" if name == "denied" else "team-a")
             events = [event for namespace in namespaces for event in kube.events(namespace)]
-            kubeconfig = world.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+            kubeconfig = stack.control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
             return Scrape(
                 metrics=read(),
                 log=[json.loads(line) for line in operator.log.read_text().splitlines()],
@@ -178,28 +178,28 @@ def scrape(seen: Scrape) -> str:
     return seen.metrics
 
 
-def live(world: World) -> None:
+def live(stack: LocalStack) -> None:
     """Have an operator terminate, be late, deny, not find, wait, and notice what others do."""
-    world.organization("acme", "team-a")
-    world.control_plane.kubectl("wait", "organization/acme", "--for=condition=Ready", "--timeout=30s")
+    stack.organization("acme", "team-a")
+    stack.control_plane.kubectl("wait", "organization/acme", "--for=condition=Ready", "--timeout=30s")
     for name in ("ended", "late", "elsewhere", "graceful"):
-        world.samples.begin(Stubborn if name == "graceful" else Agent, name)
-        world.apply("Execution", name, {"executionId": name}, "team-a")
-        world.until(name, Finished="False/Open")
-    world.terminate("ended", "runaway cost")
-    world.until("ended", Terminated="True/Terminated")
+        stack.samples.begin(Stubborn if name == "graceful" else Agent, name)
+        stack.apply("Execution", name, {"executionId": name}, "team-a")
+        stack.until(name, Finished="False/Open")
+    stack.terminate("ended", "runaway cost")
+    stack.until("ended", Terminated="True/Terminated")
     for name in ("late", "elsewhere"):
-        world.temporal.cli("workflow", "terminate", "--namespace=shared", f"--workflow-id={name}")
-        world.until(name, Finished="True/Terminated")
-    world.terminate("late", "too late")
-    world.until("late", Terminated="False/AlreadyClosed")
-    world.terminate("graceful", "in time", gracePeriodSeconds=600)
-    world.until("graceful", Terminated="False/GracePeriod")
-    world.apply("Execution", "missing", {"executionId": "missing", "terminate": {"reason": "stop"}}, "team-a")
-    world.until("missing", Terminated="False/ExecutionNotFound")
-    world.namespace("nobodys")
-    world.apply("Execution", "denied", {"executionId": "denied", "terminate": {"reason": "stop"}}, "nobodys")
-    world.until("denied", "nobodys", Terminated="False/NamespaceNotMapped")
+        stack.temporal.cli("workflow", "terminate", "--namespace=shared", f"--workflow-id={name}")
+        stack.until(name, Finished="True/Terminated")
+    stack.terminate("late", "too late")
+    stack.until("late", Terminated="False/AlreadyClosed")
+    stack.terminate("graceful", "in time", gracePeriodSeconds=600)
+    stack.until("graceful", Terminated="False/GracePeriod")
+    stack.apply("Execution", "missing", {"executionId": "missing", "terminate": {"reason": "stop"}}, "team-a")
+    stack.until("missing", Terminated="False/ExecutionNotFound")
+    stack.namespace("nobodys")
+    stack.apply("Execution", "denied", {"executionId": "denied", "terminate": {"reason": "stop"}}, "nobodys")
+    stack.until("denied", "nobodys", Terminated="False/NamespaceNotMapped")
 
 
 def queries() -> list[str]:

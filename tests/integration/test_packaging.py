@@ -19,7 +19,7 @@ from tests.support.packages import (
     Chart,
     Kustomization,
     Package,
-    PackagedWorld,
+    PackagedStack,
     objects,
     restricted_namespace,
     run_helm,
@@ -33,39 +33,39 @@ BOUND = Chart(values=["organizations={acme}"], works_in=["team-a"])
 
 
 @pytest.fixture(scope="module", params=[*PACKAGES, pytest.param(BOUND, id="helm in namespaces")])
-def world(request: pytest.FixtureRequest) -> Iterator[PackagedWorld]:
+def stack(request: pytest.FixtureRequest) -> Iterator[PackagedStack]:
     """Servers where one package is installed, and its operator runs."""
-    with PackagedWorld(request.param) as running:
+    with PackagedStack(request.param) as running:
         running.organization("acme", "team-a")
         yield running
 
 
 @pytest.fixture(scope="module")
-def package(world: PackagedWorld) -> Package:
-    return world.package
+def package(stack: PackagedStack) -> Package:
+    return stack.package
 
 
-def test_the_api_server_takes_it_strictly(world: PackagedWorld, package: Package) -> None:
-    manifests = package.rendered(world.control_plane)
+def test_the_api_server_takes_it_strictly(stack: PackagedStack, package: Package) -> None:
+    manifests = package.rendered(stack.control_plane)
     apply = ("apply", "--server-side", "--force-conflicts", "--validate=strict", "--dry-run=server", "--filename=-")
-    applied = world.control_plane.kubectl(*apply, "--output=name", input=manifests)
+    applied = stack.control_plane.kubectl(*apply, "--output=name", input=manifests)
     assert len(applied.stdout.splitlines()) == len(objects(manifests)) > 15
     assert applied.stderr == ""
 
 
-def test_requests_are_carried_out_under_its_account(world: PackagedWorld) -> None:
-    world.samples.begin(Stubborn, "stubborn")
-    world.apply("Execution", "stubborn", {"executionId": "stubborn"}, "team-a")
-    world.until("stubborn", Finished="False/Open")
-    world.terminate("stubborn", "runaway cost")
-    execution = world.until("stubborn", Terminated="True/Terminated")
+def test_requests_are_carried_out_under_its_account(stack: PackagedStack) -> None:
+    stack.samples.begin(Stubborn, "stubborn")
+    stack.apply("Execution", "stubborn", {"executionId": "stubborn"}, "team-a")
+    stack.until("stubborn", Finished="False/Open")
+    stack.terminate("stubborn", "runaway cost")
+    execution = stack.until("stubborn", Terminated="True/Terminated")
     assert execution["status"]["phase"] == "cancelled"
     assert execution["status"]["termination"]["requestedBy"] == "admin"
-    assert [reason for _, reason, _ in world.told("stubborn")] == ["Terminated"]
+    assert [reason for _, reason, _ in stack.wait_for_events("stubborn")] == ["Terminated"]
 
 
-def test_nothing_was_forbidden_to_it(world: PackagedWorld) -> None:
-    assert "orbidden" not in world.operator.log.read_text()
+def test_nothing_was_forbidden_to_it(stack: PackagedStack) -> None:
+    assert "orbidden" not in stack.operator.log.read_text()
 
 
 def pod_of(deployment: Json) -> Json:
@@ -81,8 +81,8 @@ def create(control_plane: ControlPlane, pod: Json) -> str:
     return control_plane.kubectl(*command, input=json.dumps(pod), check=False).stderr.strip()
 
 
-def test_its_pods_keep_to_restricted_pod_security(world: PackagedWorld, package: Package) -> None:
-    assert create(world.control_plane, pod_of(package.deployment(world.control_plane))) == ""
+def test_its_pods_keep_to_restricted_pod_security(stack: PackagedStack, package: Package) -> None:
+    assert create(stack.control_plane, pod_of(package.deployment(stack.control_plane))) == ""
 
 
 def without(path: str) -> Callable[[Json], None]:
@@ -107,15 +107,15 @@ def without(path: str) -> Callable[[Json], None]:
         ("containers.securityContext.capabilities", "unrestricted capabilities"),
     ],
 )
-def test_pod_security_is_enforced(world: PackagedWorld, package: Package, path: str, complaint: str) -> None:
-    pod = copy.deepcopy(pod_of(package.deployment(world.control_plane)))
+def test_pod_security_is_enforced(stack: PackagedStack, package: Package, path: str, complaint: str) -> None:
+    pod = copy.deepcopy(pod_of(package.deployment(stack.control_plane)))
     without(path)(pod)
-    assert complaint in create(world.control_plane, pod)
+    assert complaint in create(stack.control_plane, pod)
 
 
-def test_its_pods_are_as_small_and_as_safe_as_they_say(world: PackagedWorld, package: Package) -> None:
-    deployment = package.deployment(world.control_plane)
-    container = package.container(world.control_plane)
+def test_its_pods_are_as_small_and_as_safe_as_they_say(stack: PackagedStack, package: Package) -> None:
+    deployment = package.deployment(stack.control_plane)
+    container = package.container(stack.control_plane)
     assert deployment["spec"]["replicas"] == 2
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["resources"]["limits"]["memory"]
@@ -125,10 +125,10 @@ def test_its_pods_are_as_small_and_as_safe_as_they_say(world: PackagedWorld, pac
     assert [of["topologyKey"] for of in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
-def test_budget_and_pods_find_each_other(world: PackagedWorld, package: Package) -> None:
+def test_budget_and_pods_find_each_other(stack: PackagedStack, package: Package) -> None:
     get = ("get", "poddisruptionbudget", package.name, f"--namespace={package.namespace}", "--output=json")
-    selector = json.loads(world.control_plane.kubectl(*get).stdout)["spec"]["selector"]["matchLabels"]
-    deployment = package.deployment(world.control_plane)
+    selector = json.loads(stack.control_plane.kubectl(*get).stdout)["spec"]["selector"]["matchLabels"]
+    deployment = package.deployment(stack.control_plane)
     assert selector == deployment["spec"]["selector"]["matchLabels"]
     assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
@@ -146,10 +146,10 @@ MAY = [
 
 @pytest.mark.parametrize(("verb", "resource", "allowed"), MAY)
 def test_what_it_may_do_in_its_own_namespace(
-    world: PackagedWorld, package: Package, verb: str, resource: str, *, allowed: bool
+    stack: PackagedStack, package: Package, verb: str, resource: str, *, allowed: bool
 ) -> None:
-    assert may(world.control_plane, package, verb, resource, package.namespace) is allowed
-    assert not may(world.control_plane, package, verb, resource, "team-a")
+    assert may(stack.control_plane, package, verb, resource, package.namespace) is allowed
+    assert not may(stack.control_plane, package, verb, resource, "team-a")
 
 
 def may(control_plane: ControlPlane, package: Package, verb: str, resource: str, namespace: str) -> bool:

@@ -17,9 +17,9 @@ from execution_operator.plugin.cli import run
 from tests.support.kube import GROUP, conditions_of
 from tests.support.lean import link_dependencies, run_lean
 from tests.support.plugin import SCRIPTS, Terminal, environment, execution
+from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Done, Parent, Stubborn
-from tests.support.world import API_VERSION, World
 
 CONNECTED = "{current-context: a, contexts: [{name: a, context: {cluster: c}}], clusters: [{name: c, cluster: {%s}}]}"
 
@@ -27,14 +27,14 @@ CONNECTED = "{current-context: a, contexts: [{name: a, context: {cluster: c}}], 
 class Prompt:
     """alice at her prompt: she may edit and terminate in team-a."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.alice = world.control_plane.kubeconfig_for_user("alice")
-        self.editor = world.control_plane.kubeconfig_for_user("editor")
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.alice = stack.control_plane.kubeconfig_for_user("alice")
+        self.editor = stack.control_plane.kubeconfig_for_user("editor")
         for user, roles in (("alice", ("execution-editor", "execution-terminator")), ("editor", ("execution-editor",))):
             for role in roles:
                 binding = ("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
-                world.control_plane.kubectl(*binding, "--namespace=team-a")
+                stack.control_plane.kubectl(*binding, "--namespace=team-a")
 
     def __call__(self, *words: str, kubeconfig: Path | None = None, **more: str) -> CompletedProcess[str]:
         result = execution(kubeconfig or self.alice, *words, **more)
@@ -46,9 +46,9 @@ class Prompt:
 
     def observed(self, name: str, kind: type = Agent, organization: str = "acme", **labels: str) -> str:
         """Start a workflow and its Execution, and wait until the operator has seen it."""
-        self.world.samples.begin(kind, name, organization=organization)
+        self.stack.samples.begin(kind, name, organization=organization)
         self.create(name, **labels)
-        wait_for(lambda: conditions_of(self.world.get(name)), f"{name} to be observed")
+        wait_for(lambda: conditions_of(self.stack.get(name)), f"{name} to be observed")
         return name
 
     def create(self, *names: str, **labels: str) -> None:
@@ -59,19 +59,19 @@ class Prompt:
                 "metadata": {"name": name, "namespace": "team-a", "labels": labels},
                 "spec": {"executionId": name},
             }
-            self.world.control_plane.kube.apply(f"{GROUP}/namespaces/team-a/executions", manifest)
+            self.stack.control_plane.kube.apply(f"{GROUP}/namespaces/team-a/executions", manifest)
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with World(durable=True) as running:
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(durable=True) as running:
         running.organization("acme", "team-a")
         yield running
 
 
 @pytest.fixture(scope="module")
-def prompt(world: World) -> Prompt:
-    return Prompt(world)
+def prompt(stack: LocalStack) -> Prompt:
+    return Prompt(stack)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ class TestTerminate:
     def test_one_and_wait(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name, Stubborn)
         result = prompt.terminate(name, "--wait=20s")
-        event = prompt.world.samples.last_event(name)
+        event = prompt.stack.samples.last_event(name)
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines() == [
             f"execution.control-plane.kubiya.ai/{name} requested",
@@ -105,7 +105,7 @@ class TestTerminate:
         prompt.observed(name)
         result = prompt.terminate(f"execution/{name}")
         assert (result.returncode, result.stdout) == (0, f"execution.control-plane.kubiya.ai/{name} requested\n")
-        prompt.world.until(name, Terminated="True/Terminated")
+        prompt.stack.until(name, Terminated="True/Terminated")
 
     def test_again_is_as_good(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
@@ -118,7 +118,7 @@ class TestTerminate:
         ):
             if kind:
                 prompt.observed(each, kind, organization)
-        prompt.world.until(names[1], Finished="True/Completed")
+        prompt.stack.until(names[1], Finished="True/Completed")
         result = prompt.terminate(*names, "--wait")
         assert result.returncode == 1
         assert f"{names[0]} Terminated at" in result.stdout
@@ -131,7 +131,7 @@ class TestTerminate:
     def test_by_label_and_past_those_that_are_closed(self, prompt: Prompt, name: str) -> None:
         for number in range(3):
             prompt.observed(f"{name}-{number}", Done if number == 2 else Agent, batch=name)
-        prompt.world.until(f"{name}-2", Finished="True/Completed")
+        prompt.stack.until(f"{name}-2", Finished="True/Completed")
         result = prompt.terminate("-l", f"batch={name}", "--wait")
         assert (result.returncode, result.stderr) == (0, "2 executions: 2 Terminated\n")
         again = prompt.terminate("-l", f"batch={name}")
@@ -139,7 +139,7 @@ class TestTerminate:
 
     def test_all_namespaces(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name, batch=name)
-        admin = prompt.world.control_plane.admin_kubeconfig
+        admin = prompt.stack.control_plane.admin_kubeconfig
         words = ("terminate", "-l", f"batch={name}", "-A", "--reason=everywhere", "--wait")
         result = prompt(*words, kubeconfig=admin)
         assert (result.returncode, result.stdout.splitlines()[0]) == (0, f"team-a/{name} requested")
@@ -163,12 +163,12 @@ class TestTerminate:
     @pytest.mark.parametrize("where", ["server", "client"])
     def test_dry_run(self, prompt: Prompt, name: str, where: str) -> None:
         prompt.observed(name)
-        before = prompt.world.get(name)
+        before = prompt.stack.get(name)
         result = prompt.terminate(name, f"--dry-run={where}")
         assert (result.returncode, "requested (dry run)" in result.stdout) == (0, True)
         denied = prompt.terminate(name, f"--dry-run={where}", kubeconfig=prompt.editor)
         assert denied.returncode == (1 if where == "server" else 0)
-        assert prompt.world.get(name) == before
+        assert prompt.stack.get(name) == before
 
     def test_without_the_permission(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
@@ -187,28 +187,28 @@ class TestTerminate:
 
     def test_one_shot(self, prompt: Prompt, name: str) -> None:
         identifier = f"Orders/{name}"
-        prompt.world.samples.begin(Agent, identifier)
+        prompt.stack.samples.begin(Agent, identifier)
         result = prompt.terminate("--execution-id", identifier, "--wait")
         assert result.returncode == 0, result.stderr
-        assert prompt.world.samples.status(identifier) == "TERMINATED"
-        second = prompt.world.samples.begin(Agent, identifier)
+        assert prompt.stack.samples.status(identifier) == "TERMINATED"
+        second = prompt.stack.samples.begin(Agent, identifier)
         assert prompt.terminate("--execution-id", identifier, "--wait").returncode == 0
-        assert prompt.world.samples.status(identifier, second.result_run_id) == "TERMINATED"
+        assert prompt.stack.samples.status(identifier, second.result_run_id) == "TERMINATED"
 
     def test_by_identifier_of_one_that_is_there(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
         result = prompt.terminate("--execution-id", name, "--wait", "-o", "name")
         assert result.stdout == f"execution.control-plane.kubiya.ai/{name}\n"
-        assert prompt.world.get(name)["status"]["phase"] == "cancelled"
+        assert prompt.stack.get(name)["status"]["phase"] == "cancelled"
 
     def test_flux_leaves_it_alone(self, prompt: Prompt, name: str) -> None:
         """It undoes what managers wrote whose names begin with `kubectl`."""
         prompt.observed(name)
-        prompt.world.samples.begin(Agent, f"{name}-new")
+        prompt.stack.samples.begin(Agent, f"{name}-new")
         prompt.terminate(name)
         prompt.terminate("--execution-id", f"{name}-new")
         for each in (name, f"{name}-new"):
-            entries = prompt.world.get(each)["metadata"]["managedFields"]
+            entries = prompt.stack.get(each)["metadata"]["managedFields"]
             managers = [entry["manager"] for entry in entries if "f:terminate" in entry["fieldsV1"].get("f:spec", {})]
             assert managers == ["execution-terminator"]
 
@@ -231,7 +231,7 @@ class TestTerminal:
             terminal.until("[y/N]")
             terminal.interrupt()
             assert terminal.end() == 130
-        assert "terminate" not in prompt.world.get(names[0])["spec"]
+        assert "terminate" not in prompt.stack.get(names[0])["spec"]
         with Terminal(prompt.alice, *words) as terminal:
             terminal.until("[y/N]")
             terminal.type("y")
@@ -246,19 +246,19 @@ class TestTerminal:
             terminal.until("requested")
             terminal.interrupt()
             assert terminal.end() == 130
-        told = terminal.screen[terminal.screen.index("interrupted; what was requested goes on:") :]
+        output = terminal.screen[terminal.screen.index("interrupted; what was requested goes on:") :]
         query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", "--output=json")
-        items = json.loads(prompt.world.control_plane.kubectl(*query).stdout)["items"]
+        items = json.loads(prompt.stack.control_plane.kubectl(*query).stdout)["items"]
         requested = sum("terminate" in item["spec"] for item in items)
         assert 0 < requested < 200
-        assert f"  {requested:,} requested: " in told
-        assert f"  {200 - requested:,} not requested: " in told
+        assert f"  {requested:,} requested: " in output
+        assert f"  {200 - requested:,} not requested: " in output
 
     def test_ctrl_c_twice_does_not_wait_and_tells_all_the_same(self, prompt: Prompt, name: str) -> None:
         names = [f"{name}-{number:03}" for number in range(200)]
         prompt.create(*names, batch=name)
         selection = ("-n", "team-a", "-l", f"batch={name}", "--yes", "--concurrency=2")
-        server = prompt.world.control_plane.apiserver
+        server = prompt.stack.control_plane.apiserver
         assert server is not None
         with Terminal(prompt.alice, "terminate", *selection, "--reason=x") as terminal:
             terminal.until(" requested")
@@ -280,7 +280,7 @@ class TestTerminal:
         prompt.observed(name)
         with Terminal(prompt.alice, "watch", "-n", "team-a", name) as terminal:
             terminal.until("running")
-            prompt.world.terminate(name, "seen")
+            prompt.stack.terminate(name, "seen")
             terminal.until("cancelled")
             terminal.interrupt()
             assert terminal.end() == 0
@@ -292,7 +292,7 @@ class TestShow:
         for words in ((), ("-o", "wide")):
             ours = prompt("get", "-n", "team-a", "-l", f"batch={name}", *words).stdout
             query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", *words)
-            theirs = prompt.world.control_plane.kubectl(*query).stdout
+            theirs = prompt.stack.control_plane.kubectl(*query).stdout
             assert [line.split()[:-1] for line in ours.splitlines()] == [
                 line.split()[:-1] for line in theirs.splitlines()
             ]
@@ -309,19 +309,19 @@ class TestShow:
 
     def test_describe_tells_it_in_order(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name, Parent)
-        wait_for(lambda: prompt.world.exists(f"{name}-child"), "the child")
+        wait_for(lambda: prompt.stack.exists(f"{name}-child"), "the child")
         prompt.terminate(name, "--wait")
-        wait_for(lambda: len(prompt.world.events(name)) == 2, "the Events")
+        wait_for(lambda: len(prompt.stack.events(name)) == 2, "the Events")
         organization = json.dumps({"spec": {"temporal": {"uiUrl": "https://ui.example/"}}})
-        admin = prompt.world.control_plane
+        admin = prompt.stack.control_plane
         admin.kubectl("patch", "organization", "acme", "--type=merge", f"--patch={organization}")
-        told = prompt("describe", name, "-n", "team-a", kubeconfig=admin.admin_kubeconfig).stdout
-        run = prompt.world.get(name)["status"]["runId"]
-        assert f"https://ui.example/namespaces/shared/workflows/{name}/{run}/history" in told
-        assert "1 left running" in told
+        output = prompt("describe", name, "-n", "team-a", kubeconfig=admin.admin_kubeconfig).stdout
+        run = prompt.stack.get(name)["status"]["runId"]
+        assert f"https://ui.example/namespaces/shared/workflows/{name}/{run}/history" in output
+        assert "1 left running" in output
         order = ["started in Temporal", "pinned for acme", "requested by alice: runaway cost", "workflow terminated"]
-        positions = [told.index(words) for words in order]
-        assert "ChildrenAbandoned" in told
+        positions = [output.index(words) for words in order]
+        assert "ChildrenAbandoned" in output
         assert positions == sorted(positions)
 
     def test_watch_without_a_terminal(self, prompt: Prompt, name: str) -> None:
@@ -330,7 +330,7 @@ class TestShow:
         with subprocess.Popen(command, env=environment(prompt.alice), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == f"team-a/{name}   running   -   -   -\n"
-            prompt.world.terminate(name, "seen")
+            prompt.stack.terminate(name, "seen")
             lines = iter(process.stdout.readline, "")
             assert any(f"team-a/{name}   cancelled   Terminated   seen   20" in line for line in lines)
             process.terminate()
@@ -339,8 +339,8 @@ class TestShow:
 class TestImport:
     def test_goes_on_where_it_was(self, prompt: Prompt, name: str) -> None:
         for number in range(3):
-            prompt.world.samples.begin(Agent, f"{name}/{number}")
-        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+            prompt.stack.samples.begin(Agent, f"{name}/{number}")
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.stack.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
         words = ("import", "-n", "team-a", "--query", f"WorkflowId STARTS_WITH '{name}/'")
         wait_for(lambda: "3 executions would be created" in prompt(*words, "--dry-run", **temporal).stderr, "3 of them")
         first = prompt(*words, "--limit=2", **temporal)
@@ -350,21 +350,21 @@ class TestImport:
         second = prompt(*words, "--limit=2", **temporal)
         assert second.stderr == "1 execution created in team-a, 2 there before, 0 failed\n"
         (created,) = second.stdout.split()[:1]
-        prompt.world.until(created.partition("/")[2], Finished="False/Open")
+        prompt.stack.until(created.partition("/")[2], Finished="False/Open")
 
     def test_passes_over_others_workflows(self, prompt: Prompt, name: str) -> None:
-        prompt.world.samples.begin(Agent, f"{name}-ours")
-        prompt.world.samples.begin(Agent, f"{name}-theirs", organization="hooli")
-        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
-        admin = prompt.world.control_plane.admin_kubeconfig
+        prompt.stack.samples.begin(Agent, f"{name}-ours")
+        prompt.stack.samples.begin(Agent, f"{name}-theirs", organization="hooli")
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.stack.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        admin = prompt.stack.control_plane.admin_kubeconfig
         words = ("import", "-n", "team-a", "--query", f"WorkflowId STARTS_WITH '{name}-'", "--dry-run")
         wait_for(lambda: prompt(*words, **temporal).stderr.startswith("2 "), "both, for one who sees no Organizations")
         result = prompt(*words, kubeconfig=admin, **temporal)
         assert result.stdout == f"execution.control-plane.kubiya.ai/{name}-ours created (dry run)\n"
 
     def test_says_what_is_wrong(self, prompt: Prompt) -> None:
-        temporal: Any = {"TEMPORAL_ADDRESS": prompt.world.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
-        nowhere = prompt("import", "-n", "nowhere", kubeconfig=prompt.world.control_plane.admin_kubeconfig, **temporal)
+        temporal: Any = {"TEMPORAL_ADDRESS": prompt.stack.temporal.address, "TEMPORAL_NAMESPACE": "shared"}
+        nowhere = prompt("import", "-n", "nowhere", kubeconfig=prompt.stack.control_plane.admin_kubeconfig, **temporal)
         assert (nowhere.returncode, nowhere.stderr) == (1, 'error: namespaces "nowhere" not found\n')
         away = prompt("import", "-n", "team-a", TEMPORAL_ADDRESS="127.0.0.1:1")
         assert (away.returncode, away.stderr.startswith("error: Temporal: ")) == (1, True)
@@ -376,7 +376,7 @@ class TestConnection:
         assert (result.returncode, "no kubeconfig" in result.stderr) == (1, True)
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             ("clusters: 5", "is no kubeconfig"),
             ("[1]", "is no kubeconfig"),
@@ -391,12 +391,12 @@ class TestConnection:
         ],
     )
     def test_a_kubeconfig_that_is_wrong(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, told: str
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
     ) -> None:
         (tmp_path / "config").write_text(content)
         assert run(["get", "--kubeconfig", str(tmp_path / "config")]) == 1
         error = capsys.readouterr().err
-        assert (error[:7], error.count("\n"), told in error) == ("error: ", 1, True), error
+        assert (error[:7], error.count("\n"), message in error) == ("error: ", 1, True), error
 
     def test_no_answer(self, prompt: Prompt, tmp_path: Path) -> None:
         config = yaml.safe_load(prompt.alice.read_text())
@@ -409,12 +409,12 @@ class TestConnection:
     def test_context_and_credential_command(self, prompt: Prompt, name: str, tmp_path: Path) -> None:
         """Two files, merged; a context of the second, whose user is made by a command; its namespace."""
         prompt.observed(name)
-        prompt.world.control_plane.kubectl("create", "serviceaccount", name, "--namespace=team-a")
+        prompt.stack.control_plane.kubectl("create", "serviceaccount", name, "--namespace=team-a")
         user = f"--user=system:serviceaccount:team-a:{name}"
-        prompt.world.control_plane.kubectl(
+        prompt.stack.control_plane.kubectl(
             "create", "rolebinding", name, "--clusterrole=execution-viewer", user, "-n", "team-a"
         )
-        token = prompt.world.control_plane.kubectl("create", "token", name, "--namespace=team-a").stdout.strip()
+        token = prompt.stack.control_plane.kubectl("create", "token", name, "--namespace=team-a").stdout.strip()
         credential = {
             "apiVersion": "client.authentication.k8s.io/v1",
             "kind": "ExecCredential",
@@ -439,10 +439,10 @@ class TestConnection:
 
     def test_impersonation(self, prompt: Prompt, name: str) -> None:
         prompt.observed(name)
-        admin = prompt.world.control_plane.admin_kubeconfig
+        admin = prompt.stack.control_plane.admin_kubeconfig
         result = prompt.terminate(name, "--as=alice", "--wait", kubeconfig=admin)
         assert result.returncode == 0
-        assert prompt.world.get(name)["status"]["termination"]["requestedBy"] == "alice"
+        assert prompt.stack.get(name)["status"]["termination"]["requestedBy"] == "alice"
 
 
 class TestHelp:
@@ -494,20 +494,23 @@ class TestLean:
         for line in (words, ("get", name, "-n", "team-a"), ("describe", name, "-n", "team-a"), ("--help",)):
             result = run_lean(lean, "execution_operator.plugin.cli", *line, kubeconfig=prompt.alice)
             assert (result.returncode, result.stderr) == (0, "")
-        assert prompt.world.get(name)["status"]["termination"]["reason"] == "lean"
+        assert prompt.stack.get(name)["status"]["termination"]["reason"] == "lean"
         doctor = run_lean(lean, "execution_operator.plugin.cli", "doctor", "-n", "team-a", kubeconfig=prompt.alice)
         assert (doctor.returncode, doctor.stderr) == (0, "")
 
     def test_import_says_what_it_needs(self, prompt: Prompt, lean: Path) -> None:
         result = run_lean(lean, "execution_operator.plugin.cli", "import", "-n", "team-a", kubeconfig=prompt.alice)
-        told = "error: import needs temporalio: pip install 'execution-operator[import]'\n"
-        assert (result.returncode, result.stderr) == (1, told)
+        output = "error: import needs temporalio: pip install 'execution-operator[import]'\n"
+        assert (result.returncode, result.stderr) == (1, output)
 
     def test_the_operator_says_what_it_needs(self, lean: Path) -> None:
         for command, extra in (("run", "operator"), ("gateway", "gateway")):
             result = run_lean(lean, "execution_operator.__main__", command)
-            told = "not installed: kopf, kubernetes, prometheus_client, pydantic, temporalio "
-            assert (result.returncode, result.stderr) == (1, f"{told}(pip install 'execution-operator[{extra}]')\n")
+            output = "not installed: kopf, kubernetes, prometheus_client, pydantic, temporalio "
+            assert (result.returncode, result.stderr) == (
+                1,
+                f"{output}(pip install 'execution-operator[{extra}]')\n",
+            )
 
 
 class TestDoctor:
@@ -516,7 +519,7 @@ class TestDoctor:
     @pytest.fixture
     def removed(self, prompt: Prompt) -> Iterator[Callable[..., Any]]:
         """Give what removes an object; it is put back in the end."""
-        kubectl, lost = prompt.world.control_plane.kubectl, list[Any]()
+        kubectl, lost = prompt.stack.control_plane.kubectl, list[Any]()
 
         def remove(*which: str) -> Any:
             found = json.loads(kubectl("get", *which, "--output=json").stdout)
@@ -531,61 +534,64 @@ class TestDoctor:
             kubectl("create", "--filename=-", input=json.dumps(item))
 
     def doctor(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> tuple[int, str]:
-        admin = prompt.world.control_plane.admin_kubeconfig
+        admin = prompt.stack.control_plane.admin_kubeconfig
         result = prompt("doctor", "-n", namespace, kubeconfig=kubeconfig or admin)
         assert result.stderr == ""
         return result.returncode, result.stdout
 
     def bad(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> str:
         """Return what is to mend: it must be one thing."""
-        code, told = self.doctor(prompt, namespace, kubeconfig)
-        assert (code, told.count("✗")) == (1, 1), told
-        return told[told.index("✗") :]
+        code, output = self.doctor(prompt, namespace, kubeconfig)
+        assert (code, output.count("✗")) == (1, 1), output
+        return output[output.index("✗") :]
 
     def test_nothing_to_mend(self, prompt: Prompt) -> None:
-        code, told = self.doctor(prompt)
-        assert (code, told.splitlines()[-1], told.count("?")) == (0, "nothing to mend", 0), told
+        code, output = self.doctor(prompt)
+        assert (code, output.splitlines()[-1], output.count("?")) == (0, "nothing to mend", 0), output
 
     def test_nothing_to_mend_as_far_as_alice_may_see(self, prompt: Prompt) -> None:
-        code, told = self.doctor(prompt, kubeconfig=prompt.alice)
-        unseen = told.count("? ")
+        code, output = self.doctor(prompt, kubeconfig=prompt.alice)
+        unseen = output.count("? ")
         last = f"nothing to mend, as far as can be seen: {unseen} unknown"
-        assert (code, told.splitlines()[-1], unseen > 0) == (0, last, True), told
+        assert (code, output.splitlines()[-1], unseen > 0) == (0, last, True), output
 
     def test_no_such_namespace(self, prompt: Prompt) -> None:
-        _, told = self.doctor(prompt, "nowhere")
-        assert "✗ namespace nowhere does not exist" in told
+        _, output = self.doctor(prompt, "nowhere")
+        assert "✗ namespace nowhere does not exist" in output
 
     def test_an_operator_of_another_version_in_another_place(self, prompt: Prompt, removed: Callable[..., Any]) -> None:
-        kubectl = prompt.world.control_plane.kubectl
+        kubectl = prompt.stack.control_plane.kubectl
         ours = removed("deployment", "execution-operator", "--namespace=execution-operator")
         pod = {**ours["spec"]["template"]["spec"], "serviceAccountName": "termination"}
         pod["containers"] = [{**pod["containers"][0], "image": "registry.example/operator:0.0.9"}]
         template = {**ours["spec"]["template"], "spec": pod}
         metadata = {"name": "termination", "labels": ours["metadata"]["labels"]}
         theirs = {**ours, "metadata": metadata, "spec": {**ours["spec"], "template": template}}
-        prompt.world.namespace("operations")
+        prompt.stack.namespace("operations")
         kubectl("create", "--namespace=operations", "--filename=-", input=json.dumps(theirs))
         try:
             assert "the operator's account may not watch Executions" in self.bad(prompt)
             role = ("--clusterrole=cluster-admin", "--serviceaccount=operations:termination")
             kubectl("create", "clusterrolebinding", "termination", *role)
-            code, told = self.doctor(prompt)
-            assert (code, "! the operator operations/termination is 0.0.9, this plugin" in told) == (0, True), told
+            code, output = self.doctor(prompt)
+            assert (code, "! the operator operations/termination is 0.0.9, this plugin" in output) == (
+                0,
+                True,
+            ), output
         finally:
             kubectl("delete", "clusterrolebinding", "termination", "--ignore-not-found")
             kubectl("delete", "deployment", "termination", "--namespace=operations")
 
     def test_namespace_not_mapped(self, prompt: Prompt) -> None:
-        prompt.world.namespace("nobodys")
+        prompt.stack.namespace("nobodys")
         assert "add nobodys to spec.namespaces" in self.bad(prompt, "nobodys")
 
     def test_namespace_of_two(self, prompt: Prompt) -> None:
-        prompt.world.organization("hooli", "team-a")
+        prompt.stack.organization("hooli", "team-a")
         try:
             assert "namespace team-a is listed by acme, hooli" in self.bad(prompt)
         finally:
-            prompt.world.control_plane.kubectl("delete", "organization", "hooli")
+            prompt.stack.control_plane.kubectl("delete", "organization", "hooli")
 
     @pytest.mark.parametrize(
         ("temporal", "words"),
@@ -597,13 +603,13 @@ class TestDoctor:
     )
     def test_temporal(self, prompt: Prompt, temporal: dict[str, str], words: str) -> None:
         spec = {"namespaces": ["lonely"], "temporal": temporal, "ownership": {"searchAttribute": "OrganizationId"}}
-        prompt.world.namespace("lonely")
-        prompt.world.apply("Organization", "lonely", spec)
+        prompt.stack.namespace("lonely")
+        prompt.stack.apply("Organization", "lonely", spec)
         try:
             wait_for(lambda: words in self.doctor(prompt, "lonely")[1], "the operator to have looked")
             assert "Organization lonely is not ready" in self.bad(prompt, "lonely")
         finally:
-            prompt.world.control_plane.kubectl("delete", "organization", "lonely")
+            prompt.stack.control_plane.kubectl("delete", "organization", "lonely")
 
     def test_no_permission(self, prompt: Prompt) -> None:
         assert "you may not terminate in team-a" in self.bad(prompt, kubeconfig=prompt.editor)
@@ -622,7 +628,7 @@ class TestDoctor:
 
     def test_an_old_crd(self, prompt: Prompt) -> None:
         patch = '[{"op": "remove", "path": "/spec/versions/0/selectableFields"}]'
-        kubectl, crd = prompt.world.control_plane.kubectl, "crd/executions.control-plane.kubiya.ai"
+        kubectl, crd = prompt.stack.control_plane.kubectl, "crd/executions.control-plane.kubiya.ai"
         fields = kubectl("get", crd, "--output=jsonpath={.spec.versions[0].selectableFields}").stdout
         kubectl("patch", crd, "--type=json", f"--patch={patch}")
         try:
@@ -632,10 +638,10 @@ class TestDoctor:
             kubectl("patch", crd, "--type=json", f"--patch={back}")
 
     def test_no_operator(self, prompt: Prompt, name: str) -> None:
-        prompt.world.operator.kill()
+        prompt.stack.operator.kill()
         try:
             prompt.create(name)
             wait_for(lambda: "has not looked at 1 execution" in self.doctor(prompt)[1], "the doctor to find it")
             assert f"({name})" in self.bad(prompt)
         finally:
-            prompt.world.operator.start()
+            prompt.stack.operator.start()

@@ -9,14 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
-from tests.support.installed import Tenant, install
-from tests.support.kube import Json
-from tests.support.rights import OPERATOR, TRIES
-from tests.support.tries import (
+from tests.support.dry_runs import (
     NO_REQUEST,
     OTHER_REASON,
     REASON,
-    Try,
+    DryRun,
     applying,
     applying_status,
     creating,
@@ -25,6 +22,9 @@ from tests.support.tries import (
     replacing,
     stamped,
 )
+from tests.support.installed import Tenant, install
+from tests.support.kube import Json
+from tests.support.rights import ACTIONS, OPERATOR
 from tests.support.waiting import wait_for
 
 PIPELINE = "system:serviceaccount:policies:pipeline"
@@ -32,7 +32,7 @@ PIPELINE = "system:serviceaccount:policies:pipeline"
 
 def test_a_denial_says_who_lacks_which_permission_where(tenant: Tenant) -> None:
     assert (
-        TRIES["**terminate**"]
+        ACTIONS["**terminate**"]
         .by(tenant, "editor")
         .message.endswith(
             'denied request: user "editor" may not terminate Execution policies/quiet: this needs the verb "create" on '
@@ -79,7 +79,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("write", "user", "expected"), WRITES)
-def test_who_is_recorded_as_the_requester(tenant: Tenant, write: Try, user: str, expected: str | None) -> None:
+def test_who_is_recorded_as_the_requester(tenant: Tenant, write: DryRun, user: str, expected: str | None) -> None:
     answer = write.by(tenant, user)
     assert answer.accepted, answer.message
     assert requester(answer.content) == expected
@@ -139,7 +139,7 @@ def test_who_has_edit_may_act_as_any_service_account_of_the_namespace(tenant: Te
 
 def test_the_status_subresource_cannot_carry_a_stamp_or_a_request(tenant: Tenant) -> None:
     write = applying_status("quiet", {REQUESTER_ANNOTATION: "eve"}, phase="running")
-    request = Try(
+    request = DryRun(
         write.method, write.path, {**write.body, "spec": {"executionId": "id-of-quiet", **REASON}}, write.kind
     )
     for each in (write, request):
@@ -188,11 +188,11 @@ DENIED_UNSTAMPED = [
 
 class TestWithoutTheStamp:
     @pytest.mark.parametrize("write", ACCEPTED_UNSTAMPED)
-    def test_is_accepted(self, unstamped: Tenant, write: Try) -> None:
+    def test_is_accepted(self, unstamped: Tenant, write: DryRun) -> None:
         answer = write.by(unstamped, "bob")
         assert answer.accepted, answer.message
 
     @pytest.mark.parametrize("write", DENIED_UNSTAMPED)
-    def test_is_denied(self, unstamped: Tenant, write: Try) -> None:
+    def test_is_denied(self, unstamped: Tenant, write: DryRun) -> None:
         denial = write.by(unstamped, "bob").message
         assert f"the annotation {REQUESTER_ANNOTATION} is the API server's: leave it out" in denial

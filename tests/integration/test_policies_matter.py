@@ -8,10 +8,10 @@ import pytest
 
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from execution_operator.manifests import gateway, policies, roles
+from tests.support.dry_runs import REASON, DryRun, creating, patching, replacing, stamped
 from tests.support.installed import Tenant, wait_until_enforced
 from tests.support.kube import Answer, Json, Kube
-from tests.support.rights import ADMISSION, GATEWAY, OPERATOR, RBAC, TRIES
-from tests.support.tries import REASON, Try, creating, patching, replacing, stamped
+from tests.support.rights import ACTIONS, ADMISSION, GATEWAY, OPERATOR, RBAC
 from tests.support.waiting import wait_for
 
 PATHS = {
@@ -74,7 +74,7 @@ class Part:
     kind: str
     name: str
     breaks: Break | None
-    tried: Try
+    tried: DryRun
     user: str
     look: Look
     sound: ExecutionView
@@ -123,7 +123,7 @@ TERMINATES = ("spec", "matchConditions", 0, "expression")
 GUARDED = ("spec", "validations", 0, "expression")
 DUE = ("spec", "variables", -1, "expression")
 
-ASKED = TRIES["**terminate**"]
+ASKED = ACTIONS["**terminate**"]
 AT_CREATION = creating(**REASON)
 ON_DELETION = patching("quiet", {"spec": {"deletionPolicy": "Terminate"}})
 FORGED = patching("quiet", {"spec": REASON, **stamped("eve")})
@@ -252,7 +252,7 @@ PARTS = {
 
 
 def role(kind: str, name: str, tried: str, user: str) -> Part:
-    return Part(kind, name, None, TRIES[tried], user, verdict, "done", "denied")
+    return Part(kind, name, None, ACTIONS[tried], user, verdict, "done", "denied")
 
 
 ROLES = {

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.support.installed import Tenant
-from tests.support.rights import EXPECTED, TRIES, USERS, Result, documented, table, write
+from tests.support.rights import ACTIONS, EXPECTED, USERS, Result, documented, table, write
 
 WRITE = os.environ.get("EXECUTION_OPERATOR_WRITE_DOCS") == "1"
 ExecutionView = dict[tuple[str, str], Result]
@@ -16,12 +16,12 @@ def seen(tenant: Tenant) -> ExecutionView:
     """What comes of everything that is tried, by everybody."""
     return {
         (action, column): Result.of(tried.by(tenant, user))
-        for action, tried in TRIES.items()
+        for action, tried in ACTIONS.items()
         for column, (user, *_) in USERS.items()
     }
 
 
-@pytest.mark.parametrize("action", TRIES)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_who_may_do_what(seen: ExecutionView, action: str) -> None:
     assert {of: seen[action, of] for of in USERS} == {of: EXPECTED[action, of] for of in USERS}
 

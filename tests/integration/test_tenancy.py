@@ -20,10 +20,10 @@ from tests.support.kube import GROUP, conditions_of
 from tests.support.operator import ACCOUNT, NAMESPACE
 from tests.support.process import GuardedFolder
 from tests.support.server import start_all
+from tests.support.stack import LocalStack
 from tests.support.tls_front import TlsFront
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
-from tests.support.world import World
 
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 BY_NAME = {"searchAttribute": "OrganizationId"}
@@ -51,8 +51,8 @@ class Forger:
         self._next = True
 
 
-class Tenants(World):
-    """A world with a TLS front before Temporal, at which single calls can be held, and which can be away."""
+class Tenants(LocalStack):
+    """A local stack with a TLS front before Temporal, at which single calls can be held, and which can be away."""
 
     def start(self) -> None:
         super().start()
@@ -187,8 +187,8 @@ async def _worker(client: Client) -> Worker:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Tenants]:
-    """One world with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
+def stack() -> Iterator[Tenants]:
+    """One local stack with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
     with Tenants(dynamic_config=FORGET_SOON) as running:
         running.organization("acme", "team-a")
         running.until_ready("acme")
@@ -196,243 +196,243 @@ def world() -> Iterator[Tenants]:
 
 
 @pytest.fixture
-def name(world: Tenants) -> str:
+def name(stack: Tenants) -> str:
     """A name for the test's own organization, namespace, workflow and Execution."""
     name = f"t{uuid.uuid4().hex[:8]}"
-    world.namespace(name)
+    stack.namespace(name)
     return name
 
 
 class TestNamespaces:
     """Which organization a Kubernetes namespace belongs to."""
 
-    def test_listed_by_two(self, world: Tenants, name: str) -> None:
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        world.tenant(f"{name}-too", name, ownership=BY_NAME)
-        world.terminate(name, "whose?", name)
-        assert f"{name}, {name}-too" in world.denied(name, name, "NamespaceConflict")
-        assert world.samples.status(name) == "RUNNING"
-        world.delete("organization", f"{name}-too")
-        world.until(name, name, Terminated="True/Terminated", Stalled="")
+    def test_listed_by_two(self, stack: Tenants, name: str) -> None:
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        stack.tenant(f"{name}-too", name, ownership=BY_NAME)
+        stack.terminate(name, "whose?", name)
+        assert f"{name}, {name}-too" in stack.denied(name, name, "NamespaceConflict")
+        assert stack.samples.status(name) == "RUNNING"
+        stack.delete("organization", f"{name}-too")
+        stack.until(name, name, Terminated="True/Terminated", Stalled="")
 
-    def test_listed_by_two_shows_also_where_nothing_is_asked(self, world: Tenants, name: str) -> None:
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        world.tenant(f"{name}-too", name, ownership=BY_NAME)
-        world.until(name, name, Authorized="False/NamespaceConflict", Stalled="True/NamespaceConflict")
-        world.operator.end()
-        world.delete("organization", f"{name}-too")
-        world.operator.start()
-        world.until(name, name, Authorized="True/OrganizationMapped", Stalled="", Finished="False/Open")
-        world.operator.end()
-        world.delete("organization", name)
-        world.operator.start()
-        world.until(name, name, Authorized="False/NamespaceNotMapped", Stalled="True/NamespaceNotMapped")
+    def test_listed_by_two_shows_also_where_nothing_is_asked(self, stack: Tenants, name: str) -> None:
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        stack.tenant(f"{name}-too", name, ownership=BY_NAME)
+        stack.until(name, name, Authorized="False/NamespaceConflict", Stalled="True/NamespaceConflict")
+        stack.operator.end()
+        stack.delete("organization", f"{name}-too")
+        stack.operator.start()
+        stack.until(name, name, Authorized="True/OrganizationMapped", Stalled="", Finished="False/Open")
+        stack.operator.end()
+        stack.delete("organization", name)
+        stack.operator.start()
+        stack.until(name, name, Authorized="False/NamespaceNotMapped", Stalled="True/NamespaceNotMapped")
 
-    def test_moved_after_the_pin(self, world: Tenants, name: str) -> None:
+    def test_moved_after_the_pin(self, stack: Tenants, name: str) -> None:
         other = f"{name}-other"
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        world.tenant(name, f"{name}-x", ownership=BY_NAME)
-        world.tenant(other, name, ownership={**BY_NAME, "value": other})
-        world.terminate(name, "ours now?", name)
-        words = world.denied(name, name, "OrganizationMismatch")
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        stack.tenant(name, f"{name}-x", ownership=BY_NAME)
+        stack.tenant(other, name, ownership={**BY_NAME, "value": other})
+        stack.terminate(name, "ours now?", name)
+        words = stack.denied(name, name, "OrganizationMismatch")
         assert words.startswith(f"recorded for organization {name}, but the namespace belongs to {other} now")
-        assert world.samples.status(name) == "RUNNING"
-        world.delete("organization", other)
-        world.tenant(name, name, ownership=BY_NAME)
-        world.until(name, name, Terminated="True/Terminated")
+        assert stack.samples.status(name) == "RUNNING"
+        stack.delete("organization", other)
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.until(name, name, Terminated="True/Terminated")
 
-    def test_deleted_and_created_again(self, world: Tenants, name: str) -> None:
+    def test_deleted_and_created_again(self, stack: Tenants, name: str) -> None:
         """It is another's when it comes back, and then its first owner's again. What it held was never asked for."""
         other = f"{name}-other"
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        before = world.get(name, name)["metadata"]["uid"]
-        world.remove_namespace(name)
-        world.tenant(name, f"{name}-x", ownership=BY_NAME)
-        world.tenant(other, name, ownership=BY_NAME)
-        world.namespace(name)
-        world.request(name, name)
-        world.denied(name, name, "OrganizationMismatch")
-        assert "runId" not in world.get(name, name)["status"]
-        assert world.samples.status(name) == "RUNNING"
-        world.delete("organization", other)
-        world.tenant(name, name, ownership=BY_NAME)
-        execution = world.until(name, name, Terminated="True/Terminated", Stalled="")
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        before = stack.get(name, name)["metadata"]["uid"]
+        stack.remove_namespace(name)
+        stack.tenant(name, f"{name}-x", ownership=BY_NAME)
+        stack.tenant(other, name, ownership=BY_NAME)
+        stack.namespace(name)
+        stack.request(name, name)
+        stack.denied(name, name, "OrganizationMismatch")
+        assert "runId" not in stack.get(name, name)["status"]
+        assert stack.samples.status(name) == "RUNNING"
+        stack.delete("organization", other)
+        stack.tenant(name, name, ownership=BY_NAME)
+        execution = stack.until(name, name, Terminated="True/Terminated", Stalled="")
         assert execution["metadata"]["uid"] != before
-        wait_for(lambda: world.events(name, name)[-1][1] == "Terminated", "the Event")
+        wait_for(lambda: stack.events(name, name)[-1][1] == "Terminated", "the Event")
 
-    def test_an_execution_created_anew_inherits_nothing(self, world: Tenants, name: str) -> None:
+    def test_an_execution_created_anew_inherits_nothing(self, stack: Tenants, name: str) -> None:
         other = f"{name}-other"
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        world.delete("execution", name, "--namespace", name)
-        world.tenant(name, f"{name}-x", ownership=BY_NAME)
-        world.tenant(other, name, ownership=BY_NAME)
-        world.request(name, name)
-        words = world.denied(name, name, "OrganizationMismatch")
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        stack.delete("execution", name, "--namespace", name)
+        stack.tenant(name, f"{name}-x", ownership=BY_NAME)
+        stack.tenant(other, name, ownership=BY_NAME)
+        stack.request(name, name)
+        words = stack.denied(name, name, "OrganizationMismatch")
         assert f"its first run does not show search attribute OrganizationId={other}" in words
-        assert "runId" not in world.get(name, name)["status"]
-        assert world.samples.status(name) == "RUNNING"
+        assert "runId" not in stack.get(name, name)["status"]
+        assert stack.samples.status(name) == "RUNNING"
 
-    def test_a_request_that_outlives_its_namespace_is_dropped(self, world: Tenants, name: str) -> None:
+    def test_a_request_that_outlives_its_namespace_is_dropped(self, stack: Tenants, name: str) -> None:
         """It waited for Temporal; then its Execution went, and the namespace with it to another organization."""
-        world.tenant(name, name, f"{name}-x", temporal=world.behind_the_front(), ownership=BY_NAME)
-        world.namespace(f"{name}-x")
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
-        with world.front.away():
-            world.terminate(name, "soon", name)
-            world.until(name, name, Terminated="Unknown/TemporalUnavailable")
-            world.delete("execution", name, "--namespace", name)
-            world.tenant(name, f"{name}-x", temporal=world.behind_the_front(), ownership=BY_NAME)
-            world.tenant(f"{name}-other", name, ownership=BY_NAME)
-            world.until_ready(f"{name}-other")
-        world.until_ready(name)
-        world.samples.begin(Agent, f"{name}-x", organization=name)
-        world.request(f"{name}-x", f"{name}-x")
-        world.until(f"{name}-x", f"{name}-x", Terminated="True/Terminated")
-        assert world.samples.status(name) == "RUNNING"
+        stack.tenant(name, name, f"{name}-x", temporal=stack.behind_the_front(), ownership=BY_NAME)
+        stack.namespace(f"{name}-x")
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
+        with stack.front.away():
+            stack.terminate(name, "soon", name)
+            stack.until(name, name, Terminated="Unknown/TemporalUnavailable")
+            stack.delete("execution", name, "--namespace", name)
+            stack.tenant(name, f"{name}-x", temporal=stack.behind_the_front(), ownership=BY_NAME)
+            stack.tenant(f"{name}-other", name, ownership=BY_NAME)
+            stack.until_ready(f"{name}-other")
+        stack.until_ready(name)
+        stack.samples.begin(Agent, f"{name}-x", organization=name)
+        stack.request(f"{name}-x", f"{name}-x")
+        stack.until(f"{name}-x", f"{name}-x", Terminated="True/Terminated")
+        assert stack.samples.status(name) == "RUNNING"
 
 
 class TestTemporalNamespaces:
     """Two organizations in one Temporal namespace."""
 
     @pytest.mark.parametrize("spelling", ["same", "other"])
-    def test_both_must_declare_ownership(self, world: Tenants, name: str, spelling: str) -> None:
-        world.temporal.create_namespace(name)
+    def test_both_must_declare_ownership(self, stack: Tenants, name: str, spelling: str) -> None:
+        stack.temporal.create_namespace(name)
         mine, theirs = f"{name}-mine", f"{name}-theirs"
-        world.namespace(mine)
-        address = {"address": world.temporal.address.replace("127.0.0.1", "localhost")} if spelling == "other" else {}
+        stack.namespace(mine)
+        address = {"address": stack.temporal.address.replace("127.0.0.1", "localhost")} if spelling == "other" else {}
         here, there = {"namespace": name}, {"namespace": name, **address}
-        handle = world.begin_in(name, "wf", theirs)
+        handle = stack.begin_in(name, "wf", theirs)
         declared = ((None, None), (BY_NAME, None), (None, BY_NAME)) if spelling == "other" else ((None, None),)
         for ownership in declared:
-            world.tenant(mine, mine, temporal=here, ownership=ownership[0])
-            world.tenant(theirs, name, temporal=there, ownership=ownership[1])
+            stack.tenant(mine, mine, temporal=here, ownership=ownership[0])
+            stack.tenant(theirs, name, temporal=there, ownership=ownership[1])
             for one, another in ((mine, theirs), (theirs, mine)):
-                assert another in world.until_ready(one, "False/TemporalNamespaceShared")
-            world.request("wf", mine)
-            assert f"is also used by {theirs}" in world.denied("wf", mine, "OrganizationNotReady")
-            world.delete("execution", "wf", "--namespace", mine)
-        assert world.state(handle) == "RUNNING"
-        world.tenant(mine, mine, temporal=here, ownership=BY_NAME)
-        world.tenant(theirs, name, temporal=there, ownership=BY_NAME)
+                assert another in stack.until_ready(one, "False/TemporalNamespaceShared")
+            stack.request("wf", mine)
+            assert f"is also used by {theirs}" in stack.denied("wf", mine, "OrganizationNotReady")
+            stack.delete("execution", "wf", "--namespace", mine)
+        assert stack.state(handle) == "RUNNING"
+        stack.tenant(mine, mine, temporal=here, ownership=BY_NAME)
+        stack.tenant(theirs, name, temporal=there, ownership=BY_NAME)
         for one in (mine, theirs):
-            world.until_ready(one)
-        world.request("wf", mine)
-        world.denied("wf", mine, "OrganizationMismatch")
-        assert world.state(handle) == "RUNNING"
-        world.request("wf", name)
-        world.until("wf", name, Terminated="True/Terminated")
+            stack.until_ready(one)
+        stack.request("wf", mine)
+        stack.denied("wf", mine, "OrganizationMismatch")
+        assert stack.state(handle) == "RUNNING"
+        stack.request("wf", name)
+        stack.until("wf", name, Terminated="True/Terminated")
 
-    def test_the_same_proof_of_ownership_is_none(self, world: Tenants, name: str) -> None:
+    def test_the_same_proof_of_ownership_is_none(self, stack: Tenants, name: str) -> None:
         """Two that show the same value can't be told apart. A third one, with a value of its own, can."""
-        world.temporal.create_namespace(name)
+        stack.temporal.create_namespace(name)
         other, third, here = f"{name}-other", f"{name}-third", {"namespace": name}
-        handle = world.begin_in(name, "wf", name)
-        world.namespace(other)
-        world.tenant(name, name, temporal=here, ownership=BY_NAME)
-        world.tenant(other, other, temporal=here, ownership={**BY_NAME, "value": name})
-        world.tenant(third, third, temporal=here, ownership=BY_NAME)
+        handle = stack.begin_in(name, "wf", name)
+        stack.namespace(other)
+        stack.tenant(name, name, temporal=here, ownership=BY_NAME)
+        stack.tenant(other, other, temporal=here, ownership={**BY_NAME, "value": name})
+        stack.tenant(third, third, temporal=here, ownership=BY_NAME)
         for one, another in ((name, other), (other, name)):
-            assert another in world.until_ready(one, "False/TemporalNamespaceShared")
-        world.request("wf", other)
-        assert "no two the same value" in world.denied("wf", other, "OrganizationNotReady")
-        assert world.state(handle) == "RUNNING"
-        world.until_ready(third)
+            assert another in stack.until_ready(one, "False/TemporalNamespaceShared")
+        stack.request("wf", other)
+        assert "no two the same value" in stack.denied("wf", other, "OrganizationNotReady")
+        assert stack.state(handle) == "RUNNING"
+        stack.until_ready(third)
 
-    def test_a_neighbour_that_is_refused_opens_nothing(self, world: Tenants, name: str) -> None:
+    def test_a_neighbour_that_is_refused_opens_nothing(self, stack: Tenants, name: str) -> None:
         """Whose Temporal can't be asked may be in the same namespace. Once it was seen there, it stays there."""
-        world.temporal.create_namespace(name)
+        stack.temporal.create_namespace(name)
         locked, lonely = f"{name}-locked", f"{name}-lonely"
-        world.namespace(lonely)
-        handle = world.begin_in(name, "wf", locked)
-        world.secret(f"{name}-key", {"apiKey": "wrong"})
-        with world.front.requiring_key("right"):
-            keyed = world.behind_the_front(name, apiKeySecretName=f"{name}-key")
-            world.tenant(locked, name, temporal=keyed, ownership=BY_NAME)
-            world.until_ready(locked, "False/TemporalRefused")
-            world.tenant(lonely, lonely, temporal={"namespace": name}, ownership=None)
-            assert locked in world.until_ready(lonely, "Unknown/TemporalUnavailable")
-            world.request("wf", lonely)
-            world.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
-            world.secret(f"{name}-key", {"apiKey": "right"})
-            world.until_ready(lonely, "False/TemporalNamespaceShared")
-            world.secret(f"{name}-key", {"apiKey": f"{name} is wrong"})
-            wait_for(lambda: world.refusals(f"{name} is wrong") > 1, "two refusals: the first one is recorded by then")
-            world.until_ready(locked, "False/TemporalNamespaceShared")
-            world.denied("wf", lonely, "OrganizationNotReady")
-            world.until_ready(lonely, "False/TemporalNamespaceShared")
-            assert world.state(handle) == "RUNNING"
-        world.delete("organization", locked)
-        world.delete("organization", lonely)
+        stack.namespace(lonely)
+        handle = stack.begin_in(name, "wf", locked)
+        stack.secret(f"{name}-key", {"apiKey": "wrong"})
+        with stack.front.requiring_key("right"):
+            keyed = stack.behind_the_front(name, apiKeySecretName=f"{name}-key")
+            stack.tenant(locked, name, temporal=keyed, ownership=BY_NAME)
+            stack.until_ready(locked, "False/TemporalRefused")
+            stack.tenant(lonely, lonely, temporal={"namespace": name}, ownership=None)
+            assert locked in stack.until_ready(lonely, "Unknown/TemporalUnavailable")
+            stack.request("wf", lonely)
+            stack.until("wf", lonely, Terminated="Unknown/TemporalUnavailable")
+            stack.secret(f"{name}-key", {"apiKey": "right"})
+            stack.until_ready(lonely, "False/TemporalNamespaceShared")
+            stack.secret(f"{name}-key", {"apiKey": f"{name} is wrong"})
+            wait_for(lambda: stack.refusals(f"{name} is wrong") > 1, "two refusals: the first one is recorded by then")
+            stack.until_ready(locked, "False/TemporalNamespaceShared")
+            stack.denied("wf", lonely, "OrganizationNotReady")
+            stack.until_ready(lonely, "False/TemporalNamespaceShared")
+            assert stack.state(handle) == "RUNNING"
+        stack.delete("organization", locked)
+        stack.delete("organization", lonely)
 
 
 class TestOwnership:
     """What a workflow says of itself."""
 
-    def test_forged_after_the_start(self, world: Tenants, name: str) -> None:
-        world.tenant(name, name, ownership=BY_NAME)
-        start = world.samples.client.start_workflow(
+    def test_forged_after_the_start(self, stack: Tenants, name: str) -> None:
+        stack.tenant(name, name, ownership=BY_NAME)
+        start = stack.samples.client.start_workflow(
             Forger.run,
             id=name,
             task_queue="forgers",
             search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, name)]),
         )
-        first = world.samples.do(start).result_run_id
-        world.samples.do(_until_forged(world.samples.client, name))
-        world.request(name, "team-a")
-        assert "does not show search attribute OrganizationId=acme" in world.denied(
+        first = stack.samples.do(start).result_run_id
+        stack.samples.do(_until_forged(stack.samples.client, name))
+        stack.request(name, "team-a")
+        assert "does not show search attribute OrganizationId=acme" in stack.denied(
             name, "team-a", "OrganizationMismatch"
         )
-        handle = world.samples.client.get_workflow_handle(name)
-        world.samples.do(handle.signal("next"))
-        wait_for(lambda: world.samples.do(handle.describe()).run_id != first, "the next run")
-        second = world.samples.do(handle.describe()).run_id
-        started = world.samples.do(world.samples.client.get_workflow_handle(name, run_id=second).fetch_history())
+        handle = stack.samples.client.get_workflow_handle(name)
+        stack.samples.do(handle.signal("next"))
+        wait_for(lambda: stack.samples.do(handle.describe()).run_id != first, "the next run")
+        second = stack.samples.do(handle.describe()).run_id
+        started = stack.samples.do(stack.samples.client.get_workflow_handle(name, run_id=second).fetch_history())
         fields = started.events[0].workflow_execution_started_event_attributes.search_attributes.indexed_fields
         assert json.loads(fields["OrganizationId"].data) == "acme"
-        world.request(f"{name}-again", "team-a", workflow_id=name)
-        world.denied(f"{name}-again", "team-a", "OrganizationMismatch")
-        assert world.samples.status(name) == "RUNNING"
-        world.request(name, name)
-        world.until(name, name, Terminated="True/Terminated")
+        stack.request(f"{name}-again", "team-a", workflow_id=name)
+        stack.denied(f"{name}-again", "team-a", "OrganizationMismatch")
+        assert stack.samples.status(name) == "RUNNING"
+        stack.request(name, name)
+        stack.until(name, name, Terminated="True/Terminated")
 
-    def test_of_an_expired_first_run_what_was_recorded_counts(self, world: Tenants, name: str) -> None:
+    def test_of_an_expired_first_run_what_was_recorded_counts(self, stack: Tenants, name: str) -> None:
         """A pin proves nothing by itself: it may be of a time when the Organization asked for no proof."""
-        world.temporal.create_namespace(name)
+        stack.temporal.create_namespace(name)
         theirs, ours, here = f"{name}-theirs", f"{name}-ours", {"namespace": name}
-        world.tenant(name, name, temporal=here, ownership=None)
-        world.until_ready(name)
-        handles = {theirs: world.begin_chain_in(name, theirs, "rival"), ours: world.begin_chain_in(name, ours, name)}
-        world.observed(theirs, name)
-        world.continued(name, theirs)
-        world.tenant(name, name, temporal=here, ownership=BY_NAME)
-        world.until_ready(name)
-        world.observed(ours, name)
-        world.continued(name, ours)
-        world.operator.end()  # with all that it remembers of start events
-        world.operator.start()
+        stack.tenant(name, name, temporal=here, ownership=None)
+        stack.until_ready(name)
+        handles = {theirs: stack.begin_chain_in(name, theirs, "rival"), ours: stack.begin_chain_in(name, ours, name)}
+        stack.observed(theirs, name)
+        stack.continued(name, theirs)
+        stack.tenant(name, name, temporal=here, ownership=BY_NAME)
+        stack.until_ready(name)
+        stack.observed(ours, name)
+        stack.continued(name, ours)
+        stack.operator.end()  # with all that it remembers of start events
+        stack.operator.start()
         for each in handles:
-            world.terminate(each, "expired", name)
-        assert "the history of its first run is gone" in world.denied(theirs, name, "OrganizationMismatch")
-        assert world.state(handles[theirs]) == "RUNNING"
-        execution = world.until(ours, name, Terminated="True/Terminated")
+            stack.terminate(each, "expired", name)
+        assert "the history of its first run is gone" in stack.denied(theirs, name, "OrganizationMismatch")
+        assert stack.state(handles[theirs]) == "RUNNING"
+        execution = stack.until(ours, name, Terminated="True/Terminated")
         assert execution["status"]["observedOwnership"] == {"searchAttribute": "OrganizationId", "value": name}
 
-    def test_absent(self, world: Tenants, name: str) -> None:
-        world.samples.begin(Agent, name, organization=None)
-        world.request(name, "team-a")
-        world.denied(name, "team-a", "OrganizationMismatch")
-        assert world.samples.status(name) == "RUNNING"
+    def test_absent(self, stack: Tenants, name: str) -> None:
+        stack.samples.begin(Agent, name, organization=None)
+        stack.request(name, "team-a")
+        stack.denied(name, "team-a", "OrganizationMismatch")
+        assert stack.samples.status(name) == "RUNNING"
 
 
 async def _until_forged(client: Client, workflow_id: str) -> None:
@@ -445,60 +445,60 @@ async def _until_forged(client: Client, workflow_id: str) -> None:
 class TestOrganizations:
     """An Organization changes between the pin and the request."""
 
-    def test_the_namespace_is_taken_away(self, world: Tenants, name: str) -> None:
-        self._pinned(world, name)
-        world.tenant(name, f"{name}-x", ownership=BY_NAME)
-        self._asked(world, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
-        world.tenant(name, name, ownership=BY_NAME)
-        world.until(name, name, Terminated="True/Terminated")
+    def test_the_namespace_is_taken_away(self, stack: Tenants, name: str) -> None:
+        self._pinned(stack, name)
+        stack.tenant(name, f"{name}-x", ownership=BY_NAME)
+        self._asked(stack, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.until(name, name, Terminated="True/Terminated")
 
-    def test_it_is_deleted(self, world: Tenants, name: str) -> None:
-        self._pinned(world, name)
-        known = world.mapped_no_more(name)
-        world.delete("organization", name)
+    def test_it_is_deleted(self, stack: Tenants, name: str) -> None:
+        self._pinned(stack, name)
+        known = stack.mapped_no_more(name)
+        stack.delete("organization", name)
         known()
-        self._asked(world, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
+        self._asked(stack, name, "NamespaceNotMapped", f"no Organization lists namespace {name}")
 
-    def test_its_temporal_namespace_changes(self, world: Tenants, name: str) -> None:
-        self._pinned(world, name)
-        world.tenant(name, name, temporal={"namespace": "default"}, ownership=BY_NAME)
-        world.until_ready(name)
-        self._asked(world, name, "OrganizationMismatch", "recorded in Temporal namespace shared")
+    def test_its_temporal_namespace_changes(self, stack: Tenants, name: str) -> None:
+        self._pinned(stack, name)
+        stack.tenant(name, name, temporal={"namespace": "default"}, ownership=BY_NAME)
+        stack.until_ready(name)
+        self._asked(stack, name, "OrganizationMismatch", "recorded in Temporal namespace shared")
 
-    def test_its_ownership_changes(self, world: Tenants, name: str) -> None:
-        self._pinned(world, name)
-        world.tenant(name, name, ownership={**BY_NAME, "value": f"{name}-2"})
-        world.until_ready(name)
-        self._asked(world, name, "OrganizationMismatch", f"does not show search attribute OrganizationId={name}-2")
+    def test_its_ownership_changes(self, stack: Tenants, name: str) -> None:
+        self._pinned(stack, name)
+        stack.tenant(name, name, ownership={**BY_NAME, "value": f"{name}-2"})
+        stack.until_ready(name)
+        self._asked(stack, name, "OrganizationMismatch", f"does not show search attribute OrganizationId={name}-2")
 
     @pytest.mark.parametrize("difference", ["none", "Temporal namespace", "ownership"])
-    def test_a_namesake_is_another_organization(self, world: Tenants, name: str, difference: str) -> None:
-        self._pinned(world, name)
-        known = world.mapped_no_more(name)
-        world.delete("organization", name)
+    def test_a_namesake_is_another_organization(self, stack: Tenants, name: str, difference: str) -> None:
+        self._pinned(stack, name)
+        known = stack.mapped_no_more(name)
+        stack.delete("organization", name)
         known()
         temporal = {"namespace": "default"} if difference == "Temporal namespace" else None
         ownership = {**BY_NAME, "value": f"{name}-2"} if difference == "ownership" else BY_NAME
-        world.tenant(name, name, temporal=temporal, ownership=ownership)
-        world.until_ready(name)
-        self._asked(world, name, "OrganizationMismatch", f"the {name} of now is another")
+        stack.tenant(name, name, temporal=temporal, ownership=ownership)
+        stack.until_ready(name)
+        self._asked(stack, name, "OrganizationMismatch", f"the {name} of now is another")
         if difference == "none":
-            world.request(f"{name}-new", name, workflow_id=name)
-            world.until(f"{name}-new", name, Terminated="True/Terminated")
+            stack.request(f"{name}-new", name, workflow_id=name)
+            stack.until(f"{name}-new", name, Terminated="True/Terminated")
 
     @staticmethod
-    def _pinned(world: Tenants, name: str) -> None:
-        world.tenant(name, name, ownership=BY_NAME)
-        world.until_ready(name)
-        world.samples.begin(Agent, name, organization=name)
-        world.observed(name, name)
+    def _pinned(stack: Tenants, name: str) -> None:
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.until_ready(name)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.observed(name, name)
 
     @staticmethod
-    def _asked(world: Tenants, name: str, reason: str, words: str) -> None:
+    def _asked(stack: Tenants, name: str, reason: str, words: str) -> None:
         """Ask for the termination; see it denied for this reason in these words, and the workflow run on."""
-        world.terminate(name, "still ours?", name)
-        assert words in world.denied(name, name, reason)
-        assert world.samples.status(name) == "RUNNING"
+        stack.terminate(name, "still ours?", name)
+        assert words in stack.denied(name, name, reason)
+        assert stack.samples.status(name) == "RUNNING"
 
 
 class TestBetweenLookAndAct:
@@ -514,61 +514,61 @@ class TestBetweenLookAndAct:
             ("ownership", "OrganizationMismatch", 60),
         ],
     )
-    def test_nothing_is_sent(self, world: Tenants, name: str, change: str, reason: str, grace: int) -> None:
-        behind = world.behind_the_front()
-        world.tenant(name, name, temporal=behind, ownership=BY_NAME)
-        world.until_ready(name)
-        world.samples.begin(Agent, name, organization=name)
-        known = world.mapped_no_more(name) if change in ("namespace", "deleted") else lambda: None
-        sent = len(world.front.calls("Terminate")) + len(world.front.calls("RequestCancel"))
-        with world.front.holding("GetWorkflowExecutionHistory") as held:
+    def test_nothing_is_sent(self, stack: Tenants, name: str, change: str, reason: str, grace: int) -> None:
+        behind = stack.behind_the_front()
+        stack.tenant(name, name, temporal=behind, ownership=BY_NAME)
+        stack.until_ready(name)
+        stack.samples.begin(Agent, name, organization=name)
+        known = stack.mapped_no_more(name) if change in ("namespace", "deleted") else lambda: None
+        sent = len(stack.front.calls("Terminate")) + len(stack.front.calls("RequestCancel"))
+        with stack.front.holding("GetWorkflowExecutionHistory") as held:
             terminate = {"reason": "quick!", "gracePeriodSeconds": grace}
-            world.apply("Execution", name, {"executionId": name, "terminate": terminate}, name)
+            stack.apply("Execution", name, {"executionId": name, "terminate": terminate}, name)
             wait_for(held, "the look at the start event")
             match change:
                 case "namespace":
-                    world.tenant(name, f"{name}-x", temporal=behind, ownership=BY_NAME)
+                    stack.tenant(name, f"{name}-x", temporal=behind, ownership=BY_NAME)
                 case "deleted":
-                    world.delete("organization", name)
+                    stack.delete("organization", name)
                 case "temporal":
-                    world.tenant(name, name, temporal={**behind, "namespace": "default"}, ownership=BY_NAME)
+                    stack.tenant(name, name, temporal={**behind, "namespace": "default"}, ownership=BY_NAME)
                 case _:
-                    world.tenant(name, name, temporal=behind, ownership={**BY_NAME, "value": f"{name}-2"})
+                    stack.tenant(name, name, temporal=behind, ownership={**BY_NAME, "value": f"{name}-2"})
             known()
-        world.denied(name, name, reason)
-        assert len(world.front.calls("Terminate")) + len(world.front.calls("RequestCancel")) == sent
-        assert world.samples.status(name) == "RUNNING"
+        stack.denied(name, name, reason)
+        assert len(stack.front.calls("Terminate")) + len(stack.front.calls("RequestCancel")) == sent
+        assert stack.samples.status(name) == "RUNNING"
 
 
 class TestIndex:
     """Before the Organizations are known nothing is decided."""
 
-    def test_nothing_is_decided_without_it(self, world: Tenants, name: str) -> None:
-        world.tenant(name, name, ownership=BY_NAME)
-        world.samples.begin(Agent, name, organization=name)
-        world.operator.end()
-        role = json.loads(world.control_plane.kubectl("get", "clusterrole", ACCOUNT, "--output=json").stdout)
+    def test_nothing_is_decided_without_it(self, stack: Tenants, name: str) -> None:
+        stack.tenant(name, name, ownership=BY_NAME)
+        stack.samples.begin(Agent, name, organization=name)
+        stack.operator.end()
+        role = json.loads(stack.control_plane.kubectl("get", "clusterrole", ACCOUNT, "--output=json").stdout)
         rules = [rule for rule in role["rules"] if rule["resources"] != ["organizations"]]
         assert len(rules) == len(role["rules"]) - 1
-        self._allow(world, rules, "no")
-        world.request(name, name)
-        seen = world.operator.log.stat().st_size
-        starting = threading.Thread(target=world.operator.start)
+        self._allow(stack, rules, "no")
+        stack.request(name, name)
+        seen = stack.operator.log.stat().st_size
+        starting = threading.Thread(target=stack.operator.start)
         starting.start()
         try:
-            wait_for(lambda: _forbidden(world.operator.log, seen) >= 2, "two refusals to list Organizations")
-            assert world.get(name, name)["status"] == UNSEEN
-            assert world.events(name, name) == []
+            wait_for(lambda: _forbidden(stack.operator.log, seen) >= 2, "two refusals to list Organizations")
+            assert stack.get(name, name)["status"] == UNSEEN
+            assert stack.events(name, name) == []
         finally:
-            self._allow(world, role["rules"], "yes")
+            self._allow(stack, role["rules"], "yes")
             starting.join()
-        world.until(name, name, Terminated="True/Terminated")
-        assert [reason for _, reason, _ in world.told(name, name)] == ["Terminated"]
+        stack.until(name, name, Terminated="True/Terminated")
+        assert [reason for _, reason, _ in stack.wait_for_events(name, name)] == ["Terminated"]
 
     @staticmethod
-    def _allow(world: Tenants, rules: list[Object], answer: str) -> None:
+    def _allow(stack: Tenants, rules: list[Object], answer: str) -> None:
         patch = json.dumps({"rules": rules})
-        kubectl = world.control_plane.kubectl
+        kubectl = stack.control_plane.kubectl
         kubectl("patch", "clusterrole", ACCOUNT, "--type=merge", "--patch", patch)
         account = f"--as=system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
         question = ("auth", "can-i", "list", "organizations", account)

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
-from execution_operator.api import Execution, Organization
-from execution_operator.core.authorization.authorize import Grant
+from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping, Readiness
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, TerminationRequest, Unclosed
 from execution_operator.reconciler.reconciler import Reconciler
 from tests.model.scene import ACME, NAMESPACE, Variant, gate
+from tests.mutants.mutants import GRANT_NOT_REPEATED
 from tests.support.fake_temporal import FakeRuns, FakeTemporal
 
 
@@ -87,12 +87,7 @@ def _with(runs: type[FakeRuns]) -> Variant:
     return Variant(runs=of)
 
 
-class Unconfirmed(Reconciler):
-    """Does not check the grant again right before it calls Temporal."""
-
-    def confirm(self, execution: Execution, grant: Grant) -> None:
-        """Take the grant as it was."""
-
+UNASKED: type[Reconciler] = GRANT_NOT_REPEATED.load("reconciler.reconciler").Reconciler
 
 BROKEN = {
     "unpinned": (_with(Unpinned), "terminated, pinned is"),
@@ -101,7 +96,7 @@ BROKEN = {
     "trusting": (_with(Trusting), "run recorded for"),
     "believing": (_with(Believing), "run recorded for"),
     "insistent": (_with(Insistent), "terminated by one who knew"),
-    "unconfirmed": (Variant(reconciler=Unconfirmed), "terminated by one who knew"),
+    "unasked": (Variant(reconciler=UNASKED), "terminated by one who knew"),
     "unauthorized": (Variant(mapping=Unauthorized), "terminated by one who knew"),
 }
 """Each with what the model says of it."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.builds import INDEX_NOT_AWAITED, Build
+from tests.faults.harness.builds import INDEX_NOT_AWAITED
+from tests.support.mutation import Argument, Body, Build, Expression, NeverIf, Statement, WithoutElement
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
@@ -18,7 +19,7 @@ class Mutant:
         without: The check, in words.
         build: The product without it.
         test: Class and function.
-        arguments: What the function takes besides the world and a name.
+        arguments: What the function takes besides the stack and a name.
     """
 
     without: str
@@ -34,18 +35,17 @@ class Mutant:
 
 
 def _check(name: str) -> Build:
-    """Take a check out of the chain that authorizes."""
-    return Build("core/authorization/authorize.py", f"    {name},  #", "    #")
+    """Remove a check from the chain that authorizes an Execution."""
+    return Build("core.authorization.authorize", "CHECKS", WithoutElement(name))
 
 
 def _readiness(name: str) -> Build:
-    """Take a check out of the chain that says whether an Organization is ready."""
-    return Build("core/authorization/mapping.py", f"    {name},  #", "    #")
+    """Remove a check from the chain that decides whether an Organization is ready."""
+    return Build("core.authorization.mapping", "READINESS", WithoutElement(name))
 
 
-ASKED_AGAIN = Build(
-    "reconciler/reconciler.py", "if not grant.holds(checks.authorize(execution, self._mapping)):", "if False:"
-)
+GRANT_NOT_REPEATED = Build("reconciler.reconciler", "", NeverIf("holds"))
+OWNERSHIP_NOT_CHECKED = Build("core.authorization.ownership", "doubt", Body("return None"))
 BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
 
 MUTANTS = (
@@ -85,13 +85,17 @@ MUTANTS = (
     ),
     Mutant(
         "a Temporal namespace is known by its id, whatever its address",
-        Build("core/authorization/mapping.py", "if self.namespace_id and other.namespace_id:", "if False:"),
+        Build(
+            "core.authorization.mapping",
+            "Probe.shares_with",
+            Expression("self.namespace_id and other.namespace_id", "False"),
+        ),
         "TestTemporalNamespaces.test_both_must_declare_ownership",
         {"spelling": "other"},
     ),
     Mutant(
         "the same proof of ownership is none",
-        Build("core/authorization/mapping.py", "wanted(other) in (None, own)", "wanted(other) is None"),
+        Build("core.authorization.mapping", "_temporal_namespace_shared", WithoutElement("own")),
         "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
     ),
     Mutant(
@@ -101,57 +105,57 @@ MUTANTS = (
     ),
     Mutant(
         "who was seen in a Temporal namespace stays there while it can't be asked",
-        Build("organizations/controller.py", "probe = probe.remembering(before)", "pass"),
+        Build("organizations.controller", "", Statement("remembering")),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(
         "the start event must name the organization",
-        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
+        OWNERSHIP_NOT_CHECKED,
         "TestOwnership.test_absent",
     ),
     Mutant(
         "the same, for an Execution created anew",
-        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
+        OWNERSHIP_NOT_CHECKED,
         "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
     ),
     Mutant(
         "the same, in a namespace that was deleted and created again",
-        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
+        OWNERSHIP_NOT_CHECKED,
         "TestNamespaces.test_deleted_and_created_again",
     ),
     Mutant(
         "the same, once the Organization asks for another value",
-        Build("reconciler/resolve.py", "    if why is None:\n", "    if True:\n"),
+        OWNERSHIP_NOT_CHECKED,
         "TestOrganizations.test_its_ownership_changes",
     ),
     Mutant(
         "the start event is the first run's",
-        Build("temporal/runs.py", "run_id=run.first_run_id),", "run_id=run.run_id),"),
+        Build("temporal.runs", "TemporalRuns.owner", Argument("WorkflowExecution", "run_id", "run.run_id")),
         "TestOwnership.test_forged_after_the_start",
     ),
     Mutant(
         "of an expired first run only what was recorded counts",
-        Build("core/authorization/ownership.py", "(shown is None and observed == proof)", "shown is None"),
+        Build("core.authorization.ownership", "doubt", Expression("observed == proof", "True")),
         "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
     ),
     Mutant(
         "the grant is asked for again right before the call",
-        ASKED_AGAIN,
+        GRANT_NOT_REPEATED,
         BETWEEN,
         {"change": "namespace", "reason": "NamespaceNotMapped", "grace": 0},
     ),
     Mutant(
         "the same, before a request to cancel",
-        ASKED_AGAIN,
+        GRANT_NOT_REPEATED,
         BETWEEN,
         {"change": "ownership", "reason": "OrganizationMismatch", "grace": 60},
     ),
     Mutant(
         "a grant is of this very Organization, as it was",
         Build(
-            "core/authorization/authorize.py",
-            "return (old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)",
-            "return True",
+            "core.authorization.authorize",
+            "Grant.holds",
+            Expression("(old.metadata.uid, old.spec) == (new.metadata.uid, new.spec)", "True"),
         ),
         BETWEEN,
         {"change": "ownership", "reason": "OrganizationMismatch", "grace": 0},

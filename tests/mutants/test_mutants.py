@@ -13,7 +13,7 @@ from tests.support.operator import Operator
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[tenancy.Tenants]:
+def stack() -> Iterator[tenancy.Tenants]:
     with tenancy.Tenants(dynamic_config=tenancy.FORGET_SOON) as running:
         running.organization("acme", "team-a")
         running.until_ready("acme")
@@ -21,29 +21,29 @@ def world() -> Iterator[tenancy.Tenants]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.without)
-def test_a_check_that_is_taken_out_is_missed(world: tenancy.Tenants, tmp_path: Path, mutant: Mutant) -> None:
-    _play(world, mutant)
-    with _running(world, mutant.build.make(tmp_path)), pytest.raises((AssertionError, TimeoutError)):
-        _play(world, mutant)
+def test_a_check_that_is_taken_out_is_missed(stack: tenancy.Tenants, tmp_path: Path, mutant: Mutant) -> None:
+    _play(stack, mutant)
+    with _running(stack, mutant.build.make(tmp_path)), pytest.raises((AssertionError, TimeoutError)):
+        _play(stack, mutant)
 
 
-def _play(world: tenancy.Tenants, mutant: Mutant) -> None:
+def _play(stack: tenancy.Tenants, mutant: Mutant) -> None:
     """Play the test under a name of its own."""
     group, function = mutant.test.split(".")
-    world.namespace(name := f"t{uuid.uuid4().hex[:8]}")
-    getattr(getattr(tenancy, group)(), function)(world, name, **mutant.arguments)
+    stack.namespace(name := f"t{uuid.uuid4().hex[:8]}")
+    getattr(getattr(tenancy, group)(), function)(stack, name, **mutant.arguments)
 
 
 @contextmanager
-def _running(world: tenancy.Tenants, package: Path) -> Iterator[None]:
+def _running(stack: tenancy.Tenants, package: Path) -> Iterator[None]:
     """Have another build run in place of the product."""
-    sound = world.operator
+    sound = stack.operator
     sound.end()
-    world.operator = Operator(world.control_plane, world.temporal.address, PYTHONPATH=str(package))
+    stack.operator = Operator(stack.control_plane, stack.temporal.address, PYTHONPATH=str(package))
     try:
-        world.operator.start()
+        stack.operator.start()
         yield
     finally:
-        world.operator.stop()
-        world.operator = sound
+        stack.operator.stop()
+        stack.operator = sound
         sound.start()

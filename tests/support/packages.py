@@ -17,8 +17,8 @@ from tests.support.installed import wait_until_enforced
 from tests.support.operator import Operator
 from tests.support.ports import free_port
 from tests.support.server import start_all
+from tests.support.stack import LocalStack
 from tests.support.workflows import Samples
-from tests.support.world import World
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "execution-operator"
@@ -132,8 +132,8 @@ def objects(manifests: str) -> list[Object]:
     return [document for document in yaml.safe_load_all(manifests) if document]
 
 
-class PackagedWorld(World):
-    """A world whose operator is what a package installs: its account, its arguments."""
+class PackagedStack(LocalStack):
+    """A local stack whose operator is what a package installs: its account, its arguments."""
 
     def __init__(self, package: Package) -> None:
         super().__init__()

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.controlplane import ControlPlane
-from tests.support.installed import CHECKOUT, Tenant, execution
-from tests.support.kube import GROUP, Answer, Json
-from tests.support.tries import (
+from tests.support.dry_runs import (
     EXECUTIONS,
     NO_REQUEST,
     OTHER_REASON,
     REASON,
-    Try,
+    DryRun,
     applying,
     applying_status,
     creating,
@@ -24,6 +22,8 @@ from tests.support.tries import (
     replacing,
     replacing_status,
 )
+from tests.support.installed import CHECKOUT, Tenant, execution
+from tests.support.kube import GROUP, Answer, Json
 
 DOCUMENT = CHECKOUT / "docs" / "security.md"
 BEGIN, END = "<!-- rights: begin -->", "<!-- rights: end -->"
@@ -60,7 +60,7 @@ class Result(StrEnum):
 FORBIDDEN = 403
 
 
-def _grant(role: str) -> Try:
+def _grant(role: str) -> DryRun:
     """Bind a ClusterRole to oneself; RBAC lets nobody grant what he has not."""
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "accomplice"}
     body = {
@@ -68,7 +68,7 @@ def _grant(role: str) -> Try:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [subject],
     }
-    return Try("POST", f"{RBAC}/namespaces/{{namespace}}/rolebindings", body)
+    return DryRun("POST", f"{RBAC}/namespaces/{{namespace}}/rolebindings", body)
 
 
 def _organization(name: str, *namespaces: str) -> Json:
@@ -81,10 +81,10 @@ def _organization(name: str, *namespaces: str) -> Json:
 
 
 READ = {
-    "read an Execution": Try("GET", f"{EXECUTIONS}/quiet"),
-    "list those of the namespace": Try("GET", EXECUTIONS),
+    "read an Execution": DryRun("GET", f"{EXECUTIONS}/quiet"),
+    "list those of the namespace": DryRun("GET", EXECUTIONS),
 }
-READ_ALL = {"list those of all namespaces": Try("GET", f"{GROUP}/executions")}
+READ_ALL = {"list those of all namespaces": DryRun("GET", f"{GROUP}/executions")}
 CREATE = {
     "create one": creating(),
     "create one by server-side apply": applying("applied"),
@@ -94,7 +94,7 @@ REPLACE = {
     "withdraw a request by replacing": replacing("asked"),
 }
 DELETE = {"delete one": deleting("asked")}
-DELETE_ALL = {"delete all of the namespace at once": Try("DELETE", EXECUTIONS)}
+DELETE_ALL = {"delete all of the namespace at once": DryRun("DELETE", EXECUTIONS)}
 PATCH = {
     "annotate": patching("asked", {"metadata": {"annotations": {"example.com/x": "z"}}}),
     "add a finalizer": patching("asked", {"metadata": {"finalizers": ["example.com/x"]}}),
@@ -123,24 +123,24 @@ STATUS = {
     "apply the status": applying_status("quiet", phase="cancelled"),
 }
 REPLACE_STATUS = {"replace the status": replacing_status("quiet", phase="cancelled")}
-ORGANIZATIONS = {"list Organizations": Try("GET", f"{GROUP}/organizations")}
-SECRETS = {"list the operator's Secrets": Try("GET", "/api/v1/namespaces/execution-operator/secrets")}
+ORGANIZATIONS = {"list Organizations": DryRun("GET", f"{GROUP}/organizations")}
+SECRETS = {"list the operator's Secrets": DryRun("GET", "/api/v1/namespaces/execution-operator/secrets")}
 GRANT = {"give `execution-terminator` to another": _grant("execution-terminator")}
 GOVERN = {
-    "create an Organization": Try("POST", f"{GROUP}/organizations", _organization("one-more", "mine")),
-    "claim a namespace for an Organization": Try(
+    "create an Organization": DryRun("POST", f"{GROUP}/organizations", _organization("one-more", "mine")),
+    "claim a namespace for an Organization": DryRun(
         "PATCH", f"{GROUP}/organizations/somebodys", {"spec": {"namespaces": ["mine"]}}, "application/merge-patch+json"
     ),
     "give `cluster-admin` to another": _grant("cluster-admin"),
-    "take a policy out of force": Try(
+    "take a policy out of force": DryRun(
         "DELETE", f"{ADMISSION}/validatingadmissionpolicybindings/execution-terminate-permission"
     ),
-    "delete the stamp": Try("DELETE", f"{ADMISSION}/mutatingadmissionpolicies/execution-terminate-requester"),
+    "delete the stamp": DryRun("DELETE", f"{ADMISSION}/mutatingadmissionpolicies/execution-terminate-requester"),
 }
 
 TERMINATE = TERMINATE_BY_PATCH | TERMINATE_BY_REPLACING | TERMINATE_BY_CREATING
 EDIT = CREATE | REPLACE | DELETE | PATCH
-TRIES = (
+ACTIONS = (
     READ | READ_ALL | EDIT | DELETE_ALL | TERMINATE | STATUS | REPLACE_STATUS | ORGANIZATIONS | SECRETS | GRANT | GOVERN
 )
 
@@ -164,13 +164,13 @@ USERS: dict[str, tuple[str, set[str], set[str]]] = {
         {*READ, *READ_ALL, *PATCH, *DELETE, *STATUS, *ORGANIZATIONS, *SECRETS},
         set(TERMINATE_BY_PATCH),
     ),
-    "cluster administrator": ("root", set(TRIES), set()),
+    "cluster administrator": ("root", set(ACTIONS), set()),
 }
 """A column each: who it is, what he may do, and what the policies alone keep him from."""
 
 EXPECTED = {
     (action, column): Result.DONE if action in may else Result.POLICY if action in stopped else Result.RBAC
-    for action in TRIES
+    for action in ACTIONS
     for column, (_, may, stopped) in USERS.items()
 }
 
@@ -214,7 +214,7 @@ def table(cells: Mapping[tuple[str, str], Any]) -> str:
     """Render what was seen."""
     lines = [f"| | {' | '.join(USERS)} |", f"|---|{'---|' * len(USERS)}"]
     return "\n".join(
-        [*lines, *(f"| {action} | {' | '.join(str(cells[action, of]) for of in USERS)} |" for action in TRIES)]
+        [*lines, *(f"| {action} | {' | '.join(str(cells[action, of]) for of in USERS)} |" for action in ACTIONS)]
     )
 
 

@@ -1,8 +1,8 @@
-"""A machine whose wall clock is wrong, and jumps: for Python programs that have this folder on their path."""
+"""A wrong wall clock for Python programs: a `sitecustomize.py` that shifts their time by some hours."""
 
 from pathlib import Path
 
-SOURCE = '''"""Python runs this at its start: every clock of the wall is off by the hours that a file tells."""
+SOURCE = '''"""Python runs this at its start. It shifts the wall clock by the number of hours in a file."""
 
 import datetime
 import time
@@ -28,10 +28,10 @@ datetime.datetime = Shifted
 
 
 class WallClock:
-    """The wall clock of the programs that are started with this folder first on their path.
+    """The wall clock of the programs that have its folder first on their import path.
 
     Args:
-        folder: Where its parts are put.
+        folder: The folder for `sitecustomize.py` and the number of hours.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +40,7 @@ class WallClock:
         (folder / "sitecustomize.py").write_text(SOURCE)
 
     def jump(self, hours: int) -> None:
-        """Have it be so many hours ahead of the truth, or behind it, from now on."""
+        """Set the clock to this many hours ahead of the true time, or behind it if negative."""
         new = self.folder / "hours.new"
         new.write_text(str(hours))
         new.replace(self.folder / "hours")

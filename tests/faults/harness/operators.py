@@ -1,4 +1,4 @@
-"""Operators that can be killed at any moment, and are there again at once."""
+"""Operators that tests can kill at any moment and start again within milliseconds."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from tests.support.process import GuardedFolder, GuardedProcess, tail
 from tests.support.server import Server
 from tests.support.waiting import wait_for
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 READY = b"taking up requests"
 
 
-class Forge(Server):
-    """The process that operators are forked from.
+class ForkServer(Server):
+    """The process that forks the operators.
 
     Args:
-        package: The folder of another build of the program; None for this checkout's.
+        package: The folder with another build of the program. None for the program of this checkout.
     """
 
     def __init__(self, package: Path | None = None) -> None:
@@ -27,18 +27,18 @@ class Forge(Server):
         self._environment = {**os.environ, **({"PYTHONPATH": str(package)} if package else {})}
 
     def start(self) -> None:
-        """Import the program; return once it can be forked."""
-        self._folder = GuardedFolder("execution-operator-forge-")
+        """Start the process. Return once it has imported the program."""
+        self._folder = GuardedFolder("execution-operator-fork-server-")
         self.folder = self._folder.path
-        self._socket = self.folder / "forge"
-        command = [sys.executable, "-m", "tests.faults.forge", str(self._socket)]
+        self._socket = self.folder / "fork-server"
+        command = [sys.executable, "-m", "tests.faults.harness.fork_server", str(self._socket)]
         self._process = GuardedProcess(
-            command, self._folder, self.folder / "forge.log", cwd=CHECKOUT, env=self._environment
+            command, self._folder, self.folder / "fork-server.log", cwd=CHECKOUT, env=self._environment
         )
-        wait_for(self._listens, "the forge to listen")
+        wait_for(self._listens, "the fork server to listen")
 
     def stop(self) -> None:
-        """End all operators, and remove their logs."""
+        """Kill the process and remove the logs of all its operators."""
         if self._folder:
             self._process.kill()
             self._folder.remove()
@@ -56,7 +56,7 @@ class Forge(Server):
 
     def _listens(self) -> bool:
         if self._process.poll() is not None:
-            raise RuntimeError(f"the forge ended:\n{tail(self.folder / 'forge.log')}")
+            raise RuntimeError(f"the fork server ended:\n{tail(self.folder / 'fork-server.log')}")
         try:
             self.connect().close()
         except OSError:
@@ -65,53 +65,53 @@ class Forge(Server):
 
 
 class ForkedOperator(Server):
-    """One operator of a forge. `environment` says where its servers are."""
+    """One operator that the fork server starts. `environment` has the addresses of its servers."""
 
-    def __init__(self, forge: Forge, name: str, environment: dict[str, str]) -> None:
-        self._forge = forge
+    def __init__(self, fork_server: ForkServer, name: str, environment: dict[str, str]) -> None:
+        self._fork_server = fork_server
         self._name = name
         self._environment = environment
         self.pid = 0
 
     @property
     def log(self) -> Path:
-        """What it says."""
-        return self._forge.folder / f"{self._name}.log"
+        """The operator's log file."""
+        return self._fork_server.folder / f"{self._name}.log"
 
     def start(self) -> None:
-        """Start it; return once it takes up requests."""
+        """Start the operator. Return once it processes requests."""
         self.launch()
         self.ready()
 
     def launch(self) -> None:
-        """Start it, and don't wait."""
+        """Start the operator without waiting for it."""
         self._offset = self.log.stat().st_size if self.log.exists() else 0
-        self._connection = self._forge.connect()
+        self._connection = self._fork_server.connect()
         self._lines = self._connection.makefile("rw")
         order = {"arguments": ["run"], "environment": self._environment, "log": str(self.log)}
         print(json.dumps(order), file=self._lines, flush=True)
         self.pid = int(self._lines.readline())
 
     def ready(self, seconds: float = 30) -> None:
-        """Wait until it takes up requests."""
+        """Wait until the operator processes requests."""
         wait_for(self._is_ready, "the operator to take up requests", seconds, interval=0.01)
 
     def stop(self) -> None:
-        """End it as a crash does; its log stays."""
+        """Kill the operator. Its log file stays."""
         self.kill()
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the operator with SIGKILL."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             self.ended()
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM to the operator."""
         os.kill(self.pid, signal.SIGTERM)
 
     def ended(self) -> int:
-        """Wait for its end; return its exit code."""
+        """Wait until the operator has ended. Return its exit code."""
         code = int(self._lines.readline())
         self._lines.close()
         self._connection.close()

@@ -1,6 +1,6 @@
 """A TLS endpoint in front of Temporal that wants a client certificate, as hosted Temporal does. Runs in a pod.
 
-    front.py PORT UPSTREAM-HOST UPSTREAM-PORT FOLDER
+    mtls_proxy.py PORT UPSTREAM-HOST UPSTREAM-PORT FOLDER
 
 The folder holds its own tls.crt and tls.key, and clients.crt: whose certificates it takes.
 """

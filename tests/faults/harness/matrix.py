@@ -1,4 +1,4 @@
-"""The crash matrix: every request that the act makes, and everything that may happen to it."""
+"""The crash matrix: each request that a termination makes, combined with each fault that may meet the request."""
 
 import itertools
 import re
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tests.support.faults import Fault
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "reliability.md"
 BEGIN, END = "<!-- crash matrix: begin -->", "<!-- crash matrix: end -->"
 
 
 class Scenario(StrEnum):
-    """How the request comes."""
+    """The way in which a termination is requested."""
 
     CREATION = "request at creation"
     PINNED = "request on a pinned run"
@@ -25,7 +25,7 @@ class Scenario(StrEnum):
 
 
 class How(StrEnum):
-    """What happens to the request: a fault, or the operator's end."""
+    """The fault that meets the request, or the moment at which the operator is killed."""
 
     KILLED_BEFORE = "kill -9 before"
     KILLED_AFTER = "kill -9 after"
@@ -37,29 +37,29 @@ class How(StrEnum):
 
     @property
     def kills(self) -> bool:
-        """Whether the operator is killed at that point."""
+        """Whether the operator is killed at this point."""
         return self in (How.KILLED_BEFORE, How.KILLED_AFTER)
 
     @property
     def hangs(self) -> bool:
-        """Whether only a deadline ends it."""
+        """Whether the request hangs until a deadline."""
         return self in (How.SWALLOWED, How.WITHHELD)
 
     @property
     def fault(self) -> Fault:
-        """What the proxy does."""
+        """The proxy's fault."""
         return {How.KILLED_BEFORE: Fault.CUT, How.KILLED_AFTER: Fault.LOST}.get(self) or Fault[self.name]
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """One request of the act.
+    """One request of a termination.
 
     Attributes:
-        scenario: The act that it belongs to.
-        step: What the request is for.
-        operation: What the proxies call it.
-        after: The operation that comes before it, where the same one occurs more than once.
+        scenario: The scenario that the request belongs to.
+        step: The purpose of the request.
+        operation: The name that the proxies give to the request.
+        after: The operation before it. Set only if the scenario makes the same request more than once.
     """
 
     scenario: Scenario
@@ -82,24 +82,24 @@ BOUNDARIES = (
     Boundary(Scenario.CREATION, "pin", "pin status"),
     Boundary(Scenario.CREATION, "terminate", TERMINATE),
     Boundary(Scenario.CREATION, "observe", CLOSING),
-    Boundary(Scenario.CREATION, "look for children", DESCRIBE, after=TERMINATE),
+    Boundary(Scenario.CREATION, "read the children", DESCRIBE, after=TERMINATE),
     Boundary(Scenario.CREATION, "record", RECORD),
-    Boundary(Scenario.CREATION, "tell", "create event"),
+    Boundary(Scenario.CREATION, "create the Event", "create event"),
     Boundary(Scenario.PINNED, "terminate", TERMINATE),
     Boundary(Scenario.PINNED, "observe", CLOSING),
-    Boundary(Scenario.PINNED, "look for children", DESCRIBE),
+    Boundary(Scenario.PINNED, "read the children", DESCRIBE),
     Boundary(Scenario.PINNED, "record", RECORD),
-    Boundary(Scenario.PINNED, "tell", "create event"),
+    Boundary(Scenario.PINNED, "create the Event", "create event"),
     Boundary(Scenario.GRACE, "record the deadline", "record grace period"),
     Boundary(Scenario.GRACE, "request cancellation", CANCEL),
     Boundary(Scenario.GRACE, "observe in time", CLOSING),
-    Boundary(Scenario.OVER, "see that it was asked", DESCRIBE),
+    Boundary(Scenario.OVER, "check the cancel request", DESCRIBE),
     Boundary(Scenario.OVER, "terminate", TERMINATE),
     Boundary(Scenario.OVER, "observe", CLOSING, after=TERMINATE),
-    Boundary(Scenario.OVER, "look for children", DESCRIBE, after=TERMINATE),
+    Boundary(Scenario.OVER, "read the children", DESCRIBE, after=TERMINATE),
     Boundary(Scenario.OVER, "record", RECORD),
-    Boundary(Scenario.OVER, "tell", "create event", after=RECORD),
-    Boundary(Scenario.START, "look at the namespace", NAMESPACE),
+    Boundary(Scenario.OVER, "create the Event", "create event", after=RECORD),
+    Boundary(Scenario.START, "probe the namespace", NAMESPACE),
 )
 
 
@@ -112,30 +112,30 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Name it, for pytest."""
+        """The case's ID for pytest."""
         return f"{self.boundary.scenario}: {self.boundary.step}: {self.how}"
 
     @property
     def may_lose_event(self) -> bool:
-        """Whether the operator dies between the record and the Event that follows it: all that can be lost."""
-        between = {("record", How.KILLED_AFTER), ("tell", How.KILLED_BEFORE)}
+        """Whether the operator is killed between the status write and the Event. Only then may an Event be lost."""
+        between = {("record", How.KILLED_AFTER), ("create the Event", How.KILLED_BEFORE)}
         return (self.boundary.step, self.how) in between
 
     @property
     def name(self) -> str:
-        """Name its workflow and its Execution."""
+        """The workflow ID and the Execution's name."""
         return re.sub(r"[^a-z0-9]+", "-", self.id)
 
     @property
     def namespace(self) -> str:
-        """Return where its Execution is: what hangs would fill the passes that one namespace may have under way."""
+        """The Execution's namespace. Hanging cases have their own, because they use up a namespace's concurrency."""
         return "team-c" if self.how is How.WITHHELD else "team-a"
 
     @property
-    def company(self) -> tuple[str, ...]:
-        """Tell those that are played together: what happens to one of them must happen to all, at the same moment.
+    def group(self) -> tuple[str, ...]:
+        """The key of the cases that run together. The same fault must meet all of them at the same moment.
 
-        A cut breaks a connection that other calls are on, and a kill ends all of them. What hangs harms no other.
+        A cut breaks a connection that other calls share, and a kill ends all calls. A hanging call affects no other.
         """
         match self.boundary.scenario:
             case Scenario.START:
@@ -151,16 +151,16 @@ class Case:
 CASES = tuple(Case(boundary, how) for boundary, how in itertools.product(BOUNDARIES, How))
 
 
-def companies(cases: Iterable[Case]) -> list[list[Case]]:
-    """Return the cases in groups that are played together."""
+def groups_of(cases: Iterable[Case]) -> list[list[Case]]:
+    """Return the cases in groups that run together."""
     groups: defaultdict[tuple[str, ...], list[Case]] = defaultdict(list)
     for case in cases:
-        groups[case.company].append(case)
+        groups[case.group].append(case)
     return list(groups.values())
 
 
 def table(cells: Mapping[Case, str]) -> str:
-    """Render what was seen."""
+    """Render the results as a Markdown table."""
     lines = [f"| | | {' | '.join(How)} |", f"|---|---|{'---|' * len(How)}"]
     shown = ""
     for boundary in BOUNDARIES:
@@ -172,13 +172,13 @@ def table(cells: Mapping[Case, str]) -> str:
 
 
 def documented() -> list[tuple[str, str]]:
-    """Return the rows of the document's table: scenario and step."""
+    """Return scenario and step of each row of the document's table."""
     lines = _parts()[1].strip().splitlines()[2:]
     return [(cells[1].strip(), cells[2].strip()) for line in lines if (cells := line.split("|"))]
 
 
 def expected_rows() -> list[tuple[str, str]]:
-    """Return the rows that a table of the cases has."""
+    """Return scenario and step of each row that the cases make."""
     lines = table({}).splitlines()[2:]
     return [(cells[1].strip(), cells[2].strip()) for line in lines if (cells := line.split("|"))]
 

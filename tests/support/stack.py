@@ -18,7 +18,7 @@ API_VERSION = "control-plane.kubiya.ai/v1alpha1"
 Object = dict[str, Any]
 
 
-class Site(Server):
+class Stack(Server):
     """A cluster where the operator runs, and a worker: short words for what users do with kubectl."""
 
     control_plane: Cluster
@@ -80,13 +80,13 @@ class Site(Server):
         items = sorted(found, key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [(event["type"], event["reason"], event["message"]) for event in items]
 
-    def told(self, name: str, namespace: str = "team-a", events: int = 1) -> list[tuple[str, str, str]]:
+    def wait_for_events(self, name: str, namespace: str = "team-a", events: int = 1) -> list[tuple[str, str, str]]:
         """Wait for so many Events, which come after the status; return all."""
         wait_for(lambda: len(self.events(name, namespace)) >= events, f"{events} Events of {namespace}/{name}", 10)
         return self.events(name, namespace)
 
 
-class World(Site):
+class LocalStack(Stack):
     """The servers, and the operator under its ServiceAccount's token.
 
     Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one

@@ -1,4 +1,4 @@
-"""Faults at random: to single requests by the proxies, and to servers and operators as a whole."""
+"""Random faults: the proxies disturb single requests, and servers and operators are killed, paused and restarted."""
 
 import contextlib
 import os
@@ -12,19 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 from temporalio.service import RPCStatusCode
 
-from tests.faults.matrix import CANCEL, CLOSING, DESCRIBE, NAMESPACE, OWNER, RECORD, TERMINATE
-from tests.faults.operators import ForkedOperator
-from tests.faults.rig import Rig
+from tests.faults.harness.cluster import FaultCluster
+from tests.faults.harness.matrix import CANCEL, CLOSING, DESCRIBE, NAMESPACE, OWNER, RECORD, TERMINATE
+from tests.faults.harness.operators import ForkedOperator
 from tests.support.faults import Call, Fault, Rule
 
-SHARE = 0.06
-"""Of the requests that something happens to."""
+REQUEST_FAULT_PROBABILITY = 0.06
+"""The probability that a request meets a fault."""
 
-PAUSES = (1.0, 4.0)
-"""Seconds between two faults of servers or operators, at least and at most."""
+PAUSE_SECONDS = (1.0, 4.0)
+"""The shortest and the longest time between two faults of servers or operators."""
 
-COMES_UP = 0.7
-"""How often an operator comes up before the next fault: on a busy machine it would never get to work otherwise."""
+READY_PROBABILITY = 0.7
+"""The probability that the next fault waits until the operator is ready.
+
+On a busy machine, the operator would otherwise be killed before each of its starts is complete.
+"""
 
 RPCS = (DESCRIBE, OWNER, CLOSING, TERMINATE, CANCEL, NAMESPACE)
 WRITES = ("pin status", RECORD, "record grace period", "write status", "create event")
@@ -34,57 +37,57 @@ GRPC_CODES = (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCSt
 HTTP_CODES = (401, 409, 429, 500, 503)
 
 BREAKS = {Fault.CUT: 4, Fault.LOST: 6, Fault.GARBAGE: 3, Fault.SLOW: 4, Fault.SWALLOWED: 1, Fault.WITHHELD: 1}
-"""What may happen to a request, and how often; those that hang hold up most."""
+"""The weights of the faults of a request. Faults that hang are rare, because they delay the most."""
 
 
-class Chaos:
-    """Makes faults until stopped, and counts them.
+class RandomFaults:
+    """Causes faults until stopped, and counts them.
 
     Args:
-        rig: The servers.
-        operators: Those that are killed, paused and stopped.
-        dice: Where chance comes from.
+        cluster: The servers.
+        operators: The operators to kill, pause and stop.
+        random_source: The source of random numbers.
     """
 
-    def __init__(self, rig: Rig, operators: list[ForkedOperator], dice: random.Random) -> None:
-        self._rig = rig
+    def __init__(self, cluster: FaultCluster, operators: list[ForkedOperator], random_source: random.Random) -> None:
+        self._cluster = cluster
         self._operators = operators
-        self._dice = dice
+        self._random = random_source
         self._stop = threading.Event()
         self._thread = ThreadPoolExecutor(1)
         self.actions: Counter[str] = Counter()
         self.violations: list[str] = []
 
     def start(self) -> None:
-        """Begin."""
-        self._rig.faults.at_random = self._rule
+        """Start to cause faults."""
+        self._cluster.faults.at_random = self._rule
         self._running = self._thread.submit(self._run)
 
     def stop(self) -> None:
-        """End, with everything up again."""
+        """Stop to cause faults. Return once all operators are ready."""
         self._stop.set()
         self._thread.shutdown()
-        self._rig.faults.clear()
+        self._cluster.faults.clear()
         self._running.result()
         for operator in self._operators:
             self._revive(operator)
             operator.ready()
 
     def _rule(self, call: Call) -> Rule | None:
-        """Decide on one request. A proxy asks this."""
-        if self._dice.random() > SHARE:
+        """Return the rule for a request. The proxies call this for each request."""
+        if self._random.random() > REQUEST_FAULT_PROBABILITY:
             return None
         if call.operation == "expire watch":
             return Rule(Fault.EXPIRED, call.operation)
         if call.operation not in (*RPCS, *WRITES, *READS):
             return None
-        if self._dice.random() < 0.15:
+        if self._random.random() < 0.15:
             codes = GRPC_CODES if call.operation in RPCS else HTTP_CODES
-            return Rule(Fault.REFUSED, call.operation, code=self._dice.choice(codes))
+            return Rule(Fault.REFUSED, call.operation, code=self._random.choice(codes))
         if call.operation.startswith("watch"):
             return Rule(Fault.CUT, call.operation)
-        fault = self._dice.choices([*BREAKS], [*BREAKS.values()])[0]
-        return Rule(fault, call.operation, delay=self._dice.uniform(0.1, 3.0))
+        fault = self._random.choices([*BREAKS], [*BREAKS.values()])[0]
+        return Rule(fault, call.operation, delay=self._random.uniform(0.1, 3.0))
 
     def _run(self) -> None:
         actions: list[tuple[int, Callable[[ForkedOperator], object]]] = [
@@ -98,23 +101,23 @@ class Chaos:
             (1, self.restart_the_api_server),
         ]
         weights, choices = zip(*actions, strict=True)
-        while not self._stop.wait(self._dice.uniform(*PAUSES)):
-            action, operator = self._dice.choices(choices, weights)[0], self._dice.choice(self._operators)
+        while not self._stop.wait(self._random.uniform(*PAUSE_SECONDS)):
+            action, operator = self._random.choices(choices, weights)[0], self._random.choice(self._operators)
             for each in self._operators:
                 self._revive(each)
-            if self._dice.random() < COMES_UP:
+            if self._random.random() < READY_PROBABILITY:
                 operator.ready(120)
             action(operator)
             self.actions[action.__name__.replace("_", " ")] += 1
 
     def kill(self, operator: ForkedOperator) -> None:
-        """End an operator as a crash does; it is there again at once, or after some time."""
+        """Kill an operator, and start it again at once or after a second."""
         operator.kill()
-        self._stop.wait(self._dice.choice((0.0, 0.0, 1.0)))
+        self._stop.wait(self._random.choice((0.0, 0.0, 1.0)))
         operator.launch()
 
     def terminate(self, operator: ForkedOperator) -> None:
-        """Ask an operator to end; it must do so in time, and well."""
+        """Send SIGTERM to an operator. It must end within ten seconds, with exit code 0."""
         start = time.monotonic()
         operator.terminate()
         code, took = operator.ended(), time.monotonic() - start
@@ -123,39 +126,39 @@ class Chaos:
         operator.launch()
 
     def pause_operator(self, operator: ForkedOperator) -> None:
-        """Have an operator stand still, and go on with what it knew."""
+        """Pause an operator for some seconds, so that it continues with outdated state."""
         os.kill(operator.pid, signal.SIGSTOP)
-        self._stop.wait(self._dice.uniform(1.0, 8.0))
+        self._stop.wait(self._random.uniform(1.0, 8.0))
         os.kill(operator.pid, signal.SIGCONT)
 
     def break_connections_to_temporal(self, _: ForkedOperator) -> None:
         """Break all connections to Temporal."""
-        self._rig.grpc.break_all()
+        self._cluster.grpc.break_all()
 
     def break_connections_to_the_api_server(self, _: ForkedOperator) -> None:
         """Break all connections to the API server."""
-        self._rig.api.break_all()
+        self._cluster.api.break_all()
 
     def pause_temporal(self, _: ForkedOperator) -> None:
-        """Have Temporal give no answer for a while."""
-        if process := self._rig.temporal.process:
+        """Pause Temporal for some seconds."""
+        if process := self._cluster.temporal.process:
             process.signal(signal.SIGSTOP)
-            self._stop.wait(self._dice.uniform(1.0, 6.0))
+            self._stop.wait(self._random.uniform(1.0, 6.0))
             process.signal(signal.SIGCONT)
 
     def restart_temporal(self, _: ForkedOperator) -> None:
-        """Kill Temporal; it is back after some time, with its database."""
-        self._rig.temporal.kill()
-        self._stop.wait(self._dice.uniform(0.0, 3.0))
-        self._rig.temporal.start()
+        """Kill Temporal, and start it again with the same database after up to three seconds."""
+        self._cluster.temporal.kill()
+        self._stop.wait(self._random.uniform(0.0, 3.0))
+        self._cluster.temporal.start()
 
     def restart_the_api_server(self, _: ForkedOperator) -> None:
-        """Kill the API server; it is back after some time, with its data."""
-        self._rig.control_plane.stop_apiserver()
-        self._rig.control_plane.start_apiserver()
+        """Kill the API server, and start it again with the same data."""
+        self._cluster.control_plane.stop_apiserver()
+        self._cluster.control_plane.start_apiserver()
 
     def _revive(self, operator: ForkedOperator) -> None:
-        """Start an operator that ended by itself: it should not have."""
+        """Start an operator that has ended by itself, and record that as a violation."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(operator.pid, 0)
             return

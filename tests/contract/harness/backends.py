@@ -1,4 +1,4 @@
-"""Two Temporals under one set of hands: the fake and the real one."""
+"""The fake and the real Temporal server behind one interface, so that the same tests run on both."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -36,17 +36,17 @@ PUPPETS = "puppets"
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 
 
-class World(Protocol):
-    """A Temporal server, and what users and workers can do there."""
+class Backend(Protocol):
+    """A Temporal server, with the actions of users and workers."""
 
     runs: Runs
-    elsewhere: Runs
+    other_namespace: Runs
     """The runs of another namespace."""
-    nowhere: Runs
+    missing_namespace: Runs
     """The runs of a namespace that does not exist."""
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Make a call of the port."""
+        """Run a coroutine of the port to its end."""
 
     def start(  # noqa: PLR0913 - as many ways to start
         self,
@@ -61,56 +61,56 @@ class World(Protocol):
         """Start a workflow."""
 
     def complete(self, run: Run) -> None:
-        """Have it return."""
+        """Complete the workflow."""
 
     def fail(self, run: Run) -> None:
-        """Have it fail."""
+        """Fail the workflow."""
 
     def time_out(self, run: Run) -> None:
-        """Let its time pass."""
+        """Wait until the run has timed out."""
 
-    def go_on(self, run: Run) -> Run:
-        """Have it continue as new; return the next run."""
+    def continue_as_new(self, run: Run) -> Run:
+        """Continue the workflow as new. Return the next run."""
 
-    def forge(self, run: Run, owner: str) -> None:
-        """Have its code overwrite the search attribute."""
+    def overwrite_owner(self, run: Run, owner: str) -> None:
+        """Overwrite the search attribute of the owner from within the workflow's code."""
 
     def child(self, run: Run, policy: ParentClosePolicy) -> Run:
-        """Have it start a child."""
+        """Start a child workflow from the run."""
 
     def reset(self, run: Run) -> Run:
-        """Reset it; return the new run."""
+        """Reset the run. Return the new run."""
 
     def delete(self, run: Run) -> None:
         """Delete the run."""
 
     def pause(self, run: Run) -> None:
-        """Pause it."""
+        """Pause the run."""
 
-    def kill(self, run: Run, reason: str, identity: str) -> None:
-        """Terminate it by other hands than ours."""
+    def terminate_by_hand(self, run: Run, reason: str, identity: str) -> None:
+        """Terminate the run as somebody else than the operator."""
 
 
-def described(world: World, workflow_id: str, run_id: str = "") -> RunDescription:
-    """Describe a run that is there."""
-    found = world.do(world.runs.describe(workflow_id, run_id))
+def described(backend: Backend, workflow_id: str, run_id: str = "") -> RunDescription:
+    """Describe a run that exists."""
+    found = backend.do(backend.runs.describe(workflow_id, run_id))
     assert found is not None
     return found
 
 
-def closing(world: World, run: Run) -> CloseEvent:
-    """Return the close event of a run, once it has one."""
+def closing(backend: Backend, run: Run) -> CloseEvent:
+    """Wait for the close event of a run, and return it."""
 
     def look() -> CloseEvent | None:
-        found = world.do(world.runs.closing(run))
+        found = backend.do(backend.runs.closing(run))
         return found if isinstance(found, CloseEvent) else None
 
     return wait_for(look, f"the end of {run}", interval=0.01)
 
 
 @dataclass
-class FakeWorld:
-    """The fake."""
+class FakeBackend:
+    """The in-memory fake of Temporal."""
 
     server: FakeTemporal = field(default_factory=lambda: FakeTemporal(Clock(), ["acme", "other"]))
     retrying: set[str] = field(default_factory=set)
@@ -118,8 +118,8 @@ class FakeWorld:
 
     def __post_init__(self) -> None:
         self.runs: Runs = FakeRuns(self.server)
-        self.elsewhere: Runs = FakeRuns(self.server, "other")
-        self.nowhere: Runs = FakeRuns(self.server, "nowhere")
+        self.other_namespace: Runs = FakeRuns(self.server, "other")
+        self.missing_namespace: Runs = FakeRuns(self.server, "nowhere")
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return at_once(coroutine)
@@ -151,10 +151,10 @@ class FakeWorld:
     def time_out(self, run: Run) -> None:
         self.server.time_out(self._of(run))
 
-    def go_on(self, run: Run) -> Run:
+    def continue_as_new(self, run: Run) -> Run:
         return self.server.continue_as_new(self._of(run)).pin
 
-    def forge(self, run: Run, owner: str) -> None:
+    def overwrite_owner(self, run: Run, owner: str) -> None:
         self.server.upsert(self._of(run), {"OrganizationId": owner})
 
     def child(self, run: Run, policy: ParentClosePolicy) -> Run:
@@ -169,7 +169,7 @@ class FakeWorld:
     def pause(self, run: Run) -> None:
         self.server.pause(self._of(run))
 
-    def kill(self, run: Run, reason: str, identity: str) -> None:
+    def terminate_by_hand(self, run: Run, reason: str, identity: str) -> None:
         self.server.terminate(run.workflow_id, run.run_id, reason=reason, identity=identity)
 
     def _of(self, run: Run) -> FakeRun:
@@ -226,7 +226,7 @@ class Swallower:
                 await workflow.sleep(timedelta(days=1))
 
 
-class RealWorld:
+class RealBackend:
     """The real server, with a worker in a thread of its own."""
 
     def __init__(self) -> None:
@@ -239,8 +239,8 @@ class RealWorld:
         self._client = self._samples.client
         self.service = self._client.service_client.workflow_service
         self.runs: Runs = TemporalRuns(self.service, "acme")
-        self.elsewhere: Runs = TemporalRuns(self.service, "other")
-        self.nowhere: Runs = TemporalRuns(self.service, "nowhere")
+        self.other_namespace: Runs = TemporalRuns(self.service, "other")
+        self.missing_namespace: Runs = TemporalRuns(self.service, "nowhere")
         worker = Worker(
             self._client,
             task_queue=PUPPETS,
@@ -294,12 +294,12 @@ class RealWorld:
     def time_out(self, run: Run) -> None:
         closing(self, run)
 
-    def go_on(self, run: Run) -> Run:
+    def continue_as_new(self, run: Run) -> Run:
         self._order(run, "next")
         following = closing(self, run).successor
         return described(self, run.workflow_id, following).run
 
-    def forge(self, run: Run, owner: str) -> None:
+    def overwrite_owner(self, run: Run, owner: str) -> None:
         self._order(run, f"forge {owner}")
         handle = self._client.get_workflow_handle(run.workflow_id)
 
@@ -343,7 +343,7 @@ class RealWorld:
         self.do(self.service.pause_workflow_execution(request))
         self._until(lambda: described(self, run.workflow_id, run.run_id).paused, "the pause")
 
-    def kill(self, run: Run, reason: str, identity: str) -> None:
+    def terminate_by_hand(self, run: Run, reason: str, identity: str) -> None:
         request = TerminateWorkflowExecutionRequest(
             namespace="acme", workflow_execution=_execution(run), reason=reason, identity=identity
         )

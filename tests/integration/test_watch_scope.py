@@ -10,30 +10,30 @@ import pytest
 
 from execution_operator.manifests.schema import UNSEEN
 from tests.support.operator import Operator
+from tests.support.stack import LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent
-from tests.support.world import World
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with World(feature_gates={"ShardedListAndWatch": True}) as running:
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(feature_gates={"ShardedListAndWatch": True}) as running:
         running.operator.end()
         running.organization("acme", "team-a")
         running.organization("globex", "team-b")
         yield running
 
 
-def sharer(world: World, share: str) -> Operator:
-    return Operator(world.control_plane, world.temporal.address, ("run", share))
+def sharer(stack: LocalStack, share: str) -> Operator:
+    return Operator(stack.control_plane, stack.temporal.address, ("run", share))
 
 
-def requests(world: World, count: int, namespace: str = "team-a") -> list[str]:
+def requests(stack: LocalStack, count: int, namespace: str = "team-a") -> list[str]:
     """Start workflows and ask for their end."""
     names = [f"shared-{uuid.uuid4().hex[:6]}" for _ in range(count)]
     for name in names:
-        world.samples.begin(Agent, name, organization="acme" if namespace == "team-a" else "globex")
-        world.apply("Execution", name, {"executionId": name, "terminate": {"reason": "share"}}, namespace)
+        stack.samples.begin(Agent, name, organization="acme" if namespace == "team-a" else "globex")
+        stack.apply("Execution", name, {"executionId": name, "terminate": {"reason": "share"}}, namespace)
     return names
 
 
@@ -43,37 +43,37 @@ def done(operator: Operator, names: list[str]) -> set[str]:
     return {name for name in names if f"/{name} " in log}
 
 
-def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(world: World) -> None:
-    first, second = sharer(world, "--shard=0/2"), sharer(world, "--shard=1/2")
+def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(stack: LocalStack) -> None:
+    first, second = sharer(stack, "--shard=0/2"), sharer(stack, "--shard=1/2")
     with first, second:
-        names = requests(world, 12)
+        names = requests(stack, 12)
         for name in names:
-            world.until(name, Terminated="True/Terminated")
+            stack.until(name, Terminated="True/Terminated")
         wait_for(lambda: done(first, names) | done(second, names) == set(names), "the logs to tell of all")
         parts = done(first, names), done(second, names)
         assert not parts[0] & parts[1]
         assert all(parts)
-    late = requests(world, 6)
-    with sharer(world, "--shard=0/3"), sharer(world, "--shard=1/3"), sharer(world, "--shard=2/3"):
+    late = requests(stack, 6)
+    with sharer(stack, "--shard=0/3"), sharer(stack, "--shard=1/3"), sharer(stack, "--shard=2/3"):
         for name in late:
-            world.until(name, Terminated="True/Terminated")
+            stack.until(name, Terminated="True/Terminated")
 
 
-def test_each_works_for_its_organizations_only(world: World) -> None:
-    of_acme, of_globex = sharer(world, "--organizations=acme"), sharer(world, "--organizations=globex, others")
+def test_each_works_for_its_organizations_only(stack: LocalStack) -> None:
+    of_acme, of_globex = sharer(stack, "--organizations=acme"), sharer(stack, "--organizations=globex, others")
     with of_acme:
-        [mine], [others] = requests(world, 1), requests(world, 1, "team-b")
-        world.until(mine, Terminated="True/Terminated")
-        assert world.get(others, "team-b")["status"] == UNSEEN
+        [mine], [others] = requests(stack, 1), requests(stack, 1, "team-b")
+        stack.until(mine, Terminated="True/Terminated")
+        assert stack.get(others, "team-b")["status"] == UNSEEN
         with of_globex:
-            world.until(others, "team-b", Terminated="True/Terminated")
+            stack.until(others, "team-b", Terminated="True/Terminated")
             wait_for(lambda: done(of_globex, [others]), "the log to tell of it")
             assert not done(of_acme, [others])
             assert not done(of_globex, [mine])
 
 
 def test_an_api_server_that_cuts_no_shards_is_refused() -> None:
-    with World() as plain:
+    with LocalStack() as plain:
         operator = sharer(plain, "--shard=0/2")
         with pytest.raises(RuntimeError, match=r"code 1:\n.*switch on its feature gate ShardedListAndWatch"):
             operator.start()

@@ -11,8 +11,8 @@ from tests.support.image import CHECKOUT, TAG, build, docker, facts
 from tests.support.installed import wait_until_enforced
 from tests.support.packages import Chart
 from tests.support.server import Server
+from tests.support.stack import Stack
 from tests.support.workflows import Samples
-from tests.support.world import Site
 
 TEMPORAL = "temporal-dev:local"
 NEXT = "next"
@@ -44,7 +44,7 @@ class Images:
         return cls(operator, temporal, upgrade)
 
 
-class KindSite(Site):
+class KindStack(Stack):
     """The cluster, Temporal at `temporal.temporal.svc`, the chart's release, and a worker on this machine."""
 
     control_plane: KindCluster

@@ -1,4 +1,4 @@
-"""The servers, a fault proxy in front of each, operators behind them, and what is true of all that they settle."""
+"""The servers of the fault tests, a fault proxy for each, and the operators that connect through the proxies."""
 
 import json
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.faults.operators import Forge, ForkedOperator
-from tests.faults.truth import outcome_of
+from tests.faults.harness.history_checks import outcome_of
+from tests.faults.harness.operators import ForkedOperator, ForkServer
 from tests.support.api_proxy import ApiProxy
 from tests.support.certificates import Authority
 from tests.support.controlplane import ControlPlane
@@ -26,23 +26,29 @@ from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
 TENANTS = {"acme": ("team-a", "team-c"), "globex": ("team-b",)}
-LEFT_OUT = ("TEMPORAL_", "KUBE")
+"""The namespaces of each organization."""
+
+REMOVED_PREFIXES = ("TEMPORAL_", "KUBE")
+"""Prefixes of environment variables that the operators do not inherit."""
 
 
-class Rig(Server):
-    """Two organizations on one Temporal namespace, `acme` (team-a, team-c) and `globex` (team-b), and one operator."""
+class FaultCluster(Server):
+    """An API server, a Temporal server and one operator, with the organizations of `TENANTS`.
+
+    Both organizations use the Temporal namespace `shared`.
+    """
 
     def __init__(self) -> None:
         self.control_plane = ControlPlane()
         self.temporal = TemporalServer(["shared"], durable=True)
-        self.forge = Forge()
+        self.fork_server = ForkServer()
         self.faults = Faults()
         self._crash = threading.Lock()
         self._operators: list[ForkedOperator] = []
 
     def start(self) -> None:
-        """Start everything."""
-        start_all(self.control_plane, self.temporal, self.forge)
+        """Start the servers, the proxies and the operator."""
+        start_all(self.control_plane, self.temporal, self.fork_server)
         install(self.control_plane)
         folder = self.control_plane.folder
         self.kube = Kube(
@@ -50,7 +56,7 @@ class Rig(Server):
         )
         self.samples = Samples(self.temporal.address, "shared")
         self.grpc = GrpcProxy(self.temporal.address, self.faults)
-        self._authority = Authority(self.forge.folder)
+        self._authority = Authority(self.fork_server.folder)
         certificate = self._authority.issue_server("api-proxy")
         self.api = ApiProxy(self.control_plane.url, folder / "ca.crt", certificate, self.faults)
         start_all(self.samples, self.grpc, self.api)
@@ -60,23 +66,23 @@ class Rig(Server):
         self.operator.start()
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop the operators, the proxies and the servers."""
         for operator in self._operators:
             operator.kill()
         if hasattr(self, "kube"):
             self.kube.close()
-        for part in ("forge", "samples", "grpc", "api", "control_plane", "temporal"):
+        for part in ("fork_server", "samples", "grpc", "api", "control_plane", "temporal"):
             if server := getattr(self, part, None):
                 server.stop()
 
     def crash(self) -> None:
-        """Kill the operator, and start it again. Safe to call from a proxy."""
+        """Kill the operator and start it again. Proxies may call this from their threads."""
         with self._crash:
             self.operator.kill()
             self.operator.launch()
 
     def ensure_operator(self) -> None:
-        """Start the operator if it does not run; return once it takes up requests."""
+        """Start the operator if it does not run. Return once it processes requests."""
         with self._crash:
             if not self.operator.pid:
                 self.operator.launch()
@@ -84,7 +90,7 @@ class Rig(Server):
 
     @contextmanager
     def operated_by(self, operator: ForkedOperator) -> Iterator[None]:
-        """Have another operator take the place of the first one for a while."""
+        """Replace the usual operator by another one for the duration of the block."""
         usual = self.operator
         usual.kill()
         self.operator = operator
@@ -95,9 +101,11 @@ class Rig(Server):
             self.operator.kill()
             self.operator = usual
 
-    def new_operator(self, name: str, kubeconfig: Path | None = None, forge: Forge | None = None) -> ForkedOperator:
-        """Return an operator behind both proxies, not started."""
-        own = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
+    def new_operator(
+        self, name: str, kubeconfig: Path | None = None, fork_server: ForkServer | None = None
+    ) -> ForkedOperator:
+        """Return an operator that connects through both proxies. It is not started."""
+        own = {key: value for key, value in os.environ.items() if not key.startswith(REMOVED_PREFIXES)}
         environment = {
             **own,
             "KUBECONFIG": str(kubeconfig or self.kubeconfig(name)),
@@ -105,21 +113,21 @@ class Rig(Server):
             "TEMPORAL_ADDRESS": self.grpc.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
-        self._operators.append(operator := ForkedOperator(forge or self.forge, name, environment))
+        self._operators.append(operator := ForkedOperator(fork_server or self.fork_server, name, environment))
         return operator
 
     def kubeconfig(self, name: str, user: Mapping[str, str] | None = None) -> Path:
-        """Write a kubeconfig by which the operator's ServiceAccount reaches the API server through the proxy."""
-        file = self.forge.folder / f"{name}.kubeconfig"
+        """Write a kubeconfig for the operator's ServiceAccount, with the address of the API server's proxy."""
+        file = self.fork_server.folder / f"{name}.kubeconfig"
         return write_kubeconfig(file, self.api.url, self._authority.certificate, user or {"token": self.token()})
 
     def token(self) -> str:
-        """Return a new token of the operator's ServiceAccount."""
+        """Return a new token for the operator's ServiceAccount."""
         command = ("create", "token", ACCOUNT, "--namespace", NAMESPACE, "--duration=24h")
         return self.control_plane.kubectl(*command).stdout.strip()
 
     def until(self, name: str, namespace: str = "team-a", seconds: float = 30, **conditions: str) -> Json:
-        """Wait until the Execution's conditions are these (`Terminated="True/Terminated"`); return it."""
+        """Wait until the Execution has these conditions, such as `Terminated="True/Terminated"`. Return it."""
 
         def shown() -> Json | None:
             execution = self.kube.get(name, namespace)
@@ -132,21 +140,21 @@ class Rig(Server):
             raise TimeoutError(f"{error}; it is {json.dumps(self.kube.get(name, namespace), indent=1)}") from None
 
     def settled(self, names: Sequence[str], namespace: str = "team-a", seconds: float = 60) -> dict[str, Json]:
-        """Wait until all of these requests are answered; return the Executions by name."""
+        """Wait until each of these Executions has an outcome. Return the Executions by name."""
 
         def answered() -> dict[str, Json] | None:
             found = {item["metadata"]["name"]: item for item in self.kube.list(namespace)}
             done = all(name in found and outcome_of(found[name]) for name in names)
             return {name: found[name] for name in names} if done else None
 
-        return wait_for(answered, f"{len(names)} requests to be answered", seconds, interval=0.1)
+        return wait_for(answered, f"the outcomes of {len(names)} requests", seconds, interval=0.1)
 
     def history(self, workflow_id: str, run_id: str | None = None) -> list[HistoryEvent]:
-        """Return a run's events."""
+        """Return the history of a run."""
         return self.samples.history(workflow_id, run_id)
 
     def terminated_runs(self) -> set[str]:
-        """Return the IDs of all runs that were terminated, by whomever."""
+        """Return the IDs of all terminated runs, whoever terminated them."""
         return self.samples.terminated_runs()
 
     def _organize(self, name: str, *namespaces: str) -> None:
@@ -161,24 +169,37 @@ class Rig(Server):
         self.kube.call("POST", f"{GROUP}/organizations", {**kind, "metadata": {"name": name}, "spec": spec})
 
 
-class Bystander:
-    """A workflow and its Execution in the other organization: open, and nobody asks for its end."""
+class OtherOrganization:
+    """An open workflow of the other organization, with its Execution in `team-b`. No request concerns it."""
 
-    NAME = "bystander"
+    NAME = "other-organization"
 
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-        rig.samples.begin(Agent, self.NAME, organization="globex")
-        rig.kube.create(self.NAME, "team-b")
-        rig.until(self.NAME, "team-b", Finished="False/Open")
-        wait_for(lambda: len(rig.history(self.NAME)) > 4, "the first task of the bystander")
+    def __init__(self, cluster: FaultCluster) -> None:
+        self._cluster = cluster
+        cluster.samples.begin(Agent, self.NAME, organization="globex")
+        cluster.kube.create(self.NAME, "team-b")
+        self._conditions = conditions_of(cluster.until(self.NAME, "team-b", Finished="False/Open", Reconciling=""))
+        wait_for(lambda: len(cluster.history(self.NAME)) > 4, "the first task of the other organization's workflow")
         self._before = self._state()
 
-    def harm(self) -> str:
-        """Say what has changed since the beginning; empty if nothing has."""
+    def wait_until_corrected(self) -> None:
+        """Wait until the sound operator has corrected the status that a broken build wrote.
+
+        A broken build may wrongly deny this Execution, too. It must not have changed the workflow.
+        """
+        wait_for(
+            lambda: conditions_of(self._cluster.kube.get(self.NAME, "team-b")) == self._conditions,
+            "the other organization's Execution to have its conditions back",
+        )
+        events, *_ = self._before
+        self._before = self._state()
+        assert self._before[0] == events, "the broken build has changed the other organization's workflow"
+
+    def changes(self) -> str:
+        """Describe what has changed since the start of the tests. Empty if nothing has changed."""
         now = self._state()
-        return "" if now == self._before else f"the bystander was {self._before}, and is {now}"
+        return "" if now == self._before else f"the other organization's state was {self._before}, and is {now}"
 
     def _state(self) -> tuple[int, str, Json]:
-        execution = self._rig.kube.get(self.NAME, "team-b")
-        return len(self._rig.history(self.NAME)), execution["metadata"]["resourceVersion"], execution["status"]
+        execution = self._cluster.kube.get(self.NAME, "team-b")
+        return len(self._cluster.history(self.NAME)), execution["metadata"]["resourceVersion"], execution["status"]

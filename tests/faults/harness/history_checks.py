@@ -1,4 +1,4 @@
-"""What a status says, held against Temporal's history of the run."""
+"""Checks of an Execution's status against Temporal's history of its run. Each returns the differences."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
 
 
 def outcome_of(execution: Json) -> str:
-    """Return the answer to the request; empty while there is none."""
+    """Return the outcome of the request. Empty while there is none."""
     outcome: str = execution.get("status", {}).get("termination", {}).get("outcome", "")
     return outcome
 
 
-def untrue(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
-    """Hold a status that says `Terminated` against the history of its run; return what is not so."""
+def check_terminated(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
+    """Compare the outcome `Terminated` with the history of the run."""
     status, uid = execution["status"], execution["metadata"]["uid"]
     ends = [event for event in history if event.event_type == TERMINATED]
     if len(ends) != 1:
@@ -36,8 +36,8 @@ def untrue(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
     )
 
 
-def uncancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
-    """Hold a status that says `Cancelled` against the history of its run; return what is not so."""
+def check_cancelled(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
+    """Compare the outcome `Cancelled` with the history of the run."""
     if history[-1].event_type != CANCELED:
         return ["the workflow did not close as cancelled"]
     terminated = {"terminatedAt": (execution["status"].get("terminatedAt"), None)}
@@ -49,11 +49,11 @@ SHOWN = {
     "Cancelled": ("True/Cancelled", "True/Canceled"),
     "AlreadyClosed": ("False/AlreadyClosed", "True/Terminated"),
 }
-"""The answer to a request, and what the conditions Terminated and Finished say then."""
+"""The conditions Terminated and Finished for each outcome."""
 
 
-def not_ours(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
-    """Hold a status that says `AlreadyClosed` against the history of a run that somebody else terminated."""
+def check_terminated_by_others(execution: Json, history: Sequence[HistoryEvent]) -> list[str]:
+    """Compare the outcome `AlreadyClosed` with the history of a run that somebody else terminated."""
     if history[-1].event_type != TERMINATED:
         return ["the run was not terminated"]
     at = history[-1].event_time.ToJsonString()

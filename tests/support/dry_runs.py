@@ -14,7 +14,7 @@ NO_REQUEST: Json = {"terminate": None}
 
 
 @dataclass(frozen=True)
-class Try:
+class DryRun:
     """One request; `{namespace}` in its path is the tenant's."""
 
     method: str
@@ -37,41 +37,41 @@ class Try:
 EXECUTIONS = f"{GROUP}/namespaces/{{namespace}}/executions"
 
 
-def creating(*, annotations: dict[str, str] | None = None, **spec: Any) -> Try:
-    return Try("POST", EXECUTIONS, _manifest("new", annotations, **spec))
+def creating(*, annotations: dict[str, str] | None = None, **spec: Any) -> DryRun:
+    return DryRun("POST", EXECUTIONS, _manifest("new", annotations, **spec))
 
 
-def applying(name: str, **spec: Any) -> Try:
-    return Try("PATCH", f"{EXECUTIONS}/{name}", _manifest(name, **spec), APPLY)
+def applying(name: str, **spec: Any) -> DryRun:
+    return DryRun("PATCH", f"{EXECUTIONS}/{name}", _manifest(name, **spec), APPLY)
 
 
-def replacing(name: str, **spec: Any) -> Try:
-    return Try("PUT", f"{EXECUTIONS}/{name}", _manifest(name, **spec))
+def replacing(name: str, **spec: Any) -> DryRun:
+    return DryRun("PUT", f"{EXECUTIONS}/{name}", _manifest(name, **spec))
 
 
-def patching(name: str, patch: Json) -> Try:
-    return Try("PATCH", f"{EXECUTIONS}/{name}", patch, MERGE)
+def patching(name: str, patch: Json) -> DryRun:
+    return DryRun("PATCH", f"{EXECUTIONS}/{name}", patch, MERGE)
 
 
-def editing(name: str, *operations: Json) -> Try:
+def editing(name: str, *operations: Json) -> DryRun:
     """A JSON patch."""
-    return Try("PATCH", f"{EXECUTIONS}/{name}", list(operations), JSON_PATCH)
+    return DryRun("PATCH", f"{EXECUTIONS}/{name}", list(operations), JSON_PATCH)
 
 
-def patching_status(name: str, **status: Any) -> Try:
-    return Try("PATCH", f"{EXECUTIONS}/{name}/status", {"status": status}, MERGE)
+def patching_status(name: str, **status: Any) -> DryRun:
+    return DryRun("PATCH", f"{EXECUTIONS}/{name}/status", {"status": status}, MERGE)
 
 
-def applying_status(name: str, annotations: dict[str, str] | None = None, **status: Any) -> Try:
-    return Try("PATCH", f"{EXECUTIONS}/{name}/status", {**_manifest(name, annotations), "status": status}, APPLY)
+def applying_status(name: str, annotations: dict[str, str] | None = None, **status: Any) -> DryRun:
+    return DryRun("PATCH", f"{EXECUTIONS}/{name}/status", {**_manifest(name, annotations), "status": status}, APPLY)
 
 
-def replacing_status(name: str, **status: Any) -> Try:
-    return Try("PUT", f"{EXECUTIONS}/{name}/status", {**_manifest(name), "status": status})
+def replacing_status(name: str, **status: Any) -> DryRun:
+    return DryRun("PUT", f"{EXECUTIONS}/{name}/status", {**_manifest(name), "status": status})
 
 
-def deleting(name: str) -> Try:
-    return Try("DELETE", f"{EXECUTIONS}/{name}")
+def deleting(name: str) -> DryRun:
+    return DryRun("DELETE", f"{EXECUTIONS}/{name}")
 
 
 def stamped(by: str | None) -> Json:

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 
 from tests.demo.screen import Screen
+from tests.e2e.kind_stack import NEXT, KindStack
 from tests.e2e.load import Load
-from tests.e2e.site import NEXT, KindSite
 from tests.support.waiting import wait_for
 
 BUDGET = "violate the pod's disruption budget"
@@ -13,19 +13,19 @@ BUDGET = "violate the pod's disruption budget"
 
 
 @dataclass(frozen=True)
-class Troubles:
+class Disruptions:
     """Each of them under the load of terminations that goes on meanwhile."""
 
-    site: KindSite
+    stack: KindStack
     load: Load
     screen: Screen
 
     def upgrade(self) -> None:
         """Roll the operator out with another image, as `helm upgrade` does."""
         self.screen.title("rolling upgrade: the next image, by helm upgrade")
-        operators, begun = self.site.operators, self.load.begun()
+        operators, begun = self.stack.operators, self.load.begun()
         with operators.counted() as ready:
-            self.site.chart.run(self.site.control_plane, "upgrade", f"--set=image.tag={NEXT}")
+            self.stack.chart.run(self.stack.control_plane, "upgrade", f"--set=image.tag={NEXT}")
             operators.rolled_out()
             wait_for(lambda: len(operators.pods()) == 2, "the old pods to be gone", seconds=60)
         self._led()
@@ -36,19 +36,19 @@ class Troubles:
 
     def kill(self) -> None:
         """Take the leader's pod away by force."""
-        leader, begun = self.site.operators.leader(), self.load.begun()
+        leader, begun = self.stack.operators.leader(), self.load.begun()
         self.screen.title(f"the leader's pod {leader} is deleted by force")
         force = ("--force", "--grace-period=0", "--wait=false")
-        self.site.control_plane.kubectl("delete", "pod", leader, f"--namespace={self.site.chart.namespace}", *force)
+        self.stack.control_plane.kubectl("delete", "pod", leader, f"--namespace={self.stack.chart.namespace}", *force)
         self._asked(f"killed-{leader[-5:]}")
         successor = self._led(unlike=leader)
         self.screen.promise("another pod leads", kept=successor != leader, found=successor)
-        self.site.operators.rolled_out()
+        self.stack.operators.rolled_out()
         self._answers(begun)
 
     def drain(self) -> None:
         """Drain the leader's node of operators, and give it back."""
-        operators, cluster, begun = self.site.operators, self.site.control_plane, self.load.begun()
+        operators, cluster, begun = self.stack.operators, self.stack.control_plane, self.load.begun()
         leader = operators.leader()
         node = next(pod["spec"]["nodeName"] for pod in operators.pods() if pod["metadata"]["name"] == leader)
         alone = len(cluster.kube.call("GET", "/api/v1/nodes")["items"]) == 1
@@ -74,8 +74,8 @@ class Troubles:
         """Wait until a pod leads that is there, and is another one."""
 
         def leads() -> str:
-            leader = self.site.operators.leader()
-            there = {pod["metadata"]["name"] for pod in self.site.operators.pods()}
+            leader = self.stack.operators.leader()
+            there = {pod["metadata"]["name"] for pod in self.stack.operators.pods()}
             return leader if leader in there - {unlike} else ""
 
         return wait_for(leads, "a leader", seconds=60)

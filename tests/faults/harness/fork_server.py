@@ -1,8 +1,9 @@
-"""Starts operators without the second that their imports take: one process has imported the program, and forks.
+"""A process that imports the program once and forks operators, which saves the second that the imports take.
 
-`python -m tests.faults.forge SOCKET`. A connection asks for one operator by a line of JSON (arguments, environment,
-log); it is told the operator's process id, and its exit code once it has ended. The fork is made before the program
-has started a thread or a loop, and goes on as `execution-operator` does: it is the same process from there on.
+Usage: `python -m tests.faults.harness.fork_server SOCKET`. A client connects for each operator and sends one line of
+JSON with `arguments`, `environment` and `log`. The server answers with the operator's process ID, and with its exit
+code when it ends. The server forks before the program starts a thread or an event loop, so the forked process runs as
+`execution-operator` does.
 """
 
 import gc
@@ -18,7 +19,7 @@ from execution_operator.main import main
 
 
 def serve(path: str) -> None:
-    """Fork operators until the end."""
+    """Fork an operator for each connection, forever."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -35,7 +36,7 @@ def serve(path: str) -> None:
 
 
 def _shepherd(connection: socket.socket) -> None:
-    """Start one operator, and tell how it ends."""
+    """Start one operator, and report its exit code."""
     with connection, connection.makefile("rw") as line:
         order = json.loads(line.readline())
         pid = os.fork()
