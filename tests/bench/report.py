@@ -17,30 +17,33 @@ MS = 1000
 
 HEAD = """# Benchmarks
 
-Written by `make bench`: {cores} cores, {machine}, Python {python}, {minutes:.0f} minutes. A real API server with RBAC,
-etcd and Temporal's development server run on the same cores as the peers, so the figures are ratios within one run,
-not promises: in parentheses, the value as a multiple of the floor's. The peers take turns (A B C D B C D A), each
-under the operator's ServiceAccount. Crowds that are terminated at once get new servers for each turn: Temporal's
-development server becomes slower with all that has ever run in it, and the last peer would pay for the others.
+`make bench` writes this page: {cores} cores, {machine}, Python {python}, {minutes:.0f} minutes.
+
+A real API server with RBAC, etcd and Temporal's development server run on the same cores as the peers. The figures
+therefore compare the peers within one run, and promise nothing for another machine. The number in parentheses is the
+value as a multiple of the floor's value. The peers take turns (A B C D B C D A), each under the operator's account.
+
+Each turn in which many workflows are terminated at once gets new servers. Temporal's development server becomes slower
+with every workflow that has run in it, so the last peer would otherwise be at a disadvantage.
 
 {peers}
 
-`tests/bench/` has all of it. Calls are counted by the servers that answered them (the API server's audit log,
-Temporal's metrics), CPU and memory by the kernel. Crowds are written into etcd directly, in the form that the API
-server stores, so that they come at once and cost the API server nothing but their events.
+The code is in `tests/bench/`. The servers count the calls that they answer (the API server's audit log, Temporal's
+metrics), and the kernel measures CPU and memory. Large sets of Executions are written into etcd directly, in the form
+that the API server stores. They then appear at the same time, and cost the API server only their watch events.
 """
 
 GROWTH = (
     ("first", "first answer after the start, s"),
-    ("cpu", "CPU until at rest, s"),
-    ("memory", "memory at rest, MiB"),
-    ("peak", "memory at most, MiB"),
-    ("writes", "writes to Executions that need nothing"),
-    ("idle", "CPU at rest, %"),
-    ("requests", "requests a minute at rest"),
+    ("cpu", "CPU until idle, s"),
+    ("memory", "memory when idle, MiB"),
+    ("peak", "peak memory, MiB"),
+    ("writes", "unnecessary writes to Executions"),
+    ("idle", "CPU when idle, %"),
+    ("requests", "requests a minute when idle"),
 )
 DRAWN = GROWTH[:3]
-LAGS = (("p50", p50), ("p99", p99), ("the last", max))
+LAGS = (("p50", p50), ("p99", p99), ("the slowest", max))
 
 
 def write(results: Results, folder: Path, seconds: float) -> str:
@@ -74,10 +77,10 @@ def _rows(results: Results) -> list[Row]:
     for size in _bulks(results):
         rows += [
             Row(f"bulk/{size}/rate", f"{size:,} at once: terminations a second"),
-            Row(f"bulk/{size}/done", f"{size:,} at once: done within the time", ratio=False),
-            Row(f"bulk/{size}/cpu", f"{size:,} at once: CPU of the peer for each, ms", scale=MS),
-            Row(f"bulk/{size}/calls", f"{size:,} at once: calls for each"),
-            Row(f"bulk/{size}/peak", f"{size:,} at once: memory at most, MiB", max),
+            Row(f"bulk/{size}/done", f"{size:,} at once: finished in time", ratio=False),
+            Row(f"bulk/{size}/cpu", f"{size:,} at once: CPU of the peer per termination, ms", scale=MS),
+            Row(f"bulk/{size}/calls", f"{size:,} at once: calls per termination"),
+            Row(f"bulk/{size}/peak", f"{size:,} at once: peak memory, MiB", max),
         ]
     return [*rows, Row("failures", "turns without an answer in time", sum, ratio=False)]
 
@@ -90,15 +93,15 @@ def _calls(results: Results) -> str:
 
 def _alone(results: Results) -> str:
     """Tell what only we do."""
-    lag = "last missing from Temporal's visibility → shown"
-    restart = "closed while the operator was down → shown, from its start"
+    lag = "last poll of visibility without the closed run → phase shown"
+    restart = "closed while the operator was down → phase shown, since its start"
     rows = [
         *(Row("feed/lag", f"{lag}, {name}, s", of, ratio=False) for name, of in LAGS),
-        Row("feed/closed", "closed elsewhere → shown, the last, s", max, ratio=False),
-        Row("feed/restart", f"{restart}, the last, s", max, ratio=False),
-        Row("feed/missed", "closings that were missed", sum, ratio=False),
+        Row("feed/closed", "closed by others → phase shown, the slowest, s", max, ratio=False),
+        Row("feed/restart", f"{restart}, the slowest, s", max, ratio=False),
+        Row("feed/missed", "closed runs that were missed", sum, ratio=False),
         Row("failover/took", "leader killed → next request answered, s", ratio=False),
-        Row("failover/beyond", "the same beyond the lease's duration, s", ratio=False),
+        Row("failover/beyond", "the same, minus the lease's duration, s", ratio=False),
     ]
     return f"\n## Live phases and failover\n\n{table(results, rows, [OURS.name])}\n"
 
@@ -134,7 +137,7 @@ def _verdicts(results: Results) -> str:
     bulk = max(_bulks(results), default=0)
     crowd = max((size for mix in _mixes(results) for size in _sizes(results, mix)), default=0)
     lines = "\n".join(target.verdict(results) for target in targets(bulk, crowd))
-    return f"## What was promised of it\n\n{lines}\n"
+    return f"## Targets\n\n{lines}\n"
 
 
 def _bulks(results: Results) -> list[int]:

@@ -40,7 +40,7 @@ FLOOR = Peer(
 LEAN = Peer(
     "lean floor",
     lambda: [sys.executable, "-m", "tests.bench.peers.floor", "--lean"],
-    "the same without the look at children: terminate, observe, one PATCH, one Event",
+    "the same without the call for child workflows: terminate, observe, one PATCH, one Event",
 )
 NAIVE = Peer(
     "naive",
@@ -52,6 +52,6 @@ GO = Peer(
     lambda: [go_peer()],
     "controller-runtime, tuned: cached reads, no client-side rate limit, managedFields stripped, 25 workers",
 )
-OURS = Peer("ours", lambda: [BIN / "execution-operator", "run"], "this operator, as deploy/ runs it")
+OURS = Peer("ours", lambda: [BIN / "execution-operator", "run"], "this operator, started as deploy/ starts it")
 
 PEERS = (FLOOR, NAIVE, GO, OURS)
