@@ -65,8 +65,8 @@ def test_a_namespace_that_is_not_there_is_a_refusal_in_every_call(samples: Sampl
     order = TerminationRequest("none", "uid-1", "team-a", "none")
     calls = (
         nowhere.describe("wf", ""),
-        nowhere.owner(run, "OrganizationId"),
-        nowhere.closing(run),
+        nowhere.ownership_value(run, "OrganizationId"),
+        nowhere.close_event(run),
         nowhere.terminate(run, order),
         nowhere.request_cancel(run, order),
     )

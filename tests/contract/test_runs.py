@@ -52,8 +52,8 @@ def test_another_namespace_shows_nothing_of_it(world: World, wid: str) -> None:
     run = world.start(wid)
     assert world.do(world.elsewhere.describe(wid, "")) is None
     assert world.do(world.elsewhere.describe(wid, run.run_id)) is None
-    assert world.do(world.elsewhere.closing(run)) is Unclosed.MISSING
-    assert world.do(world.elsewhere.owner(run, "OrganizationId")) is None
+    assert world.do(world.elsewhere.close_event(run)) is Unclosed.MISSING
+    assert world.do(world.elsewhere.ownership_value(run, "OrganizationId")) is None
 
 
 def test_a_namespace_that_does_not_exist_is_a_refusal(world: World, wid: str) -> None:
@@ -66,7 +66,7 @@ def test_a_paused_run_is_open(world: World, wid: str) -> None:
     run = world.start(wid)
     world.pause(run)
     assert described(world, wid).paused
-    assert world.do(world.runs.closing(run)) is Unclosed.OPEN
+    assert world.do(world.runs.close_event(run)) is Unclosed.OPEN
     terminate(world, run)
     assert closing(world, run).status is RunStatus.TERMINATED
 
@@ -77,7 +77,7 @@ def test_a_deleted_run_is_not_there(world: World, wid: str) -> None:
     world.delete(run)
     assert world.do(world.runs.describe(wid, run.run_id)) is None
     assert world.do(world.runs.describe(wid, "")) is None
-    assert world.do(world.runs.closing(run)) is Unclosed.MISSING
+    assert world.do(world.runs.close_event(run)) is Unclosed.MISSING
     terminate(world, run)
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_run_is_not_there(world: World, wid: str) -> None:
 
 
 def owner(world: World, run: Run) -> str | None:
-    return world.do(world.runs.owner(run, "OrganizationId"))
+    return world.do(world.runs.ownership_value(run, "OrganizationId"))
 
 
 def test_the_owner_is_the_start_events(world: World, wid: str) -> None:
@@ -95,7 +95,7 @@ def test_the_owner_is_the_start_events(world: World, wid: str) -> None:
 def test_without_the_attribute_there_is_no_owner(world: World, wid: str) -> None:
     run = world.start(wid, None)
     assert owner(world, run) == ""
-    assert world.do(world.runs.owner(run, "Unknown")) == ""
+    assert world.do(world.runs.ownership_value(run, "Unknown")) == ""
 
 
 def test_workflow_code_can_not_forge_the_owner_not_even_over_a_continuation(world: World, wid: str) -> None:
@@ -119,11 +119,11 @@ def test_a_first_run_that_is_gone_proves_nothing(world: World, wid: str) -> None
 
 
 def test_an_open_run_has_no_close_event(world: World, wid: str) -> None:
-    assert world.do(world.runs.closing(world.start(wid))) is Unclosed.OPEN
+    assert world.do(world.runs.close_event(world.start(wid))) is Unclosed.OPEN
 
 
 def test_a_run_that_is_not_there_has_none_either(world: World, wid: str) -> None:
-    assert world.do(world.runs.closing(Run(wid, NO_RUN, NO_RUN))) is Unclosed.MISSING
+    assert world.do(world.runs.close_event(Run(wid, NO_RUN, NO_RUN))) is Unclosed.MISSING
 
 
 ENDS: list[tuple[RunStatus, Callable[[World, Run], None]]] = [

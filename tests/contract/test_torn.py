@@ -42,7 +42,7 @@ def torn(server: TemporalServer, samples: Samples, name: str, times: int, *, end
 
 
 def look(samples: Samples, run: Run) -> CloseEvent | Unclosed:
-    return samples.do(TemporalRuns(samples.client.workflow_service, "acme").closing(run))
+    return samples.do(TemporalRuns(samples.client.workflow_service, "acme").close_event(run))
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, MOST])

@@ -102,7 +102,7 @@ def closing(world: World, run: Run) -> CloseEvent:
     """Return the close event of a run, once it has one."""
 
     def look() -> CloseEvent | None:
-        found = world.do(world.runs.closing(run))
+        found = world.do(world.runs.close_event(run))
         return found if isinstance(found, CloseEvent) else None
 
     return wait_for(look, f"the end of {run}", interval=0.01)

@@ -159,7 +159,7 @@ class _Act:
         proof = grant.place.ownership
         if proof is None:
             return None
-        shown = await runs.owner(run, proof.search_attribute)
+        shown = await runs.ownership_value(run, proof.search_attribute)
         why = doubt(proof, shown, self.execution.status.observed_ownership)
         if why is None:
             return None

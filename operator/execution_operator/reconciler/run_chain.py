@@ -20,7 +20,7 @@ async def follow(runs: Runs, run: Run, seen: CloseEvent | Unclosed | None = None
     Continue-as-new, retry and cron are told by them; a reset run and a reused ID are not.
     """
     while True:
-        match seen or await runs.closing(run):
+        match seen or await runs.close_event(run):
             case Unclosed.OPEN:
                 return Open(run)
             case Unclosed.MISSING:
@@ -71,7 +71,7 @@ async def terminate_once(
     if not isinstance(found, Closed) or found.closing.execution_uid != order.execution_uid:
         return found
     if failure or found.run != run:
-        abandoned = await runs.abandoned(found.run)
+        abandoned = await runs.abandoned_children(found.run)
     return replace(found, abandoned=abandoned)
 
 

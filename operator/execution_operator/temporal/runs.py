@@ -85,7 +85,7 @@ class TemporalRuns:
         response = await self._call(self.service.describe_workflow_execution, request)
         return _described(response) if response else None
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
         """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
 
         Empty if the run was started without it; None if the history is no longer there.
@@ -112,7 +112,7 @@ class TemporalRuns:
     async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
         return await cleaned(rpc, request, self.clean)
 
-    async def closing(self, run: Run) -> CloseEvent | Unclosed:
+    async def close_event(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
         for size in LAST_PAGES:
             request = GetWorkflowExecutionHistoryReverseRequest(
@@ -126,19 +126,19 @@ class TemporalRuns:
         raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does.
+        """Return what `close_event` does and, of a run that has closed for good, what `abandoned_children` does.
 
         Both are asked for at the same time.
         """
-        children = asyncio.create_task(self.abandoned(run))
+        children = asyncio.create_task(self.abandoned_children(run))
         try:
-            closing = await self.closing(run)
+            closing = await self.close_event(run)
             ended = isinstance(closing, CloseEvent) and not closing.successor
             return closing, await children if ended else None
         finally:
             children.cancel()
 
-    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+    async def abandoned_children(self, run: Run) -> tuple[str, ...] | None:
         """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
         with suppress(TemporalError):
             if described := await self.describe(run.workflow_id, run.run_id):

@@ -105,7 +105,7 @@ def asked(*organizations: Organization, **options: object) -> tuple[Stage, FakeR
 def test_ending_a_run_that_is_pinned_costs_three_calls_one_patch_and_one_event() -> None:
     stage, run = asked()
     assert stage.play() == Result(stage.now)
-    assert stage.calls == ["terminate", "closing", "describe", "write_status", "announce"]
+    assert stage.calls == ["terminate", "close_event", "describe", "write_status", "announce"]
     assert (stage.shown, stage.told) == (TERMINATED, ["Terminated"])
     assert run.closing is not None
     assert stage.now.status.terminated_at == run.closing.at
@@ -117,8 +117,8 @@ def test_ending_a_run_that_was_never_seen_pins_it_first() -> None:
     stage.server.create(execution("stop"))
     stage.play()
     assert stage.calls == [
-        *("describe", "owner", "write_status"),
-        *("terminate", "closing", "describe", "write_status", "announce"),
+        *("describe", "ownership_value", "write_status"),
+        *("terminate", "close_event", "describe", "write_status", "announce"),
     ]
     assert stage.shown == TERMINATED
 
@@ -165,7 +165,7 @@ def test_an_open_one_is_looked_at_with_two_calls_and_nothing_is_written() -> Non
     stage.server.edit(stage.now, terminate=None)
     stage.play()
     stage.play()
-    assert stage.calls == ["closing", "describe"]
+    assert stage.calls == ["close_event", "describe"]
 
 
 def test_one_that_has_closed_is_looked_at_with_one_call() -> None:
@@ -174,7 +174,7 @@ def test_one_that_has_closed_is_looked_at_with_one_call() -> None:
     stage.play()
     stage.temporal.complete(run)
     stage.play()
-    assert (stage.calls, stage.now.status.phase) == (["closing", "write_status"], "completed")
+    assert (stage.calls, stage.now.status.phase) == (["close_event", "write_status"], "completed")
 
 
 def test_one_that_closes_while_it_is_looked_at_is_not_taken_for_open() -> None:
@@ -216,7 +216,7 @@ def test_a_reply_that_is_lost_is_made_up_for_by_looking() -> None:
 FAULTS = [
     pytest.param("terminate", Fault.BEFORE, "Unknown/TemporalUnavailable", id="no answer"),
     pytest.param("terminate", Fault.REFUSED, "Unknown/TerminationFailed", id="refused"),
-    pytest.param("closing", Fault.BEFORE, "Unknown/TemporalUnavailable", id="terminated, but not seen"),
+    pytest.param("close_event", Fault.BEFORE, "Unknown/TemporalUnavailable", id="terminated, but not seen"),
 ]
 
 
@@ -236,7 +236,7 @@ def test_retries_write_and_tell_nothing() -> None:
     stage.play()
     for _ in range(2):
         assert stage.play().failing
-        assert stage.calls == ["terminate", "closing"]
+        assert stage.calls == ["terminate", "close_event"]
 
 
 def test_children_that_can_not_be_seen_do_not_cost_the_record() -> None:
@@ -249,7 +249,7 @@ def test_children_that_can_not_be_seen_do_not_cost_the_record() -> None:
 def test_what_was_seen_is_not_lost_by_a_second_look_for_the_children() -> None:
     stage, _ = asked()
     stage.fault("terminate", Fault.AFTER)
-    stage.fault("closing", None, Fault.BEFORE)
+    stage.fault("close_event", None, Fault.BEFORE)
     stage.play()
     assert stage.shown == TERMINATED
 
@@ -432,7 +432,7 @@ def test_what_does_not_end_by_itself_is_terminated_when_the_time_has_passed_and_
     stage.clock.advance(55)
     stage.play()
     assert run.open
-    assert stage.calls == ["request_cancel", "closing"], "a look writes nothing"
+    assert stage.calls == ["request_cancel", "close_event"], "a look writes nothing"
     stage.clock.advance(10)
     stage.play()
     assert stage.shown == TERMINATED
@@ -649,9 +649,9 @@ def test_an_organization_that_loses_the_namespace_while_the_run_is_looked_up_los
     stage.server.edit(stage.now, terminate=Terminate(reason="stop"))
 
     class Overtaken(FakeRuns):
-        async def owner(self, run: Run, search_attribute: str) -> str | None:
+        async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
             stage.mapping.put(organization("acme", "team-b", generation=2, ownership="OrganizationId"))
-            return await super().owner(run, search_attribute)
+            return await super().ownership_value(run, search_attribute)
 
     stage.runs = Overtaken(stage.temporal, "acme", stage._note)
     stage.play()
