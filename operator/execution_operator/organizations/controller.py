@@ -123,7 +123,7 @@ class OrganizationController:
                 self.drop(organization.metadata.name)
         self._listed.set()
 
-    def suspect(self, name: str) -> None:
+    def probe_now(self, name: str) -> None:
         """Look at once whether the Organization's Temporal is there: a call to it got no answer."""
         if prober := self._probers.get(name):
             prober.now()

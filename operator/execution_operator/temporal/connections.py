@@ -9,7 +9,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import ConnectConfig, ServiceClient, TLSConfig, WorkflowService
 
 from execution_operator.core.errors import SecretError, TemporalError
-from execution_operator.temporal.calls import DEADLINE, call
+from execution_operator.temporal.calls import CALL_TIMEOUT_SECONDS, call
 from execution_operator.temporal.credential import Credential, Target
 from execution_operator.temporal.handshake import check, failure
 
@@ -78,7 +78,7 @@ async def _connected(target: Target) -> WorkflowService:
     The SDK's client and its services hold each other. Without that, a connection closes as soon as nobody uses it,
     and not whenever the garbage collector comes by.
     """
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
         client = await ServiceClient.connect(_config(target))
     service = client.workflow_service
     for name in [name for name in vars(client) if name.endswith("_service")]:

@@ -59,12 +59,12 @@ class Pool:
             raise TemporalError(f"the Temporal of organization {organization.metadata.name} is being looked for")
         return seat.runs
 
-    def closings(self, organization: Organization, turn: Callable[[], Awaitable[None]]) -> TemporalVisibility | None:
+    def visibility(self, organization: Organization, turn: Callable[[], Awaitable[None]]) -> TemporalVisibility | None:
         """Return what has closed in the Organization's Temporal namespace; None where that was not reached yet."""
         seat = self._seats.get(organization.metadata.name)
         if seat is None or not seat.serves(organization):
             return None
-        return TemporalVisibility(seat.runs.service, seat.where.namespace, turn, seat.runs.clean)
+        return TemporalVisibility(seat.runs.service, seat.where.namespace, turn, seat.runs.redact)
 
     def unasked(self, organization: Organization) -> Probe:
         """Return what is known of the Organization's Temporal namespace before it was asked."""

@@ -29,7 +29,7 @@ from execution_operator.core.workflow.runs import (
     TerminationRequest,
     Unclosed,
 )
-from execution_operator.temporal.calls import Response, cleaned
+from execution_operator.temporal.calls import Response, call_redacted
 
 STATUSES = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING: RunStatus.RUNNING,
@@ -72,7 +72,7 @@ class TemporalRuns:
 
     service: WorkflowService
     namespace: str
-    clean: Callable[[str], str] = str
+    redact: Callable[[str], str] = str
     """Takes out of a server's words what must not be shown: some repeat the credential."""
 
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class TemporalRuns:
         self._owners[key] = owner
 
     async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
-        return await cleaned(rpc, request, self.clean)
+        return await call_redacted(rpc, request, self.redact)
 
     async def close_event(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""

@@ -236,7 +236,7 @@ def test_its_executions_are_woken_when_it_goes_and_when_it_is_back_but_not_betwe
         await asyncio.sleep(1)
         at.woken.clear()
         at.faults["acme"] = AWAY
-        at.organizations.suspect("acme")
+        at.organizations.probe_now("acme")
         await asyncio.sleep(60)
         assert (at.woken, at.ready("acme")) == ([{"team-a"}], False)
         at.faults.clear()
@@ -251,9 +251,9 @@ def test_a_suspicion_is_looked_into_at_once() -> None:
         at.organizations.put(organization())
         await asyncio.sleep(10)
         at.probes.clear()
-        at.organizations.suspect("acme")
-        at.organizations.suspect("acme")
-        at.organizations.suspect("nobody")
+        at.organizations.probe_now("acme")
+        at.organizations.probe_now("acme")
+        at.organizations.probe_now("nobody")
         await asyncio.sleep(10)
         assert at.probes == [("acme", 10.0)]
 
@@ -265,7 +265,7 @@ def test_suspicions_of_one_that_is_away_do_not_become_a_storm() -> None:
         at.faults["acme"] = AWAY
         at.organizations.put(organization())
         for _ in range(1000):
-            at.organizations.suspect("acme")
+            at.organizations.probe_now("acme")
             await asyncio.sleep(0.01)
         assert len(at.probes) <= 10 / (PAUSES[0] / 2) + 2
 
@@ -278,7 +278,7 @@ def test_one_look_at_a_time() -> None:
         at.organizations.put(organization())
         await idle()
         for _ in range(3):
-            at.organizations.suspect("acme")
+            at.organizations.probe_now("acme")
             at.organizations.probe_all()
             await idle()
         assert len(at.probes) == 1
@@ -348,7 +348,7 @@ def test_an_id_once_known_is_remembered_while_temporal_is_away() -> None:
         at.organizations.put(organization())
         await asyncio.sleep(1)
         at.faults["acme"] = AWAY
-        at.organizations.suspect("acme")
+        at.organizations.probe_now("acme")
         await idle()
         seen = at.mapping.probe("acme")
         assert seen is not None
