@@ -43,7 +43,7 @@ class Records(Protocol):
 class Temporals(Protocol):
     """The Temporal namespaces of Organizations."""
 
-    def unasked(self, organization: Organization) -> Probe:
+    def initial_probe(self, organization: Organization) -> Probe:
         """Return what is known of the Organization's Temporal namespace before it was asked."""
 
     async def probe(self, organization: Organization) -> Probe:
@@ -101,7 +101,7 @@ class OrganizationController:
             self._update(name)
             return
         if self._mapping.probe(name) is None:
-            self._mapping.probed(name, self._temporals.unasked(organization))
+            self._mapping.probed(name, self._temporals.initial_probe(organization))
         if name not in self._probers:
             self._probers[name] = _Prober(lambda: self._probe(name))
         self._probers[name].now()

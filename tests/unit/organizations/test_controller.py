@@ -42,7 +42,7 @@ class Scene:
         self.mapping = Mapping()
         self.organizations = OrganizationController(self.mapping, self, self, self.woken.append)
 
-    def unasked(self, one: Organization) -> Probe:
+    def initial_probe(self, one: Organization) -> Probe:
         return Probe(probe(one).address, probe(one).namespace, asked=False)
 
     async def probe(self, one: Organization) -> Probe:
