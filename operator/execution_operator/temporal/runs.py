@@ -103,7 +103,7 @@ class TemporalRuns:
                 return Unclosed.MISSING
             if response.history.events:
                 return responses.close_event(response.history.events[0]) or Unclosed.OPEN
-        raise TemporalError(f"Temporal knows run {run.run_id}, but returns no event of its history")
+        raise TemporalError(f"Temporal returns no event of run {run.run_id}, although it knows the run")
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
         """Return the result of `close_event` and, if the chain has ended, that of `abandoned_children`.
