@@ -36,7 +36,7 @@ from execution_operator.telemetry.metrics import BUILD, LEADER
 from execution_operator.temporal.credential import Target
 from execution_operator.temporal.pool import Pool
 from execution_operator.ttl.controller import TTLController
-from execution_operator.visibility.poller import LOOK, VisibilityPoller
+from execution_operator.visibility.poller import POLL_INTERVAL_SECONDS, VisibilityPoller
 from execution_operator.workqueue.queue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Operator:
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
         self.organizations = OrganizationController(mapping, pool, OrganizationRecords(api), self._wake, share.has)
-        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.suspect, api.clock.now)
+        reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.probe_now, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Enqueuer(
             self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
@@ -89,7 +89,7 @@ class Operator:
         self.organization_watch = self._organization_watch()
         self.vitals = HealthChecks(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.feeds = VisibilityPoller(mapping, pool.closings, self.open_runs, self.hints.tell, self.queue.busy)
+        self.feeds = VisibilityPoller(mapping, pool.visibility, self.open_runs, self.hints.tell, self.queue.busy)
         self.expiries = TTLController(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedExecutions(api, share, self.expiries, self.streams)
         self.requests = RequestStream(
@@ -137,7 +137,7 @@ class Operator:
         with suppress(TimeoutError):
             async with asyncio.timeout(INDEXED):
                 while not all(watch.listed for watch in watches):  # noqa: ASYNC110 (lists take their time)
-                    await asyncio.sleep(LOOK)
+                    await asyncio.sleep(POLL_INTERVAL_SECONDS)
         await self.feeds.run()
 
     async def _until(

@@ -65,8 +65,8 @@ def test_a_namespace_that_is_not_there_is_a_refusal_in_every_call(samples: Sampl
     order = TerminationRequest("none", "uid-1", "team-a", "none")
     calls = (
         missing_namespace.describe("wf", ""),
-        missing_namespace.owner(run, "OrganizationId"),
-        missing_namespace.closing(run),
+        missing_namespace.ownership_value(run, "OrganizationId"),
+        missing_namespace.close_event(run),
         missing_namespace.terminate(run, order),
         missing_namespace.request_cancel(run, order),
     )

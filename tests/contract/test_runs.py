@@ -52,8 +52,8 @@ def test_another_namespace_shows_nothing_of_it(backend: Backend, wid: str) -> No
     run = backend.start(wid)
     assert backend.do(backend.other_namespace.describe(wid, "")) is None
     assert backend.do(backend.other_namespace.describe(wid, run.run_id)) is None
-    assert backend.do(backend.other_namespace.closing(run)) is Unclosed.MISSING
-    assert backend.do(backend.other_namespace.owner(run, "OrganizationId")) is None
+    assert backend.do(backend.other_namespace.close_event(run)) is Unclosed.MISSING
+    assert backend.do(backend.other_namespace.ownership_value(run, "OrganizationId")) is None
 
 
 def test_a_namespace_that_does_not_exist_is_a_refusal(backend: Backend, wid: str) -> None:
@@ -66,7 +66,7 @@ def test_a_paused_run_is_open(backend: Backend, wid: str) -> None:
     run = backend.start(wid)
     backend.pause(run)
     assert described(backend, wid).paused
-    assert backend.do(backend.runs.closing(run)) is Unclosed.OPEN
+    assert backend.do(backend.runs.close_event(run)) is Unclosed.OPEN
     terminate(backend, run)
     assert closing(backend, run).status is RunStatus.TERMINATED
 
@@ -77,7 +77,7 @@ def test_a_deleted_run_is_not_there(backend: Backend, wid: str) -> None:
     backend.delete(run)
     assert backend.do(backend.runs.describe(wid, run.run_id)) is None
     assert backend.do(backend.runs.describe(wid, "")) is None
-    assert backend.do(backend.runs.closing(run)) is Unclosed.MISSING
+    assert backend.do(backend.runs.close_event(run)) is Unclosed.MISSING
     terminate(backend, run)
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_run_is_not_there(backend: Backend, wid: str) -> None:
 
 
 def owner(backend: Backend, run: Run) -> str | None:
-    return backend.do(backend.runs.owner(run, "OrganizationId"))
+    return backend.do(backend.runs.ownership_value(run, "OrganizationId"))
 
 
 def test_the_owner_is_the_start_events(backend: Backend, wid: str) -> None:
@@ -95,7 +95,7 @@ def test_the_owner_is_the_start_events(backend: Backend, wid: str) -> None:
 def test_without_the_attribute_there_is_no_owner(backend: Backend, wid: str) -> None:
     run = backend.start(wid, None)
     assert owner(backend, run) == ""
-    assert backend.do(backend.runs.owner(run, "Unknown")) == ""
+    assert backend.do(backend.runs.ownership_value(run, "Unknown")) == ""
 
 
 def test_workflow_code_can_not_forge_the_owner_not_even_over_a_continuation(backend: Backend, wid: str) -> None:
@@ -119,11 +119,11 @@ def test_a_first_run_that_is_gone_proves_nothing(backend: Backend, wid: str) -> 
 
 
 def test_an_open_run_has_no_close_event(backend: Backend, wid: str) -> None:
-    assert backend.do(backend.runs.closing(backend.start(wid))) is Unclosed.OPEN
+    assert backend.do(backend.runs.close_event(backend.start(wid))) is Unclosed.OPEN
 
 
 def test_a_run_that_is_not_there_has_none_either(backend: Backend, wid: str) -> None:
-    assert backend.do(backend.runs.closing(Run(wid, NO_RUN, NO_RUN))) is Unclosed.MISSING
+    assert backend.do(backend.runs.close_event(Run(wid, NO_RUN, NO_RUN))) is Unclosed.MISSING
 
 
 ENDS: list[tuple[RunStatus, Callable[[Backend, Run], None]]] = [

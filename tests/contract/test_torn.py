@@ -7,13 +7,13 @@ from temporalio.api.enums.v1 import EventType
 
 from execution_operator.core.errors import TemporalError
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, Unclosed
-from execution_operator.temporal.runs import LAST_PAGES, TemporalRuns
+from execution_operator.temporal.runs import LAST_EVENT_PAGE_SIZES, TemporalRuns
 from tests.support.temporal import TemporalServer
 from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
 TIMER_STARTED = EventType.EVENT_TYPE_TIMER_STARTED
-MOST = LAST_PAGES[-1] - 1
+MOST = LAST_EVENT_PAGE_SIZES[-1] - 1
 """Batches that do not count, which leave room for one that does."""
 
 
@@ -42,7 +42,7 @@ def torn(server: TemporalServer, samples: Samples, name: str, times: int, *, end
 
 
 def look(samples: Samples, run: Run) -> CloseEvent | Unclosed:
-    return samples.do(TemporalRuns(samples.client.workflow_service, "acme").closing(run))
+    return samples.do(TemporalRuns(samples.client.workflow_service, "acme").close_event(run))
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, MOST])

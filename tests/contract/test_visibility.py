@@ -1,4 +1,4 @@
-"""What visibility says of runs that have closed: the fake and the real one agree."""
+"""The port `Visibility`: the fake and the real server answer alike."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,57 +17,64 @@ from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
 ROWS = 5
-NEVER = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_RUN_ID = "00000000-0000-4000-8000-000000000000"
 EPOCH, FUTURE = datetime.fromtimestamp(0, UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Shown:
-    """A visibility, the runs that have closed one after the other, and one that has not."""
+class Harness:
+    """A visibility and its runs.
+
+    Attributes:
+        do: Runs a coroutine to its end.
+        visibility: The fake or the real one.
+        closed: The IDs of the runs that have closed, the oldest close time first.
+        open: The ID of a run that has not closed.
+    """
 
     do: Callable[[Any], Any]
-    closings: Visibility
-    runs: list[str]
+    visibility: Visibility
+    closed: list[str]
     open: str
 
     def rows(
-        self, since: datetime = EPOCH, before: datetime | None = None, page: int = 0
+        self, since: datetime = EPOCH, before: datetime | None = None, first_page_size: int = 0
     ) -> list[tuple[str, datetime]]:
-        """Return what closed in this time."""
+        """Return the run ID and the close time of each run that closed in a period."""
 
         async def read() -> list[tuple[str, datetime]]:
-            return [(row.run_id, row.at) async for row in self.closings.closed(since, before, page)]
+            return [(row.run_id, row.at) async for row in self.visibility.closed_runs(since, before, first_page_size)]
 
         found: list[tuple[str, datetime]] = self.do(read())
         return found
 
 
-def fake() -> Shown:
-    """Return the one in memory."""
+def fake() -> Harness:
+    """Return the fake."""
     visibility, runs = FakeVisibility(), [f"run-{number}" for number in range(ROWS)]
     for number, run_id in enumerate(runs):
         visibility.close(run_id, number)
-    return Shown(at_once, visibility, runs, "run-open")
+    return Harness(at_once, visibility, runs, "run-open")
 
 
-def real(samples: Samples) -> Shown:
-    """Return the real one, once it shows all."""
+def real(samples: Samples) -> Harness:
+    """Return the real one, as soon as it shows all closed runs."""
 
-    async def turn() -> None:
-        """Wait for nothing."""
+    async def acquire() -> None:
+        """Do not limit the rate."""
 
     handles = [samples.begin(Agent, f"closed-{number}") for number in range(ROWS + 1)]
     for handle in handles[:ROWS]:
         samples.do(handle.terminate())
     service = samples.client.service_client.workflow_service
     *runs, still_open = (handle.result_run_id or "" for handle in handles)
-    shown = Shown(samples.do, TemporalVisibility(service, "acme", turn), runs, still_open)
-    wait_for(lambda: len(shown.rows()) == ROWS, "all rows")
-    return shown
+    harness = Harness(samples.do, TemporalVisibility(service, "acme", acquire), runs, still_open)
+    wait_for(lambda: len(harness.rows()) == ROWS, "all rows")
+    return harness
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
-def shown(request: pytest.FixtureRequest) -> Iterator[Shown]:
+def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
     if request.param == "fake":
         yield fake()
         return
@@ -75,33 +82,38 @@ def shown(request: pytest.FixtureRequest) -> Iterator[Shown]:
         yield real(samples)
 
 
-def test_the_last_ones_come_first(shown: Shown) -> None:
-    rows = shown.rows()
-    assert [run_id for run_id, _ in rows] == shown.runs[::-1]
+def test_the_newest_rows_come_first(harness: Harness) -> None:
+    rows = harness.rows()
+    assert [run_id for run_id, _ in rows] == harness.closed[::-1]
     assert sorted((at for _, at in rows), reverse=True) == [at for _, at in rows]
 
 
-def test_the_newest_is_the_last_one(shown: Shown) -> None:
-    assert shown.do(shown.closings.newest()) == shown.rows()[0][1]
+def test_the_newest_close_time_is_that_of_the_first_row(harness: Harness) -> None:
+    assert harness.do(harness.visibility.newest_close_time()) == harness.rows()[0][1]
 
 
-@pytest.mark.parametrize("page", [1, 2, ROWS])
-def test_pages_lose_nothing(shown: Shown, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "PAGE", 2)
-    assert [run_id for run_id, _ in shown.rows(page=page)] == shown.runs[::-1]
+@pytest.mark.parametrize("page_size", [1, 2, ROWS])
+def test_no_row_is_lost_between_pages(harness: Harness, page_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "MAX_PAGE_SIZE", 2)
+    assert [run_id for run_id, _ in harness.rows(first_page_size=page_size)] == harness.closed[::-1]
 
 
-def test_a_time_includes_its_beginning_and_not_its_end(shown: Shown) -> None:
-    times = [at for _, at in shown.rows()[::-1]]
-    assert [run_id for run_id, _ in shown.rows(since=times[1], before=times[3])] == [shown.runs[2], shown.runs[1]]
+def test_a_period_includes_its_start_and_excludes_its_end(harness: Harness) -> None:
+    times = [at for _, at in harness.rows()[::-1]]
+    assert [run_id for run_id, _ in harness.rows(since=times[1], before=times[3])] == [
+        harness.closed[2],
+        harness.closed[1],
+    ]
 
 
-def test_as_many_are_counted_as_are_shown(shown: Shown) -> None:
-    times = [at for _, at in shown.rows()[::-1]]
-    spans = [(EPOCH, FUTURE), (times[1], times[3]), (times[2], times[2]), (FUTURE, FUTURE + timedelta(days=1))]
-    for span in spans:
-        assert shown.do(shown.closings.count(*span)) == len(shown.rows(*span))
+def test_the_count_is_the_number_of_rows(harness: Harness) -> None:
+    times = [at for _, at in harness.rows()[::-1]]
+    periods = [(EPOCH, FUTURE), (times[1], times[3]), (times[2], times[2]), (FUTURE, FUTURE + timedelta(days=1))]
+    for period in periods:
+        assert harness.do(harness.visibility.count_closed(*period)) == len(harness.rows(*period))
 
 
-def test_of_runs_by_name_only_the_closed_are_returned(shown: Shown) -> None:
-    assert shown.do(shown.closings.among([shown.runs[0], shown.open, NEVER])) == {shown.runs[0]}
+def test_of_the_given_runs_the_closed_ones_are_returned(harness: Harness) -> None:
+    assert harness.do(harness.visibility.closed_among([harness.closed[0], harness.open, UNKNOWN_RUN_ID])) == {
+        harness.closed[0]
+    }

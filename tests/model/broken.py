@@ -38,14 +38,14 @@ class Hasty(FakeRuns):
         self.sent[run.run_id] = CloseEvent(RunStatus.TERMINATED, at, order.reason, execution_uid=order.execution_uid)
         await super().terminate(run, order, chain=chain)
 
-    async def closing(self, run: Run) -> CloseEvent | Unclosed:
-        return self.sent.get(run.run_id) or await super().closing(run)
+    async def close_event(self, run: Run) -> CloseEvent | Unclosed:
+        return self.sent.get(run.run_id) or await super().close_event(run)
 
 
 class Trusting(FakeRuns):
     """Takes every workflow for the organization's."""
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:  # noqa: ARG002
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:  # noqa: ARG002
         return "acme"
 
 
@@ -53,7 +53,7 @@ class Trusting(FakeRuns):
 class Believing(FakeRuns):
     """Believes search attributes as they are now, which workflow code may overwrite."""
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
         found = self.temporal.get(run.workflow_id, run.run_id, self.namespace)
         return found.attributes.get(search_attribute, "") if found else None
 

@@ -10,7 +10,7 @@ from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
 RECORDS = {"read", "write_status", "write_finalizers", "announce"}
-RUNS = {"describe", "owner", "closing", "terminate", "request_cancel"}
+RUNS = {"describe", "ownership_value", "close_event", "terminate", "request_cancel"}
 
 
 class Operator:
@@ -80,7 +80,7 @@ class Operator:
             self.task, self.reread, self.due, self.broken_off = None, True, True, True
         if self.at == "terminate":
             self.knew = owners(self.law)
-        if self.at == "closing done":
+        if self.at == "close_event done":
             self.walked = len(self.scene.temporal.ever)
 
     def lose(self) -> None:

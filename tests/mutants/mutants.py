@@ -130,7 +130,7 @@ MUTANTS = (
     ),
     Mutant(
         "the start event is the first run's",
-        Build("temporal.runs", "TemporalRuns.owner", Argument("WorkflowExecution", "run_id", "run.run_id")),
+        Build("temporal.runs", "TemporalRuns.ownership_value", Argument("WorkflowExecution", "run_id", "run.run_id")),
         "TestOwnership.test_forged_after_the_start",
     ),
     Mutant(

@@ -333,31 +333,31 @@ class FakeRuns:
         """Return the run (the current one if `run_id` is empty), or None if there is no such run."""
         return await self._call("describe", lambda: self._describe(workflow_id, run_id))
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
         """Return the search attribute in the start event of the chain's first run; None if that is not there."""
 
         def read() -> str | None:
             first = self.temporal.get(run.workflow_id, run.first_run_id, self.namespace)
             return first.born.get(search_attribute, "") if first else None
 
-        return await self._call("owner", read)
+        return await self._call("ownership_value", read)
 
-    async def closing(self, run: Run) -> CloseEvent | Unclosed:
+    async def close_event(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none."""
 
         def read() -> CloseEvent | Unclosed:
             found = self._get(run)
             return (found.closing or Unclosed.OPEN) if found else Unclosed.MISSING
 
-        return await self._call("closing", read)
+        return await self._call("close_event", read)
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
-        closing = await self.closing(run)
+        """Return what `close_event` does and, of a run that has closed for good, what `abandoned_children` does."""
+        closing = await self.close_event(run)
         ended = isinstance(closing, CloseEvent) and not closing.successor
-        return closing, await self.abandoned(run) if ended else None
+        return closing, await self.abandoned_children(run) if ended else None
 
-    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+    async def abandoned_children(self, run: Run) -> tuple[str, ...] | None:
         """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
         with suppress(TemporalError):
             if described := await self.describe(run.workflow_id, run.run_id):

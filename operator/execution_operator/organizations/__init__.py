@@ -1,1 +1,1 @@
-"""The controller of Organizations: probes of their Temporal, readiness, status."""
+"""The controller of Organizations: it probes their Temporal namespaces and writes their statuses."""

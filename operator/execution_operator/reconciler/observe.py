@@ -30,7 +30,7 @@ async def observe(runs: Runs, call: TerminateCall) -> Open | Closed | NotFound:
     if not isinstance(finding, Closed) or finding.closing.execution_uid != call.execution_uid:
         return finding
     if call.error or finding.run != call.run:
-        children = await runs.abandoned(finding.run)
+        children = await runs.abandoned_children(finding.run)
     return replace(finding, abandoned=children)
 
 

@@ -18,20 +18,20 @@ class Runs(Protocol):
     async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
         """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
         """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
 
         Empty if the run was started without it; None if the history is no longer there.
         """
 
-    async def closing(self, run: Run) -> CloseEvent | Unclosed:
+    async def close_event(self, run: Run) -> CloseEvent | Unclosed:
         """Return the run's close event, or why there is none."""
 
-    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
+    async def abandoned_children(self, run: Run) -> tuple[str, ...] | None:
         """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does."""
+        """Return what `close_event` does and, of a run that has closed for good, what `abandoned_children` does."""
 
     async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""

@@ -58,7 +58,7 @@ async def _not_owned(execution: Execution, run: Run, grant: Grant, runs: Runs) -
     proof = grant.place.ownership
     if proof is None:
         return None
-    shown = await runs.owner(run, proof.search_attribute)
+    shown = await runs.ownership_value(run, proof.search_attribute)
     why = doubt(proof, shown, execution.status.observed_ownership)
     if why is None:
         return None

@@ -25,7 +25,7 @@ async def follow(runs: Runs, run: Run, event: CloseEvent | Unclosed | None = Non
         TemporalError: Temporal gave no answer.
     """
     while True:
-        match event or await runs.closing(run):
+        match event or await runs.close_event(run):
             case Unclosed.OPEN:
                 return Open(run)
             case Unclosed.MISSING:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from execution_operator.core.authorization.authorize import foreseen
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.ports import Tell
+from execution_operator.visibility.ports import Enqueue
 
 
 class AuthorizationDrift:
@@ -21,7 +21,7 @@ class AuthorizationDrift:
         tell: Called with those that are to be looked at.
     """
 
-    def __init__(self, runs: OpenRuns, mapping: Mapping, tell: Tell) -> None:
+    def __init__(self, runs: OpenRuns, mapping: Mapping, tell: Enqueue) -> None:
         self._runs = runs
         self._mapping = mapping
         self._tell = tell

@@ -1,1 +1,1 @@
-"""Temporal, seen through the ports: the only user of temporalio."""
+"""Adapters of the ports to Temporal. This is the only package that imports temporalio."""

@@ -1,6 +1,6 @@
-"""One call to Temporal: bounded in time, never retried below us, its errors translated.
+"""One call to Temporal: it has a timeout, is not retried here, and raises only TemporalError.
 
-The SDK's own retries are off: they would turn a success whose reply was lost into "already completed".
+The SDK's own retries are off. A retry would turn a success whose reply was lost into "already completed".
 """
 
 import asyncio
@@ -18,11 +18,14 @@ from execution_operator.telemetry.metrics import TEMPORAL_CALLS
 
 Response = TypeVar("Response", bound=Message)
 
-DEADLINE = 5.0
-"""Seconds that one call may take."""
+CALL_TIMEOUT_SECONDS = 5.0
+"""Timeout of one call, in seconds. The SDK enforces it."""
 
-MARGIN = 1.0
-"""Seconds after the deadline when the wait ends even if the SDK does not notice (a silent peer while connecting)."""
+CALL_TIMEOUT_MARGIN_SECONDS = 1.0
+"""Seconds after the timeout when the call ends anyway. The SDK misses its timeout if a peer is silent on connect."""
+
+MAX_ERROR_LENGTH = 300
+"""Maximum number of characters that an error message keeps from the server's message."""
 
 REFUSALS = {
     RPCStatusCode.INVALID_ARGUMENT,
@@ -32,31 +35,36 @@ REFUSALS = {
     RPCStatusCode.FAILED_PRECONDITION,
     RPCStatusCode.UNIMPLEMENTED,
 }
-"""Answers that mean no; any other failure means that there was no answer."""
+"""The gRPC statuses with which Temporal refuses a call. Any other error status counts as no answer."""
 
 
 class NamespaceNotFoundError(TemporalError):
-    """Temporal has no such namespace."""
+    """Temporal has no namespace of this name."""
 
 
 async def call(rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
     """Make one call.
 
+    Args:
+        rpc: The method of the SDK's service client.
+        request: The request.
+
     Returns:
-        The answer, or None where Temporal knows no such workflow or run (NOT_FOUND).
+        The response, or None if Temporal knows no such workflow or run (gRPC status NOT_FOUND).
 
     Raises:
-        TemporalError: There was no answer, or it was a refusal.
+        NamespaceNotFoundError: Temporal has no such namespace.
+        TemporalError: There was no answer, or Temporal refused the call.
     """
     start, status = time.monotonic(), "OK"
     try:
-        async with asyncio.timeout(DEADLINE + MARGIN):
-            return await rpc(request, retry=False, timeout=timedelta(seconds=DEADLINE))
+        async with asyncio.timeout(CALL_TIMEOUT_SECONDS + CALL_TIMEOUT_MARGIN_SECONDS):
+            return await rpc(request, retry=False, timeout=timedelta(seconds=CALL_TIMEOUT_SECONDS))
     except RPCError as error:
         status = error.status.name
-        if error.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(error):
+        if error.status is RPCStatusCode.NOT_FOUND and not _is_namespace_missing(error):
             return None
-        raise _translated(error) from error
+        raise _translate(error) from error
     except (TimeoutError, RuntimeError) as error:
         status = "NO_ANSWER"
         raise TemporalError(f"Temporal does not answer: {_first_line(error)}") from error
@@ -65,22 +73,23 @@ async def call(rpc: Callable[..., Awaitable[Response]], request: Message) -> Res
         TEMPORAL_CALLS.labels(method, status).observe(time.monotonic() - start)
 
 
-async def cleaned(
-    rpc: Callable[..., Awaitable[Response]], request: Message, clean: Callable[[str], str]
+async def call_redacted(
+    rpc: Callable[..., Awaitable[Response]], request: Message, redact: Callable[[str], str]
 ) -> Response | None:
-    """Make one call, and have `clean` take out of the server's words what must not be shown."""
+    """Make one call like `call`, and pass the message of any error through `redact`."""
     try:
         return await call(rpc, request)
     except TemporalError as error:
-        raise TemporalError(clean(error.message), refused=error.refused) from None
+        raise TemporalError(redact(error.message), refused=error.refused) from None
 
 
-def _namespace_missing(error: RPCError) -> bool:
+def _is_namespace_missing(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
-def _translated(error: RPCError) -> TemporalError:
-    if _namespace_missing(error):
+def _translate(error: RPCError) -> TemporalError:
+    """Return the TemporalError for an error of the SDK."""
+    if _is_namespace_missing(error):
         return NamespaceNotFoundError(error.message, refused=True)
     status = error.status.name
     if error.status in REFUSALS:
@@ -89,5 +98,5 @@ def _translated(error: RPCError) -> TemporalError:
 
 
 def _first_line(error: Exception) -> str:
-    """Return the error in one bounded line: it goes into a status."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300] or type(error).__name__
+    """Return the first line of the error's message, shortened, because it is shown in a status."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:MAX_ERROR_LENGTH] or type(error).__name__

@@ -1,6 +1,6 @@
-"""Connections to Temporal: one for each distinct address and credential, shared by Temporal namespaces.
+"""Connections to Temporal: one for each address and credential, shared by Temporal namespaces.
 
-The key is the whole of what authenticates a connection, so no tenant can ever reach another's.
+A connection is found by all that authenticates it. So no tenant can use the connection of another tenant.
 """
 
 import asyncio
@@ -9,76 +9,82 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import ConnectConfig, ServiceClient, TLSConfig, WorkflowService
 
 from execution_operator.core.errors import SecretError, TemporalError
-from execution_operator.temporal.calls import DEADLINE, call
+from execution_operator.temporal.calls import CALL_TIMEOUT_SECONDS, call
 from execution_operator.temporal.credential import Credential, Target
-from execution_operator.temporal.handshake import check, failure
+from execution_operator.temporal.handshake import check_certificates, connect_error
 
-Key = tuple[str, Credential]
+ConnectionKey = tuple[str, Credential]
+"""The address and the credential."""
 
 
 class Connections:
-    """Clients by address and credential. They are connected, and reconnect by themselves."""
+    """Connected clients by address and credential. A client reconnects by itself."""
 
     def __init__(self) -> None:
-        self._services: dict[Key, WorkflowService] = {}
-        self._connecting: dict[Key, asyncio.Task[WorkflowService]] = {}
+        self._services: dict[ConnectionKey, WorkflowService] = {}
+        self._connecting: dict[ConnectionKey, asyncio.Task[WorkflowService]] = {}
 
     async def service(self, target: Target) -> WorkflowService:
-        """Return the client for a target, once it is connected. Who asks meanwhile for the same waits for the same.
+        """Return the connected client for a target. Concurrent calls for the same target share one attempt to connect.
 
         Raises:
-            SecretError: The credential can't be used, for instance a malformed certificate.
-            TemporalError: The connection did not come about, or the server refuses the credential.
+            SecretError: The credential can't be used, for instance because a certificate is malformed.
+            TemporalError: The connection failed, or the server refuses the credential.
         """
-        check(target.credential)
+        check_certificates(target.credential)
         key = (target.address, target.credential)
         if key in self._services:
             return self._services[key]
         if key not in self._connecting:
-            self._connecting[key] = task = asyncio.create_task(_connected(target))
-            task.add_done_callback(lambda task: self._settle(key, task))
+            self._connecting[key] = task = asyncio.create_task(_connect(target))
+            task.add_done_callback(lambda task: self._finish(key, task))
         try:
             return await asyncio.shield(self._connecting[key])
         except (RuntimeError, ValueError, TimeoutError) as error:
-            raise failure(error, target.credential) from error
+            raise connect_error(error, target.credential) from error
 
-    def _settle(self, key: Key, task: "asyncio.Task[WorkflowService]") -> None:
+    def _finish(self, key: ConnectionKey, task: "asyncio.Task[WorkflowService]") -> None:
+        """Keep the client if the attempt to connect succeeded."""
         del self._connecting[key]
         if not task.cancelled() and task.exception() is None:
             self._services[key] = task.result()
 
     def retain(self, targets: set[Target]) -> None:
-        """Forget clients that no Organization uses any more. Calls in flight on them go on."""
+        """Drop all clients but those for the given targets. Calls in flight on a dropped client continue."""
         used = {(target.address, target.credential) for target in targets}
         self._services = {key: service for key, service in self._services.items() if key in used}
 
 
-async def obstacle(target: Target) -> SecretError | TemporalError | None:
-    """Try a connection of its own, and return why it fails: a client that reconnects by itself does not say so."""
+async def try_connect(target: Target) -> SecretError | TemporalError | None:
+    """Try a new connection, and return why it fails, or None if it succeeds.
+
+    A client that fails to reconnect does not show the reason.
+    """
     try:
-        await _connected(target)
+        await _connect(target)
     except (RuntimeError, ValueError, TimeoutError) as error:
-        return failure(error, target.credential)
+        return connect_error(error, target.credential)
     return None
 
 
-async def namespace_id(service: WorkflowService, namespace: str) -> str:
-    """Return Temporal's own id of the namespace.
+async def temporal_namespace_id(service: WorkflowService, namespace: str) -> str:
+    """Return the ID that Temporal gave to a namespace.
 
     Raises:
-        TemporalError: There was no answer, or a refusal; NamespaceNotFoundError where there is no such namespace.
+        NamespaceNotFoundError: Temporal has no such namespace.
+        TemporalError: There was no answer, or Temporal refused the call.
     """
     response = await call(service.describe_namespace, DescribeNamespaceRequest(namespace=namespace))
     return response.namespace_info.id if response else ""
 
 
-async def _connected(target: Target) -> WorkflowService:
-    """Return a client that is connected.
+async def _connect(target: Target) -> WorkflowService:
+    """Return a connected client.
 
-    The SDK's client and its services hold each other. Without that, a connection closes as soon as nobody uses it,
-    and not whenever the garbage collector comes by.
+    The SDK's client and its services refer to each other. This function removes the references from the client, so
+    that an unused connection closes at once, and not at the next run of the garbage collector.
     """
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
         client = await ServiceClient.connect(_config(target))
     service = client.workflow_service
     for name in [name for name in vars(client) if name.endswith("_service")]:

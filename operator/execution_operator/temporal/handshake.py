@@ -1,7 +1,7 @@
-"""Why a connection to Temporal did not come about, in words for people.
+"""Translates an error of the SDK on connect into a message that says what is wrong and with which Secret.
 
-The SDK raises one RuntimeError for everything, whose text is the cause as Rust prints it. What is told here names
-the Secret that the credential came from, and never its content.
+The SDK raises a RuntimeError for every cause. Its text is the cause as Rust prints it. The messages of this module name
+the Secret that the credential comes from, and never its content.
 """
 
 import re
@@ -16,14 +16,17 @@ MALFORMED = {
     "PrivateKeyParseError": "tls.key is no private key in PEM form",
     "InconsistentKeys": "tls.key does not belong to tls.crt",
 }
-"""What is wrong with the material itself, by the name that the SDK's TLS library has for it."""
+"""Messages for a malformed certificate or key, by the error's name in the TLS library of the SDK."""
 
 ALERTS = {
     "CertificateExpired": "it has expired",
     "CertificateRevoked": "it is revoked",
     "UnknownCA": "the server does not accept its issuer",
 }
-"""Why a server refuses a client's certificate, by the name of its TLS alert (RFC 8446 §6.2); others by their name."""
+"""Messages for a refused client certificate, by the name of the TLS alert (RFC 8446 §6.2).
+
+The message for any other alert is its name.
+"""
 
 _ALERT = re.compile(r"received fatal alert: (\w+)")
 _UNTRUSTED = re.compile(r"InvalidCertificate\((\w+)")
@@ -32,66 +35,69 @@ _QUOTED = re.compile(r'(?:error|message): "([^"]*)"')
 _CLOSED_AT_ONCE = re.compile(r"get_system_info.*(UnexpectedEof|BrokenPipe|ConnectionReset)", re.DOTALL)
 
 
-def check(credential: Credential) -> None:
-    """Look at the certificates alone: the SDK takes an empty authority for none, and does not say which is malformed.
+def check_certificates(credential: Credential) -> None:
+    """Check that the certificates are in PEM form.
+
+    The SDK ignores an empty ca.crt, and does not say which certificate is malformed.
 
     Raises:
-        SecretError: One is malformed.
+        SecretError: A certificate is malformed.
     """
     for name, content in (("tls.crt", credential.certificate), ("ca.crt", credential.ca)):
         if content is not None and not _is_certificate(content):
-            raise SecretError(f"{credential.certificate_in}: {name} is no certificate in PEM form")
+            raise SecretError(f"{credential.certificate_source}: {name} is no certificate in PEM form")
 
 
-def failure(error: Exception, credential: Credential) -> SecretError | TemporalError:
-    """Return what the SDK's error means."""
+def connect_error(error: Exception, credential: Credential) -> SecretError | TemporalError:
+    """Return the error to raise for an error of the SDK on connect."""
     text = str(error)
-    if malformed := next((words for name, words in MALFORMED.items() if name in text), None):
-        return SecretError(f"{credential.certificate_in}: {malformed}")
+    if malformed := next((message for name, message in MALFORMED.items() if name in text), None):
+        return SecretError(f"{credential.certificate_source}: {malformed}")
     if refusal := _refusal(text, credential):
         return TemporalError(refusal, refused=True)
     if _CLOSED_AT_ONCE.search(text):
-        return TemporalError(f"the server closed the connection at once: {_perhaps(credential)}")
+        return TemporalError(f"the server closed the connection at once: {_possible_cause(credential)}")
     quoted = _QUOTED.findall(text)
     return TemporalError(f"Temporal does not answer: {quoted[-1] if quoted else type(error).__name__}")
 
 
 def _refusal(text: str, credential: Credential) -> str | None:
-    """Return why the two ends do not come together for good; None if they may at the next try."""
+    """Return a message if the server or the client refuses the other, or None if the next attempt can succeed."""
     if alert := _ALERT.search(text):
-        return _alert(alert[1], credential)
+        return _alert_message(alert[1], credential)
     if untrusted := _UNTRUSTED.search(text):
-        return _untrusted(untrusted[1], credential)
+        return _untrusted_message(untrusted[1], credential)
     if status := _STATUS.search(text):
-        whose = f"the API key in {credential.api_key_in}" if credential.api_key else "a call without an API key"
-        return f"Temporal refuses {whose}: {status[1]}: {status[2]}"
+        subject = f"the API key in {credential.api_key_source}" if credential.api_key else "a call without an API key"
+        return f"Temporal refuses {subject}: {status[1]}: {status[2]}"
     if "InvalidMessage(InvalidContentType)" in text:
-        return "the server does not speak TLS there"
+        return "the server does not use TLS at this address: check spec.temporal.address and spec.temporal.tls"
     return None
 
 
-def _alert(alert: str, credential: Credential) -> str:
+def _alert_message(alert: str, credential: Credential) -> str:
     if credential.certificate is None:
         return f"the server wants a client certificate: name its Secret in spec.temporal.tls (TLS alert {alert})"
     why = ALERTS.get(alert, f"TLS alert {alert}")
-    return f"the server refuses the certificate in {credential.certificate_in}: {why}"
+    return f"the server refuses the certificate in {credential.certificate_source}: {why}"
 
 
-def _untrusted(how: str, credential: Credential) -> str:
-    if how.startswith("Expired"):
+def _untrusted_message(cause: str, credential: Credential) -> str:
+    if cause.startswith("Expired"):
         return "the server's own certificate has expired"
-    if how.startswith("NotValidForName"):
-        return "the server's certificate is for another name: put the name that it has in spec.temporal.tls.serverName"
-    authority = f"ca.crt of {credential.certificate_in}" if credential.ca else "an authority that this system trusts"
-    return f"the server's certificate is not signed by {authority} ({how})"
+    if cause.startswith("NotValidForName"):
+        return "the server's certificate is for another name: set spec.temporal.tls.serverName to its name"
+    source = credential.certificate_source
+    authority = f"ca.crt of {source}" if credential.ca else "an authority that this system trusts"
+    return f"the server's certificate is not signed by {authority} ({cause})"
 
 
-def _perhaps(credential: Credential) -> str:
+def _possible_cause(credential: Credential) -> str:
     if not credential.tls:
         return "does it want TLS (spec.temporal.tls)?"
     if credential.certificate is None:
         return "does it want a client certificate (spec.temporal.tls.secretName)?"
-    return f"does it refuse the certificate in {credential.certificate_in}?"
+    return f"does it refuse the certificate in {credential.certificate_source}?"
 
 
 def _is_certificate(pem: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The runs of one Temporal namespace, by calls that never block and answers that are only observed facts."""
+"""The port `Runs` on a real Temporal server."""
 
 import asyncio
 import json
@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
-from temporalio.api.enums.v1 import EventType, ParentClosePolicy, WorkflowExecutionStatus
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
-    DescribeWorkflowExecutionResponse,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
     RequestCancelWorkflowExecutionRequest,
@@ -21,77 +18,57 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import WorkflowService
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.core.workflow.runs import (
-    CloseEvent,
-    Run,
-    RunDescription,
-    RunStatus,
-    TerminationRequest,
-    Unclosed,
-)
-from execution_operator.temporal.calls import Response, cleaned
+from execution_operator.core.workflow.runs import CloseEvent, Run, RunDescription, TerminationRequest, Unclosed
+from execution_operator.temporal import responses
+from execution_operator.temporal.calls import Response, call_redacted
 
-STATUSES = {
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING: RunStatus.RUNNING,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED: RunStatus.PAUSED,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: RunStatus.COMPLETED,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED: RunStatus.FAILED,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED: RunStatus.CANCELED,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: RunStatus.TERMINATED,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: RunStatus.CONTINUED_AS_NEW,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: RunStatus.TIMED_OUT,
-}
+LAST_EVENT_PAGE_SIZES = range(1, 17)
+"""The page sizes to try, in batches of events, until a page shows the last event. The first is almost always enough.
 
-CLOSE_EVENTS = {
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: (RunStatus.COMPLETED, "workflow_execution_completed"),
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: (RunStatus.FAILED, "workflow_execution_failed"),
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: (RunStatus.TIMED_OUT, "workflow_execution_timed_out"),
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: (RunStatus.CANCELED, "workflow_execution_canceled"),
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: (RunStatus.TERMINATED, "workflow_execution_terminated"),
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: (
-        RunStatus.CONTINUED_AS_NEW,
-        "workflow_execution_continued_as_new",
-    ),
-}
-"""The events that close a run, with the name of their attributes."""
-
-LAST_PAGES = range(1, 17)
-"""Sizes of the page that the last event is looked for in, in batches of events. The first is enough nearly always.
-
-A write that Temporal broke off (a crash, a shard that moved) leaves a batch of events behind that does not count. It
-fills a place on the page all the same: the page is empty then, and its token too, though the run has a history.
+A write that Temporal aborted (after a crash, or when a shard moved) leaves a batch of events that is not part of the
+history. Such a batch still takes a place on the page. The page is then empty and has no token, though the run has a
+history.
 """
 
-OWNERS_KEPT = 10_000
-"""How many start events' owners are remembered. They can't change."""
+MAX_REMEMBERED_OWNERSHIP_VALUES = 10_000
+"""Maximum number of ownership values to remember. A start event never changes."""
 
 
 @dataclass
 class TemporalRuns:
-    """The port `Runs` on a real Temporal server."""
+    """The runs of one Temporal namespace.
+
+    Every call has a timeout and is not retried here. It raises TemporalError if Temporal gave no answer or refused it.
+
+    Attributes:
+        service: The client of the Temporal server.
+        namespace: The name of the Temporal namespace.
+        redact: Removes from a server's message what must not be shown. Some servers repeat the credential.
+    """
 
     service: WorkflowService
     namespace: str
-    clean: Callable[[str], str] = str
-    """Takes out of a server's words what must not be shown: some repeat the credential."""
-
-    _owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    redact: Callable[[str], str] = str
+    _ownership_values: dict[tuple[str, str], str] = field(default_factory=dict)
 
     async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
-        """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
+        """Return a run, or None if Temporal knows no such run. An empty `run_id` means the workflow's latest run."""
         request = DescribeWorkflowExecutionRequest(
             namespace=self.namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
         )
         response = await self._call(self.service.describe_workflow_execution, request)
-        return _described(response) if response else None
+        return responses.run_description(response) if response else None
 
-    async def owner(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+    async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
+        """Return the value of a search attribute in the start event of the chain's first run.
 
-        Empty if the run was started without it; None if the history is no longer there.
+        Nothing can change a start event, while a workflow can upsert its search attributes.
+
+        Returns:
+            The value. Empty if the run was started without the attribute. None if the history no longer exists.
         """
         key = (run.first_run_id, search_attribute)
-        if key not in self._owners:
+        if key not in self._ownership_values:
             request = GetWorkflowExecutionHistoryRequest(
                 namespace=self.namespace,
                 execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.first_run_id),
@@ -101,70 +78,82 @@ class TemporalRuns:
             response = await self._call(self.service.get_workflow_execution_history, request)
             if response is None or not response.history.events:
                 return None
-            self._remember(key, _keyword(response.history.events[0], search_attribute))
-        return self._owners[key]
+            self._remember(key, responses.keyword_attribute(response.history.events[0], search_attribute))
+        return self._ownership_values[key]
 
-    def _remember(self, key: tuple[str, str], owner: str) -> None:
-        if len(self._owners) >= OWNERS_KEPT:
-            del self._owners[next(iter(self._owners))]
-        self._owners[key] = owner
+    def _remember(self, key: tuple[str, str], value: str) -> None:
+        if len(self._ownership_values) >= MAX_REMEMBERED_OWNERSHIP_VALUES:
+            del self._ownership_values[next(iter(self._ownership_values))]
+        self._ownership_values[key] = value
 
     async def _call(self, rpc: Callable[..., Awaitable[Response]], request: Message) -> Response | None:
-        return await cleaned(rpc, request, self.clean)
+        return await call_redacted(rpc, request, self.redact)
 
-    async def closing(self, run: Run) -> CloseEvent | Unclosed:
-        """Return the run's close event, or why there is none. Reads the last event: a close event is waited for."""
-        for size in LAST_PAGES:
+    async def close_event(self, run: Run) -> CloseEvent | Unclosed:
+        """Return the run's close event, or why there is none.
+
+        This reads the last event of the history. A request for the close event would block until the run closes.
+        """
+        for page_size in LAST_EVENT_PAGE_SIZES:
             request = GetWorkflowExecutionHistoryReverseRequest(
-                namespace=self.namespace, execution=_execution(run), maximum_page_size=size
+                namespace=self.namespace, execution=_execution(run), maximum_page_size=page_size
             )
             response = await self._call(self.service.get_workflow_execution_history_reverse, request)
             if response is None:
                 return Unclosed.MISSING
             if response.history.events:
-                return _closing(response.history.events[0]) or Unclosed.OPEN
-        raise TemporalError(f"Temporal shows no event of run {run.run_id}, though it knows the run")
+                return responses.close_event(response.history.events[0]) or Unclosed.OPEN
+        raise TemporalError(f"Temporal returns no event of run {run.run_id}, although it knows the run")
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
-        """Return what `closing` does and, of a run that has closed for good, what `abandoned` does.
+        """Return the result of `close_event` and, if the chain has ended, that of `abandoned_children`.
 
-        Both are asked for at the same time.
+        Both are requested concurrently. The second result is None if the run is open or has a successor.
         """
-        children = asyncio.create_task(self.abandoned(run))
+        children = asyncio.create_task(self.abandoned_children(run))
         try:
-            closing = await self.closing(run)
-            ended = isinstance(closing, CloseEvent) and not closing.successor
-            return closing, await children if ended else None
+            event = await self.close_event(run)
+            ended = isinstance(event, CloseEvent) and not event.successor
+            return event, await children if ended else None
         finally:
             children.cancel()
 
-    async def abandoned(self, run: Run) -> tuple[str, ...] | None:
-        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
+    async def abandoned_children(self, run: Run) -> tuple[str, ...] | None:
+        """Return the workflow IDs of the children that outlive the run, or None if they can't be read.
+
+        This never raises TemporalError.
+        """
         with suppress(TemporalError):
-            if described := await self.describe(run.workflow_id, run.run_id):
-                return described.abandoned
+            if description := await self.describe(run.workflow_id, run.run_id):
+                return description.abandoned
         return None
 
-    async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
-        """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
+    async def terminate(self, run: Run, termination: TerminationRequest, *, chain: bool = False) -> None:
+        """Request the termination of a run. A success does not prove that this request closed the run.
+
+        Args:
+            run: The run.
+            termination: Names the Execution, and gives the reason.
+            chain: Terminate the open run of the chain that `run` belongs to, whichever run that is.
+        """
         request = TerminateWorkflowExecutionRequest(
             namespace=self.namespace,
             workflow_execution=WorkflowExecution(workflow_id=run.workflow_id) if chain else _execution(run),
             first_execution_run_id=run.first_run_id if chain else "",
-            reason=order.reason,
-            details=Payloads(payloads=[_details(order)]),
-            identity=_identity(order),
+            reason=termination.reason,
+            details=Payloads(payloads=[_details(termination)]),
+            identity=_identity(termination),
         )
         await self._call(self.service.terminate_workflow_execution, request)
 
-    async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
-        """Ask the workflow to cancel itself. Repeating it changes nothing."""
+    async def request_cancel(self, run: Run, termination: TerminationRequest) -> None:
+        """Request that the workflow cancels itself. The request is idempotent."""
         request = RequestCancelWorkflowExecutionRequest(
             namespace=self.namespace,
             workflow_execution=_execution(run),
-            identity=_identity(order),
-            request_id=order.execution_uid,
-            reason=order.reason,
+            identity=_identity(termination),
+            request_id=termination.execution_uid,
+            reason=termination.reason,
         )
         await self._call(self.service.request_cancel_workflow_execution, request)
 
@@ -173,84 +162,15 @@ def _execution(run: Run) -> WorkflowExecution:
     return WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
 
 
-def _identity(order: TerminationRequest) -> str:
-    return f"execution-operator/{order.namespace}/{order.name}"
+def _identity(termination: TerminationRequest) -> str:
+    return f"execution-operator/{termination.namespace}/{termination.name}"
 
 
-def _details(order: TerminationRequest) -> Payload:
-    """Return plain JSON whatever codec the workflows use, so that recognising our own needs no keys."""
+def _details(termination: TerminationRequest) -> Payload:
+    """Return the details as plain JSON, whatever codec the workflows use: the operator can read them without a key."""
     content = {
-        "executionUid": order.execution_uid,
-        "execution": f"{order.namespace}/{order.name}",
-        "requestedBy": order.requested_by,
+        "executionUid": termination.execution_uid,
+        "execution": f"{termination.namespace}/{termination.name}",
+        "requestedBy": termination.requested_by,
     }
     return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(content).encode())
-
-
-def _described(response: DescribeWorkflowExecutionResponse) -> RunDescription:
-    info = response.workflow_execution_info
-    if not info.first_run_id:
-        raise TemporalError(
-            "this Temporal server does not tell a run's first run: 1.25 or newer is needed", refused=True
-        )
-    run = Run(
-        workflow_id=info.execution.workflow_id,
-        run_id=info.execution.run_id,
-        first_run_id=info.first_run_id,
-        started_at=info.start_time.ToJsonString(),
-    )
-    abandoned = (
-        child.workflow_id
-        for child in response.pending_children
-        if child.parent_close_policy == ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON
-    )
-    if info.status not in STATUSES:
-        raise TemporalError(
-            f"run {run.run_id} has status {info.status}, which this operator does not know", refused=True
-        )
-    return RunDescription(
-        run, STATUSES[info.status], tuple(abandoned), response.workflow_extended_info.cancel_requested
-    )
-
-
-def _keyword(event: HistoryEvent, search_attribute: str) -> str:
-    """Return the Keyword search attribute that the workflow was started with; empty if it was started without."""
-    fields = event.workflow_execution_started_event_attributes.search_attributes.indexed_fields
-    if search_attribute not in fields:
-        return ""
-    try:
-        value = json.loads(fields[search_attribute].data)
-    except ValueError:
-        return ""
-    return value if isinstance(value, str) else ""
-
-
-def _closing(event: HistoryEvent) -> CloseEvent | None:
-    """Read a close event; None if the event is none."""
-    if event.event_type not in CLOSE_EVENTS:
-        return None
-    status, name = CLOSE_EVENTS[event.event_type]
-    at = event.event_time.ToJsonString()
-    attributes = getattr(event, f"{name}_event_attributes")
-    if status is not RunStatus.TERMINATED:
-        return CloseEvent(status, at, successor=getattr(attributes, "new_execution_run_id", ""))
-    details = _own_details(attributes.details)
-    return CloseEvent(
-        status,
-        at,
-        reason=attributes.reason,
-        identity=attributes.identity,
-        execution_uid=details.get("executionUid", ""),
-        requested_by=details.get("requestedBy", ""),
-    )
-
-
-def _own_details(payloads: Payloads) -> dict[str, str]:
-    """Return the details of a termination if they are of our form; somebody else's are none of ours."""
-    if len(payloads.payloads) != 1 or payloads.payloads[0].metadata.get("encoding") != b"json/plain":
-        return {}
-    try:
-        content = json.loads(payloads.payloads[0].data)
-    except ValueError:
-        return {}
-    return {key: value for key, value in content.items() if isinstance(value, str)} if isinstance(content, dict) else {}

@@ -1,1 +1,1 @@
-"""What changed in Temporal without the operator: closed and paused runs, found through visibility."""
+"""Polls Temporal's visibility for runs that closed, were paused or were unpaused without the operator."""

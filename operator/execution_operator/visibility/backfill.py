@@ -1,4 +1,7 @@
-"""The roll call: the open runs, asked for by name, a page at a time. What closed while nobody looked is found so."""
+"""Backfill of open runs: asks visibility, page by page, which of the runs of open Executions have closed.
+
+The backfill finds runs that closed while the operator was not polling.
+"""
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -6,66 +9,70 @@ from collections.abc import AsyncIterator, Callable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.visibility.ports import Visibility
 
-ROLL_CALL, NAMES = 3600.0, 100
-"""Seconds between two questions for all open runs by name, and the names in one request."""
+BACKFILL_INTERVAL_SECONDS = 3600.0
+"""Seconds between the starts of two backfills of an organization."""
+
+BACKFILL_PAGE_SIZE = 100
+"""Number of run IDs in one request."""
 
 
 class OpenRunBackfill:
-    """The roll of one Temporal namespace.
+    """The backfill of one Temporal namespace.
 
     Args:
-        runs: The open Executions.
-        clock: Seconds that only go forward.
-        busy: Tells by its UID whether an Execution is being worked on. Its turn comes when it is not: mostly the work
-            shows how its run stands, and in a crowd of requests the call would cost the server as much as it finds.
+        open_runs: The open Executions.
+        clock: Returns monotonic time in seconds.
+        busy: Whether the Execution with this UID is being reconciled. Such an Execution is postponed, because its
+            reconcile mostly finds the state of the run itself. Under many requests, the query would cost the server
+            as much as it finds.
     """
 
-    def __init__(self, runs: OpenRuns, clock: Callable[[], float], busy: Callable[[str], bool]) -> None:
-        self._runs = runs
+    def __init__(self, open_runs: OpenRuns, clock: Callable[[], float], busy: Callable[[str], bool]) -> None:
+        self._open_runs = open_runs
         self._clock = clock
         self._busy = busy
         self._due: dict[str, float] = {}
-        self._left: dict[str, deque[Reference]] = {}
+        self._remaining: dict[str, deque[Reference]] = {}
 
-    def begin_anew(self) -> None:
-        """Have all be called, from the beginning."""
-        self._due, self._left = {}, {}
+    def restart(self) -> None:
+        """Make a full backfill of every organization due now."""
+        self._due, self._remaining = {}, {}
 
-    async def closed(self, organization: str, closings: Visibility) -> AsyncIterator[set[str]]:
-        """Yield those of an organization's open runs that have closed, page by page, if their time has come.
+    async def closed_pages(self, organization: str, visibility: Visibility) -> AsyncIterator[set[str]]:
+        """Yield the IDs of an organization's runs that have closed, page by page, if its backfill is due.
 
-        A call that broke off goes on with the page that it had come to: with a thousand of them, one fails at times.
+        After an error, the next call continues with the page that failed. With a thousand pages, some requests fail.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
         """
-        if organization not in self._left:
+        if organization not in self._remaining:
             if self._clock() < self._due.get(organization, 0.0):
                 return
-            self._due[organization] = self._clock() + ROLL_CALL
-            self._left[organization] = deque(self._runs.of_organization(organization))
-        left = self._left[organization]
-        while page := self._page(left):
+            self._due[organization] = self._clock() + BACKFILL_INTERVAL_SECONDS
+            self._remaining[organization] = deque(self._open_runs.of_organization(organization))
+        remaining = self._remaining[organization]
+        while page := self._next_page(remaining):
             try:
-                closed = await closings.among([reference.run_id for reference in page])
+                closed = await visibility.closed_among([reference.run_id for reference in page])
             except Exception:
-                left.extendleft(reversed(page))
+                remaining.extendleft(reversed(page))
                 raise
             yield closed
-            if self._left.get(organization) is not left:
-                return  # it has begun anew meanwhile
-        if not left:
-            del self._left[organization]
+            if self._remaining.get(organization) is not remaining:
+                return  # `restart` was called meanwhile
+        if not remaining:
+            del self._remaining[organization]
 
-    def _page(self, left: deque[Reference]) -> list[Reference]:
-        """Take the next ones to be called. Those that are not open any more are let go."""
+    def _next_page(self, remaining: deque[Reference]) -> list[Reference]:
+        """Take the next page. Busy Executions move to the end, and those that are no longer open are dropped."""
         page: list[Reference] = []
-        for _ in range(len(left)):
-            if len(page) == NAMES:
+        for _ in range(len(remaining)):
+            if len(page) == BACKFILL_PAGE_SIZE:
                 break
-            reference = left.popleft()
+            reference = remaining.popleft()
             if self._busy(reference.uid):
-                left.append(reference)
-            elif reference.uid in self._runs:
+                remaining.append(reference)
+            elif reference.uid in self._open_runs:
                 page.append(reference)
         return page

@@ -1,9 +1,13 @@
-"""What has closed lately in one Temporal namespace, each row of its visibility read about once.
+"""Cursor over the runs that closed recently in one Temporal namespace. It reads each visibility row about once.
 
-Visibility is late at times and out of order. So the rows since the newest closing that is known are listed at each
-look, and those before it are counted every now and then, some of them far back, and read where their number is not the
-one that is known. A row costs a server far more than its count: at a hundred closings a second, reading the last ten
-seconds anew each second took a tenth of the cores that Temporal and the operator had.
+Rows can appear in visibility late and out of order. The cursor therefore makes two kinds of query:
+
+- `poll` lists the rows since the newest close time that is known.
+- `poll_late` counts the rows before that time. It lists them only if the count differs from the number of rows that
+  are remembered. Every minute the count covers a longer period.
+
+Listing a row costs a server far more than counting it. At a hundred closed runs a second, listing the last ten seconds
+every second took a tenth of the cores that Temporal and the operator had.
 """
 
 from collections.abc import Callable
@@ -11,138 +15,163 @@ from datetime import UTC, datetime, timedelta
 
 from execution_operator.visibility.ports import Visibility
 
-OVERLAP, LONG_OVERLAP = timedelta(seconds=10), timedelta(minutes=10)
-"""How far a count goes back behind the closing that was the newest at the last one, and how far every now and then."""
+OVERLAP = timedelta(seconds=10)
+"""How far a count reaches back behind the newest close time of the last count. `poll` also returns this period."""
 
-COUNT, LONG_COUNT = 1.0, 60.0
-"""Seconds between two counts, and between two that go back far; or until the next one, after one that failed."""
+LONG_OVERLAP = timedelta(minutes=10)
+"""How far a long count reaches back behind the newest close time."""
 
-SHARE = 2.0
-"""Times as long as one takes are at least between two counts, so that they yield where visibility is slow or shared."""
+COUNT_INTERVAL_SECONDS = 1.0
+"""Seconds between two counts."""
 
-FEW = 100
-"""Rows to begin with where some are late: they are among the last ones mostly."""
+LONG_COUNT_INTERVAL_SECONDS = 60.0
+"""Seconds between two long counts, and seconds until the next count after one that failed."""
 
-REMEMBERED = 50_000
-"""Closings that are remembered at most, some 12 MB, and rows that one look reads."""
+COUNT_PAUSE_FACTOR = 2.0
+"""Wait at least this many times as long as the last count took. So counts yield to other users of a slow server."""
+
+LATE_ROWS_PAGE_SIZE = 100
+"""Number of rows in the first page of a search for late rows, which are mostly among the newest rows."""
+
+MAX_REMEMBERED_RUNS = 50_000
+"""Maximum number of closed runs to remember (about 12 MB), and of rows that one poll reads."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+"""The newest close time where no run has closed."""
 
-Ends = dict[str, datetime]
-"""When runs closed, by run ID."""
+CloseTimes = dict[str, datetime]
+"""Close times by run ID."""
 
 
 class ClosedRunCursor:
-    """The closings of a Temporal namespace.
+    """The recently closed runs of one Temporal namespace.
 
     Args:
-        clock: Seconds that only go forward.
+        clock: Returns monotonic time in seconds.
 
     Attributes:
-        read: Rows that the last look read.
-        cut: Whether it left rows out, because there were too many.
+        rows_read: Number of rows that the last `poll` read.
+        truncated: Whether the last `poll` left rows out, because there were more than MAX_REMEMBERED_RUNS.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._count_due, self._long_count_due = clock(), clock() + LONG_COUNT
-        self._seen: Ends = {}
+        self._count_due = clock()
+        self._long_count_due = clock() + LONG_COUNT_INTERVAL_SECONDS
+        self._remembered: CloseTimes = {}
         self._newest: datetime | None = None
-        self._counted = EPOCH
-        """What had closed last at the last count: the next one goes back from there, however long ago that was."""
-        self._complete = EPOCH
-        """What closed since then is remembered, unless it is late."""
-        self.read = 0
-        self.cut = False
+        self._counted_until = EPOCH
+        """The newest close time at the last count. The next count reaches back from here, however long ago it was."""
+        self._complete_since = EPOCH
+        """All rows since this close time are remembered, except late rows."""
+        self.rows_read = 0
+        self.truncated = False
 
     @property
-    def begun(self) -> bool:
-        """Whether it is known from when on looks show what closes."""
+    def started(self) -> bool:
+        """Whether a start time is set. Each run that closes after it is found by a poll."""
         return self._newest is not None
 
     @property
     def horizon(self) -> datetime:
-        """What closed before it is shown no more."""
-        return _back(self._newest or EPOCH, LONG_OVERLAP)
+        """The oldest close time that a poll can still return."""
+        return _earlier(self._newest or EPOCH, LONG_OVERLAP)
 
-    async def look(self, closings: Visibility) -> Ends:
-        """Return the runs that are new or closed within the overlap.
+    @property
+    def remembered(self) -> frozenset[str]:
+        """The IDs of the closed runs that are remembered."""
+        return frozenset(self._remembered)
+
+    async def poll(self, visibility: Visibility) -> CloseTimes:
+        """Return the runs that are new in visibility, and all that closed within the overlap.
 
         Raises:
-            TemporalError: Temporal's visibility gave no answer. What the look would have shown, the next one shows.
+            TemporalError: Temporal's visibility gave no answer. The next poll returns what this one would have.
         """
         if self._newest is None:
-            self._newest = await closings.newest() or EPOCH
-            self._counted, self._complete = self._newest, _back(self._newest, OVERLAP)
-        newest, rows = self._newest, Ends()
-        async for ended in closings.closed(newest):
-            rows[ended.run_id] = ended.at
-            if len(rows) == REMEMBERED:
+            self._newest = await visibility.newest_close_time() or EPOCH
+            self._counted_until, self._complete_since = self._newest, _earlier(self._newest, OVERLAP)
+        newest, rows = self._newest, CloseTimes()
+        async for closed_run in visibility.closed_runs(newest):
+            rows[closed_run.run_id] = closed_run.at
+            if len(rows) == MAX_REMEMBERED_RUNS:
                 break
-        self.read = len(rows)
-        self.cut = self.read == REMEMBERED
-        if self.cut:
-            self._complete = min(rows.values()) + timedelta.resolution
-        self._take(rows)
-        return rows | self._since(_back(newest, OVERLAP))
+        self.rows_read = len(rows)
+        self.truncated = self.rows_read == MAX_REMEMBERED_RUNS
+        if self.truncated:
+            self._complete_since = min(rows.values()) + timedelta.resolution
+        self._remember(rows)
+        return rows | self._remembered_since(_earlier(newest, OVERLAP))
 
-    async def late(self, closings: Visibility, pause: float = COUNT) -> Ends:
-        """Return what closed before the newest run and was not seen yet; at times, once more, all that was seen.
+    async def poll_late(self, visibility: Visibility, min_pause_seconds: float = COUNT_INTERVAL_SECONDS) -> CloseTimes:
+        """Return the late rows: runs that closed before the newest one and that no poll has returned yet.
+
+        A long count, once a minute, also returns all remembered runs again.
 
         Args:
-            closings: What has closed.
-            pause: Seconds at least until the next count.
+            visibility: The visibility of the Temporal namespace.
+            min_pause_seconds: Minimum number of seconds until the next count.
 
         Raises:
-            TemporalError: Temporal's visibility gave no answer. It is asked again later.
+            TemporalError: Temporal's visibility gave no answer. A later count returns what this one would have.
         """
-        begun = self._clock()
-        if self._newest is None or begun < self._count_due:
-            return {}
-        far = begun >= self._long_count_due
-        self._count_due = begun + LONG_COUNT
-        since, newest = _back(self._counted, OVERLAP), self._newest
-        if far:
-            since = min(since, _back(newest, LONG_OVERLAP))
-        late = await self._missing(closings, max(since, self._complete), newest)
-        self._counted = newest  # looks may know newer ones by now
-        self._take(late)
         now = self._clock()
-        self._count_due = now + max(pause, SHARE * (now - begun))
-        if not far:
+        if self._newest is None or now < self._count_due:
+            return {}
+        is_long = now >= self._long_count_due
+        self._count_due = now + LONG_COUNT_INTERVAL_SECONDS
+        newest = self._newest
+        since = max(self._count_start(newest, is_long=is_long), self._complete_since)
+        late = await self._missing(visibility, since, newest)
+        self._counted_until = newest  # concurrent polls may have moved self._newest on
+        self._remember(late)
+        self._schedule_counts(now, min_pause_seconds, is_long=is_long)
+        if not is_long:
             return late
-        self._long_count_due = now + LONG_COUNT
-        self._seen = self._since(_back(newest, LONG_OVERLAP))
-        return late | self._seen
+        self._remembered = self._remembered_since(_earlier(newest, LONG_OVERLAP))
+        return late | self._remembered
 
-    async def _missing(self, closings: Visibility, since: datetime, before: datetime) -> Ends:
-        """Return what closed in this time and was not seen; forget what was seen and is no longer there."""
-        known = {run_id for run_id, at in self._seen.items() if since <= at < before}
-        missing = await closings.count(since, before) - len(known)
-        late: Ends = {}
+    def _count_start(self, newest: datetime, *, is_long: bool) -> datetime:
+        start = _earlier(self._counted_until, OVERLAP)
+        return min(start, _earlier(newest, LONG_OVERLAP)) if is_long else start
+
+    def _schedule_counts(self, started: float, min_pause_seconds: float, *, is_long: bool) -> None:
+        """Set when the next count and, after a long count, the next long count are due."""
+        now = self._clock()
+        self._count_due = now + max(min_pause_seconds, COUNT_PAUSE_FACTOR * (now - started))
+        if is_long:
+            self._long_count_due = now + LONG_COUNT_INTERVAL_SECONDS
+
+    async def _missing(self, visibility: Visibility, since: datetime, before: datetime) -> CloseTimes:
+        """Return the runs of a period that are not remembered, and forget remembered runs that were deleted."""
+        known = {run_id for run_id, at in self._remembered.items() if since <= at < before}
+        missing = await visibility.count_closed(since, before) - len(known)
+        late: CloseTimes = {}
         if missing == 0:
             return late
-        async for ended in closings.closed(since, before, FEW):
-            if ended.run_id not in self._seen:
-                late[ended.run_id] = ended.at
-            known.discard(ended.run_id)
+        async for closed_run in visibility.closed_runs(since, before, LATE_ROWS_PAGE_SIZE):
+            if closed_run.run_id not in self._remembered:
+                late[closed_run.run_id] = closed_run.at
+            known.discard(closed_run.run_id)
             if len(late) == missing:
                 return late
         for run_id in known:
-            self._seen.pop(run_id, None)
+            self._remembered.pop(run_id, None)
         return late
 
-    def _take(self, rows: Ends) -> None:
-        self._seen |= rows
+    def _remember(self, rows: CloseTimes) -> None:
+        """Add rows. Beyond the maximum, keep the newer half of it."""
+        self._remembered |= rows
         self._newest = max([self._newest or EPOCH, *rows.values()])
-        if len(self._seen) > REMEMBERED:
-            kept = sorted(self._seen.items(), key=lambda row: row[1])[-REMEMBERED // 2 :]
-            self._complete = max(self._complete, kept[0][1] + timedelta.resolution)
-            self._seen = dict(kept)
+        if len(self._remembered) > MAX_REMEMBERED_RUNS:
+            kept = sorted(self._remembered.items(), key=lambda row: row[1])[-MAX_REMEMBERED_RUNS // 2 :]
+            self._complete_since = max(self._complete_since, kept[0][1] + timedelta.resolution)
+            self._remembered = dict(kept)
 
-    def _since(self, moment: datetime) -> Ends:
-        return {run_id: at for run_id, at in self._seen.items() if at >= moment}
+    def _remembered_since(self, start: datetime) -> CloseTimes:
+        return {run_id: at for run_id, at in self._remembered.items() if at >= start}
 
 
-def _back(moment: datetime, reach: timedelta) -> datetime:
-    return moment - min(reach, moment - EPOCH)
+def _earlier(moment: datetime, period: timedelta) -> datetime:
+    """Return the time that lies this period before, but not before the epoch."""
+    return moment - min(period, moment - EPOCH)

@@ -1,8 +1,9 @@
-"""Which open runs are paused and which go on again: what visibility has, held against the phases that are recorded.
+"""Finds open Executions whose run was paused or unpaused: compares the paused runs in visibility with the phases.
 
-Nothing in visibility tells when a run was paused, so there is no asking for the newest: the list of all that are paused
-is gone through again and again, one page every few seconds, whatever the number of Executions. A difference is a
-hint, and no authority: visibility is late at times, and a status may stay as it is for a reason of its own.
+Visibility does not show when a run was paused, so there is no query for the newest pauses. Instead, the list of all
+paused runs is read again and again, one page every five seconds, whatever the number of Executions. A difference does
+not prove anything: visibility can be late, and a status can have its own reason to keep its phase. Therefore a
+difference only causes the run to be described.
 """
 
 from collections.abc import Callable
@@ -12,50 +13,58 @@ from math import inf
 from execution_operator.api import Phase
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.ports import Tell, Visibility
+from execution_operator.visibility.ports import Enqueue, Visibility
 
-PAGE_PAUSE = 5.0
-"""Seconds between two pages: far below what the visibility of any server allows."""
+PAGE_INTERVAL_SECONDS = 5.0
+"""Seconds between two pages. This is far below the rate limit of any server's visibility."""
 
-AGAIN = 3600.0
-"""Seconds after which a difference is told again that the telling did not settle."""
+REPEAT_AFTER_SECONDS = 3600.0
+"""Seconds until a difference that persists is reported again."""
 
-OFF = 600.0
-"""Seconds until a server is asked again that refuses to answer: older ones do not know the status."""
+UNSUPPORTED_RETRY_SECONDS = 600.0
+"""Seconds until the next query after a refusal. Older servers do not know the status `Paused`."""
 
 
 @dataclass
-class _Round:
-    """One passage through the list: the next page, and of the pages before what concerns Executions."""
+class _Scan:
+    """One scan of the list of paused runs.
 
-    token: bytes = b""
-    paused: set[str] = field(default_factory=set)
+    Attributes:
+        page_token: The token of the next page.
+        paused_run_ids: The paused runs of open Executions on the pages so far.
+        differing: The Executions whose phase differs, on the pages so far.
+    """
+
+    page_token: bytes = b""
+    paused_run_ids: set[str] = field(default_factory=set)
     differing: set[Reference] = field(default_factory=set)
 
 
 class PausedRunPoller:
-    """The pauses in one Temporal namespace.
+    """Polls the paused runs of one Temporal namespace.
 
     Args:
-        runs: The open Executions.
-        tell: Called with those whose phase seems to have changed.
-        clock: Seconds that only go forward.
+        open_runs: The open Executions.
+        enqueue: Called with the Executions whose phase differs from visibility.
+        clock: Returns monotonic time in seconds.
     """
 
-    def __init__(self, runs: OpenRuns, tell: Tell, clock: Callable[[], float]) -> None:
-        self._runs = runs
-        self._tell = tell
+    def __init__(self, open_runs: OpenRuns, enqueue: Enqueue, clock: Callable[[], float]) -> None:
+        self._open_runs = open_runs
+        self._enqueue = enqueue
         self._clock = clock
         self._due = -inf
-        self._round = _Round()
-        self._told: dict[Reference, float] = {}
+        self._scan = _Scan()
+        self._repeat_at: dict[Reference, float] = {}
 
-    async def look(self, organizations: set[str], closings: Visibility) -> None:
-        """Ask for one page, if its time has come, and tell what differs, each difference once.
+    async def poll(self, organizations: set[str], visibility: Visibility) -> None:
+        """Read one page, if it is due, and report each difference once an hour.
+
+        A paused run is reported from its page. An unpaused run is reported after the last page.
 
         Args:
-            organizations: Whose workflows run there.
-            closings: What is paused there.
+            organizations: The Organizations whose workflows run in this Temporal namespace.
+            visibility: The visibility of this Temporal namespace.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.
@@ -63,35 +72,36 @@ class PausedRunPoller:
         if self._clock() < self._due:
             return
         try:
-            run_ids, token = await closings.paused(self._round.token)
+            run_ids, next_token = await visibility.paused_runs(self._scan.page_token)
         except TemporalError as error:
             if not error.refused:
                 raise
-            self._round, self._due = _Round(), self._clock() + OFF
+            self._scan, self._due = _Scan(), self._clock() + UNSUPPORTED_RETRY_SECONDS
             return
-        self._compare(run_ids)
-        if not token:
-            self._round.differing |= self._going_on(organizations)
-        self._tell_once()
-        self._round.token = token
-        if not token:
-            self._told = {one: at for one, at in self._told.items() if one in self._round.differing}
-            self._round = _Round()
-        self._due = self._clock() + PAGE_PAUSE
+        self._add_page(run_ids)
+        if not next_token:
+            self._scan.differing |= self._unpaused(organizations)
+        self._report()
+        self._scan.page_token = next_token
+        if not next_token:
+            self._repeat_at = {ref: at for ref, at in self._repeat_at.items() if ref in self._scan.differing}
+            self._scan = _Scan()
+        self._due = self._clock() + PAGE_INTERVAL_SECONDS
 
-    def _compare(self, run_ids: set[str]) -> None:
-        """Note the Executions whose run is paused, and those of them that are not."""
-        known = [one for run_id in run_ids for one in self._runs.of_run(run_id)]
-        self._round.paused |= {one.run_id for one in known}
-        self._round.differing |= {one for one in known if one.phase == Phase.RUNNING}
+    def _add_page(self, run_ids: set[str]) -> None:
+        """Add a page to the scan: a paused run differs if its Execution has the phase `running`."""
+        references = [reference for run_id in run_ids for reference in self._open_runs.of_run(run_id)]
+        self._scan.paused_run_ids |= {reference.run_id for reference in references}
+        self._scan.differing |= {reference for reference in references if reference.phase == Phase.RUNNING}
 
-    def _going_on(self, organizations: set[str]) -> set[Reference]:
-        """Return the Executions that are paused, and whose run was on no page."""
-        paused = (one for one in self._runs.paused() if one.organization in organizations)
-        return {one for one in paused if one.run_id not in self._round.paused}
+    def _unpaused(self, organizations: set[str]) -> set[Reference]:
+        """Return the Executions with the phase `paused` whose run was on no page of the scan."""
+        paused = (reference for reference in self._open_runs.paused() if reference.organization in organizations)
+        return {reference for reference in paused if reference.run_id not in self._scan.paused_run_ids}
 
-    def _tell_once(self) -> None:
+    def _report(self) -> None:
+        """Enqueue the differing Executions that were not reported within the last hour."""
         now = self._clock()
-        if fresh := [one for one in self._round.differing if now >= self._told.get(one, -inf)]:
-            self._tell(fresh)
-            self._told |= dict.fromkeys(fresh, now + AGAIN)
+        if due := [reference for reference in self._scan.differing if now >= self._repeat_at.get(reference, -inf)]:
+            self._enqueue(due)
+            self._repeat_at |= dict.fromkeys(due, now + REPEAT_AFTER_SECONDS)

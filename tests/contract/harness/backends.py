@@ -102,7 +102,7 @@ def closing(backend: Backend, run: Run) -> CloseEvent:
     """Wait for the close event of a run, and return it."""
 
     def look() -> CloseEvent | None:
-        found = backend.do(backend.runs.closing(run))
+        found = backend.do(backend.runs.close_event(run))
         return found if isinstance(found, CloseEvent) else None
 
     return wait_for(look, f"the end of {run}", interval=0.01)

@@ -1,4 +1,4 @@
-"""Organizations as they come: probes, statuses, and the circuit that opens while Temporal is away."""
+"""The controller probes Temporal namespaces, writes statuses, and opens the circuit while Temporal is unavailable."""
 
 import asyncio
 import itertools
@@ -12,37 +12,47 @@ from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.reasons import Reason
-from execution_operator.organizations.controller import FLOOR, PAUSES, STEADY, OrganizationController
+from execution_operator.organizations.controller import OrganizationController
+from execution_operator.organizations.probe_loop import (
+    MIN_PROBE_INTERVAL_SECONDS,
+    MIN_RETRY_INTERVAL_SECONDS,
+    PROBE_INTERVAL_SECONDS,
+    RETRY_INTERVALS_SECONDS,
+)
 from tests.support.builders import organization, probe
 from tests.support.clock import elapsed, run
 
-AWAY = Reason.TEMPORAL_UNAVAILABLE
+UNAVAILABLE = Reason.TEMPORAL_UNAVAILABLE
 
 
 @dataclass
-class Scene:
-    """Organizations over a Temporal and an API server that do as told.
+class Harness:
+    """A controller with a fake Temporal and a fake API server.
 
     Attributes:
-        faults: Which Organization's Temporal does not answer, and why.
-        gate: Probes wait here; open unless a test closes it.
-        error: What a write of a status fails with.
+        faults: The faults of the Organizations whose Temporal can't be used, by name.
+        gate: Probes wait until this is set. It is set unless a test clears it.
+        error: The error of each write of a status. None means that the writes succeed.
+        probes: The name and the time in seconds of each probe.
+        enqueued: The namespaces of each call that enqueued their Executions.
+        written: The name of the Organization and the reason of its Ready condition, for each write.
+        forgotten: The names of the Organizations whose connection was dropped.
     """
 
     faults: dict[str, Reason] = field(default_factory=dict)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     error: RecordError | None = None
     probes: list[tuple[str, float]] = field(default_factory=list)
-    woken: list[set[str]] = field(default_factory=list)
+    enqueued: list[set[str]] = field(default_factory=list)
     written: list[tuple[str, str]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
         self.mapping = Mapping()
-        self.organizations = OrganizationController(self.mapping, self, self, self.woken.append)
+        self.controller = OrganizationController(self.mapping, self, self, self.enqueued.append)
 
-    def unasked(self, one: Organization) -> Probe:
+    def initial_probe(self, one: Organization) -> Probe:
         return Probe(probe(one).address, probe(one).namespace, asked=False)
 
     async def probe(self, one: Organization) -> Probe:
@@ -63,7 +73,7 @@ class Scene:
         ready = next((each for each in status.conditions if each.type == "Ready"), None)
         self.written.append((one.metadata.name, ready.reason if ready else ""))
 
-    def pauses(self) -> list[float]:
+    def intervals(self) -> list[float]:
         times = [time for _, time in self.probes]
         return [later - earlier for earlier, later in itertools.pairwise(times)]
 
@@ -73,315 +83,323 @@ class Scene:
         return readiness.ready if readiness else None
 
 
-def scene(test: Callable[[Scene], Awaitable[None]]) -> None:
+def run_test(test: Callable[[Harness], Awaitable[None]]) -> None:
     async def main() -> None:
-        at = Scene()
-        await test(at)
-        at.organizations.stop()
+        harness = Harness()
+        await test(harness)
+        harness.controller.stop()
 
     run(main())
 
 
-async def idle() -> None:
+async def settle() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
 
 
-# --- coming and going
+# --- Organizations that are created, changed and deleted
 
 
-def test_a_new_one_is_probed_at_once_then_ready_written_and_its_executions_woken() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
-        assert at.ready("acme") is None
-        await idle()
-        assert (at.probes[0], at.ready("acme"), at.written[-1]) == (("acme", 0.0), True, ("acme", "Ready"))
-        assert at.woken == [{"team-a"}, {"team-a"}]
+def test_a_new_organization_is_probed_at_once_and_becomes_ready() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
+        assert harness.ready("acme") is None
+        await settle()
+        assert (harness.probes[0], harness.ready("acme"), harness.written[-1]) == (
+            ("acme", 0.0),
+            True,
+            ("acme", "Ready"),
+        )
+        assert harness.enqueued == [{"team-a"}, {"team-a"}]
 
-    scene(test)
-
-
-def test_the_echo_of_an_own_write_is_neither_probed_nor_woken() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
-        await idle()
-        probes, woken = len(at.probes), len(at.woken)
-        at.organizations.put(organization())
-        await idle()
-        assert (len(at.probes), len(at.woken)) == (probes, woken)
-
-    scene(test)
+    run_test(test)
 
 
-def test_a_changed_one_wakes_what_it_gained_and_what_it_lost() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization("acme", "a", "b"))
-        await idle()
-        at.woken.clear()
-        at.organizations.put(organization("acme", "b", "c", generation=2))
-        assert at.woken == [{"a", "b", "c"}]
+def test_an_update_with_the_same_generation_is_neither_probed_nor_enqueued() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
+        await settle()
+        probes, enqueued = len(harness.probes), len(harness.enqueued)
+        harness.controller.put(organization())
+        await settle()
+        assert (len(harness.probes), len(harness.enqueued)) == (probes, enqueued)
 
-    scene(test)
+    run_test(test)
 
 
-def test_of_many_that_share_a_temporal_namespace_each_is_written_a_few_times() -> None:
-    async def test(at: Scene) -> None:
+def test_a_changed_organization_enqueues_the_namespaces_it_gained_and_lost() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization("acme", "a", "b"))
+        await settle()
+        harness.enqueued.clear()
+        harness.controller.put(organization("acme", "b", "c", generation=2))
+        assert harness.enqueued == [{"a", "b", "c"}]
+
+    run_test(test)
+
+
+def test_each_status_of_many_organizations_in_one_temporal_namespace_is_written_a_few_times() -> None:
+    async def test(harness: Harness) -> None:
         names = [f"o-{number}" for number in range(20)]
         for name in names:
-            at.organizations.put(organization(name, name, temporal="shared", ownership="OrganizationId"))
+            harness.controller.put(organization(name, name, temporal="shared", ownership="OrganizationId"))
         await asyncio.sleep(1)
-        at.written.clear()
-        at.faults = dict.fromkeys(names, AWAY)
-        at.organizations.probe_all()
+        harness.written.clear()
+        harness.faults = dict.fromkeys(names, UNAVAILABLE)
+        harness.controller.probe_all()
         await asyncio.sleep(1)
-        assert {name for name, _ in at.written} == set(names)
-        assert len(at.written) <= 4 * len(names)
+        assert {name for name, _ in harness.written} == set(names)
+        assert len(harness.written) <= 4 * len(names)
 
-    scene(test)
-
-
-def test_a_conflict_is_told_to_the_other_whose_status_is_written_too() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization("acme", "a", "b"))
-        await idle()
-        at.woken.clear()
-        at.written.clear()
-        at.organizations.put(organization("rival", "a"))
-        await idle()
-        assert {"a", "b"} in at.woken
-        assert "acme" in [name for name, _ in at.written]
-
-    scene(test)
+    run_test(test)
 
 
-def test_one_that_goes_is_forgotten_probed_no_more_and_frees_its_namespaces() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization("acme", "a"))
-        at.organizations.put(organization("rival", "a", "b"))
-        await idle()
-        at.probes.clear()
-        at.woken.clear()
-        at.organizations.drop("acme")
-        await asyncio.sleep(STEADY * 1.5)
-        assert (at.forgotten, {name for name, _ in at.probes}) == (["acme"], {"rival"})
-        assert at.woken == [{"a", "b"}]
+def test_a_second_claim_to_a_namespace_updates_the_status_of_the_first_organization() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization("acme", "a", "b"))
+        await settle()
+        harness.enqueued.clear()
+        harness.written.clear()
+        harness.controller.put(organization("rival", "a"))
+        await settle()
+        assert {"a", "b"} in harness.enqueued
+        assert "acme" in [name for name, _ in harness.written]
 
-    scene(test)
-
-
-def test_one_that_was_never_there_may_go() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.drop("nobody")
-        assert at.woken == [set()]
-
-    scene(test)
+    run_test(test)
 
 
-def test_a_complete_list_drops_what_it_lacks_also_where_the_name_lives_on() -> None:
-    async def test(at: Scene) -> None:
+def test_a_deleted_organization_is_forgotten_and_releases_its_namespaces() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization("acme", "a"))
+        harness.controller.put(organization("rival", "a", "b"))
+        await settle()
+        harness.probes.clear()
+        harness.enqueued.clear()
+        harness.controller.drop("acme")
+        await asyncio.sleep(PROBE_INTERVAL_SECONDS * 1.5)
+        assert (harness.forgotten, {name for name, _ in harness.probes}) == (["acme"], {"rival"})
+        assert harness.enqueued == [{"a", "b"}]
+
+    run_test(test)
+
+
+def test_an_unknown_organization_can_be_dropped() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.drop("nobody")
+        assert harness.enqueued == [set()]
+
+    run_test(test)
+
+
+def test_a_complete_list_drops_missing_organizations_also_after_a_recreation() -> None:
+    async def test(harness: Harness) -> None:
         for name in ("acme", "rival"):
-            at.organizations.put(organization(name))
-        at.organizations.listed({"uid-acme"})
-        assert [each.metadata.name for each in at.mapping] == ["acme"]
-        at.organizations.put(organization(uid="anew"))
-        at.organizations.listed({"anew"})
-        assert [each.metadata.uid for each in at.mapping] == ["anew"]
+            harness.controller.put(organization(name))
+        harness.controller.listed({"uid-acme"})
+        assert [each.metadata.name for each in harness.mapping] == ["acme"]
+        harness.controller.put(organization(uid="anew"))
+        harness.controller.listed({"anew"})
+        assert [each.metadata.uid for each in harness.mapping] == ["anew"]
 
-    scene(test)
+    run_test(test)
 
 
-def test_all_are_known_once_the_list_is_complete_even_if_a_temporal_hangs() -> None:
-    async def test(at: Scene) -> None:
-        at.gate.clear()
-        waiting = asyncio.create_task(at.organizations.synced())
-        at.organizations.put(organization())
-        await idle()
+def test_organizations_are_synced_after_the_list_even_if_a_probe_hangs() -> None:
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        waiting = asyncio.create_task(harness.controller.synced())
+        harness.controller.put(organization())
+        await settle()
         assert not waiting.done()
-        at.organizations.listed({"uid-acme"})
-        await idle()
+        harness.controller.listed({"uid-acme"})
+        await settle()
         assert waiting.done()
 
-    scene(test)
+    run_test(test)
 
 
-# --- the circuit
+# --- probes
 
 
-def test_one_that_answers_is_looked_at_seldom() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
-        await asyncio.sleep(STEADY * 10.5)
-        assert all(pause == pytest.approx(STEADY) for pause in at.pauses()[1:])
+def test_an_available_temporal_is_probed_once_a_minute() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
+        await asyncio.sleep(PROBE_INTERVAL_SECONDS * 10.5)
+        assert all(interval == pytest.approx(PROBE_INTERVAL_SECONDS) for interval in harness.intervals()[1:])
 
-    scene(test)
+    run_test(test)
 
 
-def test_one_that_does_not_is_looked_at_often_and_then_less_so() -> None:
-    async def test(at: Scene) -> None:
-        at.faults["acme"] = AWAY
-        at.organizations.put(organization())
+def test_an_unavailable_temporal_is_probed_often_and_then_less_often() -> None:
+    async def test(harness: Harness) -> None:
+        harness.faults["acme"] = UNAVAILABLE
+        harness.controller.put(organization())
         await asyncio.sleep(60)
-        pauses = at.pauses()
-        limits = [*PAUSES, *[PAUSES[-1]] * len(pauses)]
-        assert len(pauses) > 10
-        assert all(pause <= limit + PAUSES[0] for pause, limit in zip(pauses, limits, strict=False))
-        assert all(pause >= PAUSES[-1] / 2 for pause in pauses[len(PAUSES) :])
+        intervals = harness.intervals()
+        limits = [*RETRY_INTERVALS_SECONDS, *[RETRY_INTERVALS_SECONDS[-1]] * len(intervals)]
+        assert len(intervals) > 10
+        assert all(
+            interval <= limit + RETRY_INTERVALS_SECONDS[0] for interval, limit in zip(intervals, limits, strict=False)
+        )
+        assert all(
+            interval >= RETRY_INTERVALS_SECONDS[-1] / 2 for interval in intervals[len(RETRY_INTERVALS_SECONDS) :]
+        )
 
-    scene(test)
+    run_test(test)
 
 
-def test_its_executions_are_woken_when_it_goes_and_when_it_is_back_but_not_between() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
+def test_executions_are_enqueued_when_temporal_becomes_unavailable_and_available_but_not_between() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
         await asyncio.sleep(1)
-        at.woken.clear()
-        at.faults["acme"] = AWAY
-        at.organizations.suspect("acme")
+        harness.enqueued.clear()
+        harness.faults["acme"] = UNAVAILABLE
+        harness.controller.probe_now("acme")
         await asyncio.sleep(60)
-        assert (at.woken, at.ready("acme")) == ([{"team-a"}], False)
-        at.faults.clear()
-        await asyncio.sleep(PAUSES[-1] * 1.1)
-        assert (at.woken, at.ready("acme")) == ([{"team-a"}, {"team-a"}], True)
+        assert (harness.enqueued, harness.ready("acme")) == ([{"team-a"}], False)
+        harness.faults.clear()
+        await asyncio.sleep(RETRY_INTERVALS_SECONDS[-1] * 1.1)
+        assert (harness.enqueued, harness.ready("acme")) == ([{"team-a"}, {"team-a"}], True)
 
-    scene(test)
+    run_test(test)
 
 
-def test_a_suspicion_is_looked_into_at_once() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
+def test_requests_for_a_probe_are_answered_by_one_probe_at_once() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
         await asyncio.sleep(10)
-        at.probes.clear()
-        at.organizations.suspect("acme")
-        at.organizations.suspect("acme")
-        at.organizations.suspect("nobody")
+        harness.probes.clear()
+        harness.controller.probe_now("acme")
+        harness.controller.probe_now("acme")
+        harness.controller.probe_now("nobody")
         await asyncio.sleep(10)
-        assert at.probes == [("acme", 10.0)]
+        assert harness.probes == [("acme", 10.0)]
 
-    scene(test)
+    run_test(test)
 
 
-def test_suspicions_of_one_that_is_away_do_not_become_a_storm() -> None:
-    async def test(at: Scene) -> None:
-        at.faults["acme"] = AWAY
-        at.organizations.put(organization())
+def test_many_requests_for_probes_of_an_unavailable_temporal_are_limited() -> None:
+    async def test(harness: Harness) -> None:
+        harness.faults["acme"] = UNAVAILABLE
+        harness.controller.put(organization())
         for _ in range(1000):
-            at.organizations.suspect("acme")
+            harness.controller.probe_now("acme")
             await asyncio.sleep(0.01)
-        assert len(at.probes) <= 10 / (PAUSES[0] / 2) + 2
+        assert len(harness.probes) <= 10 / MIN_RETRY_INTERVAL_SECONDS + 2
 
-    scene(test)
+    run_test(test)
 
 
-def test_one_look_at_a_time() -> None:
-    async def test(at: Scene) -> None:
-        at.gate.clear()
-        at.organizations.put(organization())
-        await idle()
+def test_only_one_probe_runs_at_a_time() -> None:
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.controller.put(organization())
+        await settle()
         for _ in range(3):
-            at.organizations.suspect("acme")
-            at.organizations.probe_all()
-            await idle()
-        assert len(at.probes) == 1
-        at.gate.set()
-        await asyncio.sleep(FLOOR * 1.5)
-        assert len(at.probes) == 2
+            harness.controller.probe_now("acme")
+            harness.controller.probe_all()
+            await settle()
+        assert len(harness.probes) == 1
+        harness.gate.set()
+        await asyncio.sleep(MIN_PROBE_INTERVAL_SECONDS * 1.5)
+        assert len(harness.probes) == 2
 
-    scene(test)
-
-
-def test_a_hanging_temporal_holds_up_nobody_else() -> None:
-    async def test(at: Scene) -> None:
-        at.gate.clear()
-        at.organizations.put(organization("hangs", "a"))
-        await idle()
-        at.gate.set()
-        at.organizations.put(organization("acme", "b"))
-        await idle()
-        assert at.ready("acme") is True
-
-    scene(test)
+    run_test(test)
 
 
-def test_what_they_are_reached_with_has_changed_so_all_are_looked_at() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization("acme", "a"))
-        at.organizations.put(organization("rival", "b"))
+def test_a_hanging_probe_does_not_delay_other_organizations() -> None:
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.controller.put(organization("hangs", "a"))
+        await settle()
+        harness.gate.set()
+        harness.controller.put(organization("acme", "b"))
+        await settle()
+        assert harness.ready("acme") is True
+
+    run_test(test)
+
+
+def test_probe_all_probes_all_organizations_at_once() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization("acme", "a"))
+        harness.controller.put(organization("rival", "b"))
         await asyncio.sleep(10)
-        at.probes.clear()
-        at.organizations.probe_all()
-        await idle()
-        assert sorted(at.probes) == [("acme", 10.0), ("rival", 10.0)]
+        harness.probes.clear()
+        harness.controller.probe_all()
+        await settle()
+        assert sorted(harness.probes) == [("acme", 10.0), ("rival", 10.0)]
 
-    scene(test)
+    run_test(test)
 
 
-def test_a_look_that_was_overtaken_by_a_change_counts_for_nothing() -> None:
-    async def test(at: Scene) -> None:
-        at.gate.clear()
-        at.organizations.put(organization(temporal="old"))
-        await idle()
-        at.organizations.put(organization(temporal="new", generation=2))
-        at.gate.set()
-        await asyncio.sleep(FLOOR * 1.5)
-        seen = at.mapping.probe("acme")
+def test_a_probe_of_an_organization_that_changed_meanwhile_is_ignored() -> None:
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.controller.put(organization(temporal="old"))
+        await settle()
+        harness.controller.put(organization(temporal="new", generation=2))
+        harness.gate.set()
+        await asyncio.sleep(MIN_PROBE_INTERVAL_SECONDS * 1.5)
+        seen = harness.mapping.probe("acme")
         assert seen is not None
-        assert (seen.namespace, len(at.probes)) == ("new", 2)
+        assert (seen.namespace, len(harness.probes)) == ("new", 2)
 
-    scene(test)
-
-
-def test_a_look_at_one_that_has_gone_meanwhile_counts_for_nothing() -> None:
-    async def test(at: Scene) -> None:
-        at.gate.clear()
-        at.organizations.put(organization())
-        await idle()
-        at.mapping.drop("acme")
-        at.gate.set()
-        await idle()
-        assert (at.mapping.probe("acme"), at.written) == (None, [])
-
-    scene(test)
+    run_test(test)
 
 
-def test_an_id_once_known_is_remembered_while_temporal_is_away() -> None:
-    async def test(at: Scene) -> None:
-        at.organizations.put(organization())
+def test_a_probe_of_an_organization_that_was_deleted_meanwhile_is_ignored() -> None:
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.controller.put(organization())
+        await settle()
+        harness.mapping.drop("acme")
+        harness.gate.set()
+        await settle()
+        assert (harness.mapping.probe("acme"), harness.written) == (None, [])
+
+    run_test(test)
+
+
+def test_a_known_temporal_namespace_id_is_remembered_while_temporal_is_unavailable() -> None:
+    async def test(harness: Harness) -> None:
+        harness.controller.put(organization())
         await asyncio.sleep(1)
-        at.faults["acme"] = AWAY
-        at.organizations.suspect("acme")
-        await idle()
-        seen = at.mapping.probe("acme")
+        harness.faults["acme"] = UNAVAILABLE
+        harness.controller.probe_now("acme")
+        await settle()
+        seen = harness.mapping.probe("acme")
         assert seen is not None
-        assert (seen.fault, seen.namespace_id) == (AWAY, "id-acme")
+        assert (seen.fault, seen.namespace_id) == (UNAVAILABLE, "id-acme")
 
-    scene(test)
+    run_test(test)
 
 
 # --- statuses that can't be written
 
 
 @pytest.mark.parametrize("error", [Conflict(), ObjectNotFound()])
-def test_a_status_overtaken_by_a_change_is_left_to_the_watch(
+def test_a_status_of_an_organization_that_changed_meanwhile_is_left_to_the_watch(
     error: RecordError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(at: Scene) -> None:
-        at.error = error
-        at.organizations.put(organization())
-        await idle()
-        assert at.ready("acme") is True
+    async def test(harness: Harness) -> None:
+        harness.error = error
+        harness.controller.put(organization())
+        await settle()
+        assert harness.ready("acme") is True
 
-    scene(test)
+    run_test(test)
     assert caplog.text == ""
 
 
-def test_a_status_that_could_not_be_written_is_tried_at_the_next_look(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(at: Scene) -> None:
-        at.error = RecordError("the API server is away")
-        at.organizations.put(organization())
+def test_a_status_that_could_not_be_written_is_written_after_the_next_probe(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(harness: Harness) -> None:
+        harness.error = RecordError("the API server is unavailable")
+        harness.controller.put(organization())
         await asyncio.sleep(1)
-        at.error = None
-        await asyncio.sleep(STEADY)
-        assert at.written[-1] == ("acme", "Ready")
+        harness.error = None
+        await asyncio.sleep(PROBE_INTERVAL_SECONDS)
+        assert harness.written[-1] == ("acme", "Ready")
 
-    scene(test)
+    run_test(test)
     assert "status of organization acme not written" in caplog.text

@@ -106,7 +106,7 @@ def with_request(*organizations: Organization, **options: object) -> tuple[Harne
 FAULTS = [
     pytest.param("terminate", Fault.BEFORE, "Unknown/TemporalUnavailable", id="no answer"),
     pytest.param("terminate", Fault.REFUSED, "Unknown/TerminationFailed", id="refused"),
-    pytest.param("closing", Fault.BEFORE, "Unknown/TemporalUnavailable", id="terminated, but not seen"),
+    pytest.param("close_event", Fault.BEFORE, "Unknown/TemporalUnavailable", id="terminated, but not seen"),
 ]
 
 

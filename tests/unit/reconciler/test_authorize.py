@@ -78,9 +78,9 @@ def test_an_organization_that_loses_the_namespace_during_the_look_up_does_not_te
     harness.server.edit(harness.now, terminate=Terminate(reason="stop"))
 
     class Overtaken(FakeRuns):
-        async def owner(self, run: Run, search_attribute: str) -> str | None:
+        async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
             harness.mapping.put(organization("acme", "team-b", generation=2, ownership="OrganizationId"))
-            return await super().owner(run, search_attribute)
+            return await super().ownership_value(run, search_attribute)
 
     harness.runs = Overtaken(harness.temporal, "acme", harness.note)
     harness.reconcile()

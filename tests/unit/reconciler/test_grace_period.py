@@ -40,7 +40,7 @@ def test_a_workflow_that_ignores_the_cancellation_is_terminated_at_the_deadline(
     harness.clock.advance(55)
     harness.reconcile()
     assert run.open
-    assert harness.calls_by_name == {"request_cancel": 1, "closing": 1}, "polling writes nothing"
+    assert harness.calls_by_name == {"request_cancel": 1, "close_event": 1}, "polling writes nothing"
     harness.clock.advance(10)
     harness.reconcile()
     assert harness.summary == TERMINATED

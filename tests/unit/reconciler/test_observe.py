@@ -10,7 +10,7 @@ def test_observing_an_open_run_costs_two_calls_and_no_write() -> None:
     harness.server.edit(harness.now, terminate=None)
     harness.reconcile()
     harness.reconcile()
-    assert harness.calls_by_name == {"closing": 1, "describe": 1}
+    assert harness.calls_by_name == {"close_event": 1, "describe": 1}
 
 
 def test_observing_a_closed_run_costs_one_call() -> None:
@@ -19,7 +19,7 @@ def test_observing_a_closed_run_costs_one_call() -> None:
     harness.reconcile()
     harness.temporal.complete(run)
     harness.reconcile()
-    assert (harness.calls_by_name, harness.now.status.phase) == ({"closing": 1, "write_status": 1}, "completed")
+    assert (harness.calls_by_name, harness.now.status.phase) == ({"close_event": 1, "write_status": 1}, "completed")
 
 
 def test_a_run_that_closes_between_the_two_calls_is_closed() -> None:
@@ -55,7 +55,7 @@ def test_unreadable_children_do_not_prevent_the_record() -> None:
 def test_children_that_were_read_are_kept_when_a_later_read_fails() -> None:
     harness, _ = with_request()
     harness.fault("terminate", Fault.AFTER)
-    harness.fault("closing", None, Fault.BEFORE)
+    harness.fault("close_event", None, Fault.BEFORE)
     harness.reconcile()
     assert harness.summary == TERMINATED
 

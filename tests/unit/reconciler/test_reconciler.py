@@ -18,7 +18,9 @@ from tests.unit.reconciler.harness import FAULTS, TERMINATED, with_request
 def test_terminating_a_pinned_run_costs_three_temporal_calls_one_patch_and_one_event() -> None:
     harness, run = with_request()
     assert harness.reconcile() == Result(harness.now)
-    assert harness.calls_by_name == dict.fromkeys(("terminate", "closing", "describe", "write_status", "announce"), 1)
+    assert harness.calls_by_name == dict.fromkeys(
+        ("terminate", "close_event", "describe", "write_status", "announce"), 1
+    )
     assert (harness.summary, harness.event_reasons) == (TERMINATED, ["Terminated"])
     assert run.closing is not None
     assert harness.now.status.terminated_at == run.closing.at
@@ -40,7 +42,7 @@ def test_a_retry_that_fails_again_writes_no_status_and_no_event() -> None:
     harness.reconcile()
     for _ in range(2):
         assert harness.reconcile().requeue is Requeue.WITH_BACKOFF
-        assert harness.calls_by_name == {"terminate": 1, "closing": 1}
+        assert harness.calls_by_name == {"terminate": 1, "close_event": 1}
 
 
 def test_a_conflict_repeats_the_reconcile_on_the_present_object() -> None:

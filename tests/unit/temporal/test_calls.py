@@ -13,7 +13,12 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, 
 from temporalio.service import RPCError, RPCStatusCode
 
 from execution_operator.core.errors import TemporalError
-from execution_operator.temporal.calls import DEADLINE, MARGIN, NamespaceNotFoundError, call
+from execution_operator.temporal.calls import (
+    CALL_TIMEOUT_MARGIN_SECONDS,
+    CALL_TIMEOUT_SECONDS,
+    NamespaceNotFoundError,
+    call,
+)
 from tests.support.clock import elapsed, run
 
 REFUSED = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "UNAUTHENTICATED", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
@@ -26,7 +31,7 @@ def ask(answer: DescribeWorkflowExecutionResponse | RPCError) -> DescribeWorkflo
 
     async def rpc(request: Any, **how: Any) -> DescribeWorkflowExecutionResponse:
         assert type(request) is DescribeWorkflowExecutionRequest
-        assert how == {"retry": False, "timeout": timedelta(seconds=DEADLINE)}
+        assert how == {"retry": False, "timeout": timedelta(seconds=CALL_TIMEOUT_SECONDS)}
         if isinstance(answer, RPCError):
             raise answer
         return answer
@@ -85,4 +90,4 @@ def test_a_call_ends_even_if_the_sdk_does_not_notice() -> None:
         assert not found.value.refused
         return elapsed()
 
-    assert run(main()) == pytest.approx(DEADLINE + MARGIN)
+    assert run(main()) == pytest.approx(CALL_TIMEOUT_SECONDS + CALL_TIMEOUT_MARGIN_SECONDS)
