@@ -9,7 +9,7 @@ from execution_operator.reconciler.result import HELD, WOKEN, ReconcileRequest, 
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
-RECORDS = {"read", "write_status", "write_finalizers", "announce"}
+RECORDS = {"read", "write_status", "write_finalizers", "record_event"}
 RUNS = {"describe", "owner", "closing", "terminate", "request_cancel"}
 
 

@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         "the same proof of ownership is none",
-        Build("core/authorization/mapping.py", "wanted(other) in (None, own)", "wanted(other) is None"),
+        Build("core/authorization/mapping.py", "required_proof(other) in (None, own)", "required_proof(other) is None"),
         "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
     ),
     Mutant(
@@ -101,7 +101,7 @@ MUTANTS = (
     ),
     Mutant(
         "who was seen in a Temporal namespace stays there while it can't be asked",
-        Build("organizations/controller.py", "probe = probe.remembering(before)", "pass"),
+        Build("organizations/controller.py", "probe = probe.with_known_id(before)", "pass"),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(

@@ -4,7 +4,16 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from execution_operator.api.meta import Condition, NotBlank, ObjectMeta, Schema, Time, find, rule, rules
+from execution_operator.api.meta import (
+    NOT_BLANK,
+    Condition,
+    ObjectMeta,
+    Schema,
+    Time,
+    cel_rule,
+    cel_rules,
+    find_condition,
+)
 
 
 class Phase(StrEnum):
@@ -42,7 +51,7 @@ class Terminate(Schema):
         "Temporal's history. Can't change any more once the workflow is terminated.",
         min_length=1,
         max_length=500,
-        json_schema_extra=rules(NotBlank),
+        json_schema_extra=cel_rules(NOT_BLANK),
     )
     grace_period_seconds: int = Field(
         default=0,
@@ -57,8 +66,8 @@ class ExecutionSpec(Schema):
     """Which workflow this is, and what is wished of it."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
+        json_schema_extra=cel_rules(
+            cel_rule(
                 "has(self.runId) == has(oldSelf.runId)",
                 "runId can't be added or removed: delete this Execution and create another",
                 fieldPath=".runId",
@@ -71,8 +80,8 @@ class ExecutionSpec(Schema):
         "workflowIdTemplates make workflow IDs of it. Immutable.",
         min_length=1,
         max_length=255,
-        json_schema_extra=rules(
-            NotBlank, rule("self == oldSelf", "executionId is immutable: create another Execution instead")
+        json_schema_extra=cel_rules(
+            NOT_BLANK, cel_rule("self == oldSelf", "executionId is immutable: create another Execution instead")
         ),
     )
     run_id: str | None = Field(
@@ -80,7 +89,9 @@ class ExecutionSpec(Schema):
         description="The Temporal run ID, a UUID: this run and what it continues as, and no other. Unset means the "
         "run that is current when the Execution is first seen. Immutable.",
         pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-        json_schema_extra=rules(rule("self == oldSelf", "runId is immutable: create another Execution instead")),
+        json_schema_extra=cel_rules(
+            cel_rule("self == oldSelf", "runId is immutable: create another Execution instead")
+        ),
     )
     terminate: Terminate | None = Field(
         default=None,
@@ -179,7 +190,7 @@ class ExecutionStatus(Schema):
 
     def condition(self, of: str) -> Condition | None:
         """Return the condition of the type, if the status has it."""
-        return find(self.conditions, of)
+        return find_condition(self.conditions, of)
 
 
 _CLOSED = "[" + ", ".join(f"'{phase}'" for phase in CLOSED_PHASES) + "]"
@@ -192,28 +203,28 @@ class Execution(Schema):
     """
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
+        json_schema_extra=cel_rules(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.terminatedAt)"
                 " || !has(oldSelf.spec.terminate) || !has(self.spec.terminate)"
                 " || self.spec.terminate.reason == oldSelf.spec.terminate.reason",
                 "the workflow is terminated: its reason can't change any more (removing spec.terminate is allowed)",
                 fieldPath=".spec.terminate.reason",
             ),
-            rule(
+            cel_rule(
                 f"!has(oldSelf.status) || !has(oldSelf.status.phase) || !(oldSelf.status.phase in {_CLOSED})"
                 " || (has(self.status) && has(self.status.phase) && self.status.phase == oldSelf.status.phase)",
                 "a closed phase is final: completed, failed and cancelled can't change any more",
                 fieldPath=".status.phase",
             ),
-            rule(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.terminatedAt)"
                 " || (has(self.status) && has(self.status.terminatedAt)"
                 " && self.status.terminatedAt == oldSelf.status.terminatedAt)",
                 "terminatedAt is set once",
                 fieldPath=".status.terminatedAt",
             ),
-            rule(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.termination) || !has(oldSelf.status.termination.outcome)"
                 " || (has(self.status) && has(self.status.termination) && has(self.status.termination.outcome)"
                 " && self.status.termination.outcome == oldSelf.status.termination.outcome)",

@@ -21,12 +21,12 @@ class Schema(BaseModel):
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
-def rule(expression: str, message: str, **more: str) -> dict[str, str]:
+def cel_rule(expression: str, message: str, **more: str) -> dict[str, str]:
     """Return one CEL validation rule (`x-kubernetes-validations`) of the API server."""
     return {"rule": expression, "message": message, **more}
 
 
-def rules(*of: dict[str, str]) -> dict[str, Any]:
+def cel_rules(*of: dict[str, str]) -> dict[str, Any]:
     """Return the schema extension that carries CEL rules, for `json_schema_extra`."""
     return {"x-kubernetes-validations": list(of)}
 
@@ -34,7 +34,7 @@ def rules(*of: dict[str, str]) -> dict[str, Any]:
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """An RFC 3339 time in UTC. A string, since Temporal's clock has nine digits and Python's has six."""
 
-NotBlank = rule("self.trim() != ''", "must not be blank")
+NOT_BLANK = cel_rule("self.trim() != ''", "must not be blank")
 
 
 class FieldsV1(Schema):
@@ -109,6 +109,6 @@ class Condition(Schema):
     message: str = Field(description="The same for people.", max_length=32768)
 
 
-def find(conditions: Iterable[Condition], of: str) -> Condition | None:
+def find_condition(conditions: Iterable[Condition], of: str) -> Condition | None:
     """Return the condition of the type, if it is among them."""
     return next((condition for condition in conditions if condition.type == of), None)

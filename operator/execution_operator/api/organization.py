@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from execution_operator.api.meta import Condition, ObjectMeta, Schema, find, rule, rules
+from execution_operator.api.meta import Condition, ObjectMeta, Schema, cel_rule, cel_rules, find_condition
 
 DEFAULT_TEMPLATES = ("{executionId}", "agent-execution-{executionId}", "team-execution-{executionId}")
 
@@ -21,7 +21,7 @@ Template = Annotated[
         description="A workflow ID with {executionId} in it.",
         min_length=1,
         max_length=255,
-        json_schema_extra=rules(rule("self.contains('{executionId}')", "must contain {executionId}")),
+        json_schema_extra=cel_rules(cel_rule("self.contains('{executionId}')", "must contain {executionId}")),
     ),
 ]
 
@@ -131,7 +131,7 @@ class OrganizationStatus(Schema):
 
     def condition(self, of: str) -> Condition | None:
         """Return the condition of the type, if the status has it."""
-        return find(self.conditions, of)
+        return find_condition(self.conditions, of)
 
 
 class Organization(Schema):

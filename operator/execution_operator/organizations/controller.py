@@ -95,21 +95,21 @@ class OrganizationController:
     def put(self, organization: Organization) -> None:
         """Take in an Organization that is new, or has changed."""
         name = organization.metadata.name
-        old, neighbours = self._mapping.get(name), self._mapping.neighbours(name)
+        old, neighbours = self._mapping.get(name), self._mapping.affected_organizations(name)
         touched = self._mapping.put(organization)
         if _same(old, organization):
             self._update(name)
             return
         if self._mapping.probe(name) is None:
-            self._mapping.probed(name, self._temporals.unasked(organization))
+            self._mapping.record_probe(name, self._temporals.unasked(organization))
         if name not in self._probers:
             self._probers[name] = _Prober(lambda: self._probe(name))
         self._probers[name].now()
-        self._tell(neighbours | self._mapping.neighbours(name), touched)
+        self._tell(neighbours | self._mapping.affected_organizations(name), touched)
 
     def drop(self, name: str) -> None:
         """Forget an Organization that was deleted."""
-        neighbours = self._mapping.neighbours(name)
+        neighbours = self._mapping.affected_organizations(name)
         touched = self._mapping.drop(name)
         if prober := self._probers.pop(name, None):
             prober.stop()
@@ -147,10 +147,10 @@ class OrganizationController:
             return True  # it changed meanwhile: another look is on its way
         before = self._mapping.probe(name)
         if before is not None:
-            probe = probe.remembering(before)
-        self._mapping.probed(name, probe)
-        if before is None or before.verdict != probe.verdict:
-            self._tell(self._mapping.neighbours(name), set(organization.spec.namespaces))
+            probe = probe.with_known_id(before)
+        self._mapping.record_probe(name, probe)
+        if before is None or before.decisive_fields != probe.decisive_fields:
+            self._tell(self._mapping.affected_organizations(name), set(organization.spec.namespaces))
         await self._write(name)
         return probe.fault is None
 

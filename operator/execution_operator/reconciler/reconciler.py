@@ -13,10 +13,10 @@ from functools import partial
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.authorization.authorize import Denied, Failing, Grant, ResolvedTarget, Undecided, authorize
 from execution_operator.core.authorization.mapping import Mapping
-from execution_operator.core.authorization.ownership import doubt
+from execution_operator.core.authorization.ownership import missing_proof
 from execution_operator.core.errors import Conflict, ObjectNotFound, TemporalError
 from execution_operator.core.reasons import Reason
-from execution_operator.core.status.events import EventRecord, announcements
+from execution_operator.core.status.events import EventRecord, events_to_record
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.finalizer import FINALIZER, needless, unheld, waiting
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
@@ -104,7 +104,7 @@ class _Act:
         await self._release(finding)
         await self._record(finding, place)
         for announcement in self.untold:
-            await self.world.records.announce(self.execution, announcement)
+            await self.world.records.record_event(self.execution, announcement)
         return settlement(self.execution, finding, self.world.now(), gone=self.gone)
 
     async def _find(self) -> tuple[Finding | Undecided, ResolvedTarget | None]:
@@ -114,12 +114,12 @@ class _Act:
         if not isinstance(grant, Grant):
             return waiting(self.execution, grant), None
         try:
-            return await self._pursue(grant, self.world.runs(grant)), grant.place
+            return await self._pursue(grant, self.world.runs(grant)), grant.target
         except TemporalError as error:
-            return self._failing(error, grant), grant.place
+            return self._failing(error, grant), grant.target
 
     def _failing(self, error: TemporalError, grant: Grant) -> Failing:
-        self.world.suspect(grant.place.organization)
+        self.world.suspect(grant.target.organization)
         reason = Reason.TERMINATION_FAILED if error.refused else Reason.TEMPORAL_UNAVAILABLE
         return Failing(reason, error.message)
 
@@ -128,7 +128,7 @@ class _Act:
         seen = await self._resolve(grant, runs)
         if seen is None:
             sought = wanted(self.execution, grant.organization)
-            return NotFound(f"Temporal namespace {grant.place.temporal_namespace} has no {sought}")
+            return NotFound(f"Temporal namespace {grant.target.temporal_namespace} has no {sought}")
         run = seen.run if isinstance(seen, RunDescription) else seen
         if denied := await self._disowned(run, grant, runs):
             return denied
@@ -139,7 +139,7 @@ class _Act:
             if not isinstance(found, Open):
                 return found
             run = found.run
-            await self._record(found, grant.place)
+            await self._record(found, grant.target)
             self.timer.passed(Stage.PINNED)
             if self.gone:
                 return NotFound("the Execution was deleted before its run was pinned: nothing is done")
@@ -156,14 +156,14 @@ class _Act:
 
     async def _disowned(self, run: Run, grant: Grant, runs: Runs) -> Denied | None:
         """Hold the start event of the chain's first run, or what was recorded of it, against what is asked."""
-        proof = grant.place.ownership
+        proof = grant.target.ownership
         if proof is None:
             return None
         shown = await runs.owner(run, proof.search_attribute)
-        why = doubt(proof, shown, self.execution.status.observed_ownership)
+        why = missing_proof(proof, shown, self.execution.status.observed_ownership)
         if why is None:
             return None
-        organization = grant.place.organization
+        organization = grant.target.organization
         message = f"workflow {run.workflow_id} is not organization {organization}'s: {why}"
         return Denied(Reason.ORGANIZATION_MISMATCH, message)
 
@@ -195,7 +195,7 @@ class _Act:
             return await terminate(runs, run, order(self.execution), still_granted, called)
         graceful = Open(run, deadline=rfc3339(deadline))
         if recorded(self.execution) != graceful.deadline:  # told once: each try that fails would tell it again
-            await self._record(graceful, grant.place)
+            await self._record(graceful, grant.target)
         still_granted()
         await runs.request_cancel(run, order(self.execution))
         found = await follow(runs, run)
@@ -224,7 +224,7 @@ class _Act:
             self.execution = self.execution.model_copy(update={"status": status})
         abandoned = finding.abandoned or () if isinstance(finding, Closed) else ()
         told = ExecutionStatus() if self.again else old  # the Event's name makes one of two tellings
-        self.untold += announcements(told, status, abandoned=abandoned)
+        self.untold += events_to_record(told, status, abandoned=abandoned)
         self.again = False
         if answered(status) and not answered(old) and not self.gone:
             self.timer.passed(Stage.RECORDED)

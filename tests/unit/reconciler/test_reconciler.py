@@ -105,7 +105,7 @@ def asked(*organizations: Organization, **options: object) -> tuple[Stage, FakeR
 def test_ending_a_run_that_is_pinned_costs_three_calls_one_patch_and_one_event() -> None:
     stage, run = asked()
     assert stage.play() == Result(stage.now)
-    assert stage.calls == ["terminate", "closing", "describe", "write_status", "announce"]
+    assert stage.calls == ["terminate", "closing", "describe", "write_status", "record_event"]
     assert (stage.shown, stage.told) == (TERMINATED, ["Terminated"])
     assert run.closing is not None
     assert stage.now.status.terminated_at == run.closing.at
@@ -118,7 +118,7 @@ def test_ending_a_run_that_was_never_seen_pins_it_first() -> None:
     stage.play()
     assert stage.calls == [
         *("describe", "owner", "write_status"),
-        *("terminate", "closing", "describe", "write_status", "announce"),
+        *("terminate", "closing", "describe", "write_status", "record_event"),
     ]
     assert stage.shown == TERMINATED
 
@@ -137,7 +137,7 @@ def test_a_denied_one_asks_temporal_nothing() -> None:
     stage.temporal.start("wf")
     stage.server.create(execution("stop"))
     stage.play()
-    assert (stage.calls, stage.shown[1]) == (["write_status", "announce"], "False/NamespaceNotMapped")
+    assert (stage.calls, stage.shown[1]) == (["write_status", "record_event"], "False/NamespaceNotMapped")
 
 
 @pytest.mark.parametrize("play", ["again", "restarted"])
@@ -156,7 +156,7 @@ def test_a_late_request_is_answered_without_asking() -> None:
     stage.play()
     stage.server.edit(stage.now, terminate=Terminate(reason="late"))
     stage.play()
-    assert stage.calls == ["write_status", "announce"]
+    assert stage.calls == ["write_status", "record_event"]
     assert stage.shown == ("completed", "False/AlreadyClosed", "AlreadyClosed")
 
 
@@ -256,9 +256,9 @@ def test_what_was_seen_is_not_lost_by_a_second_look_for_the_children() -> None:
 
 def test_while_the_organizations_temporal_is_away_nothing_is_asked_and_the_return_wakes() -> None:
     stage, _ = asked()
-    stage.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
+    stage.mapping.record_probe("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
     assert stage.play().after is WOKEN
-    assert stage.calls == ["write_status", "announce"]
+    assert stage.calls == ["write_status", "record_event"]
 
 
 def test_a_conflict_decides_anew_on_the_object_as_it_is() -> None:
@@ -287,12 +287,12 @@ def test_an_object_that_never_stays_the_same_is_backed_off_from() -> None:
 
 def test_what_was_recorded_but_not_told_is_told_by_the_pass_that_follows() -> None:
     stage, _ = asked()
-    stage.server.faults["announce"].append(Fault.BEFORE)
+    stage.server.faults["record_event"].append(Fault.BEFORE)
     with pytest.raises(RecordError):
         stage.play()
     assert (stage.shown, stage.told) == (TERMINATED, [])
     stage.play(again=True)
-    assert (stage.calls, stage.told) == (["announce"], ["Terminated"])
+    assert (stage.calls, stage.told) == (["record_event"], ["Terminated"])
 
 
 # --- chains
@@ -482,7 +482,7 @@ def test_a_request_to_cancel_that_fails_again_and_again_is_told_once() -> None:
     writes = []
     for _ in range(10):
         assert stage.play().failing
-        writes.append(stage.calls.count("announce"))
+        writes.append(stage.calls.count("record_event"))
     assert (writes[2:], stage.shown[0]) == ([0] * 8, "terminating")
     assert not stage.play().failing
 
@@ -497,9 +497,9 @@ def test_a_request_that_is_changed_has_its_grace_period_anew_also_if_temporal_wa
     stage.play()
     before = deadline(stage)
     stage.server.edit(stage.now, terminate=Terminate(reason="stop", grace_period_seconds=3600))
-    stage.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
+    stage.mapping.record_probe("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
     stage.play()
-    stage.mapping.probed("acme", probe(ACME))
+    stage.mapping.record_probe("acme", probe(ACME))
     stage.clock.advance(60)
     stage.play()
     assert run.open

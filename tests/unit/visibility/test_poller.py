@@ -255,7 +255,7 @@ def test_looks_that_fail_for_days_go_on() -> None:
         runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
         mapping = Mapping()
         mapping.put(acme := organization("acme", "team-a"))
-        mapping.probed("acme", probe(acme))
+        mapping.record_probe("acme", probe(acme))
 
         def tell(references: Sequence[Reference]) -> None:
             told.extend(reference.name for reference in references)

@@ -30,10 +30,10 @@ class Grant:
     temporal_namespace: str
 
     @property
-    def place(self) -> ResolvedTarget:
+    def target(self) -> ResolvedTarget:
         """What is recorded of it."""
         meta = self.organization.metadata
-        return ResolvedTarget(meta.name, meta.uid, self.temporal_namespace, ownership.wanted(self.organization))
+        return ResolvedTarget(meta.name, meta.uid, self.temporal_namespace, ownership.required_proof(self.organization))
 
     def holds(self, now: "Grant | Decision") -> bool:
         """Whether a later decision still grants the same."""
@@ -171,7 +171,7 @@ def authorize(execution: Execution, mapping: Mapping) -> Grant | Decision:
     return found or Grant(case.organization, case.temporal_namespace)
 
 
-def foreseen(namespace: str, organization: str, mapping: Mapping) -> str | None:
+def expected_denial(namespace: str, organization: str, mapping: Mapping) -> str | None:
     """Return why Executions of a namespace that are recorded for an organization are denied; empty if they are not.
 
     None where nothing is to be said of them now. For some of them it may be otherwise: by what else they record, or by

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from execution_operator.api import Organization
-from execution_operator.core.authorization.ownership import wanted
+from execution_operator.core.authorization.ownership import required_proof
 from execution_operator.core.reasons import Reason
 
 
@@ -33,11 +33,11 @@ class Probe:
     asked: bool = True
 
     @property
-    def verdict(self) -> tuple[bool, Reason | None, str]:
+    def decisive_fields(self) -> tuple[bool, Reason | None, str]:
         """What decisions hang on: all but the words."""
         return self.asked, self.fault, self.namespace_id
 
-    def remembering(self, before: "Probe") -> "Probe":
+    def with_known_id(self, before: "Probe") -> "Probe":
         """Return this look with the id that an earlier one showed, where there was no answer now."""
         same = (self.address, self.namespace) == (before.address, before.namespace)
         answered = self.fault in (None, Reason.TEMPORAL_NAMESPACE_NOT_FOUND)
@@ -101,7 +101,7 @@ class Mapping:
         self._probes.pop(name, None)
         return touched
 
-    def probed(self, name: str, probe: Probe) -> None:
+    def record_probe(self, name: str, probe: Probe) -> None:
         """Note what a look at the Organization's Temporal namespace showed."""
         if name in self._organizations:
             self._probes[name] = probe
@@ -118,13 +118,13 @@ class Mapping:
         """Return the Organizations that list the namespace, by name."""
         return [self._organizations[name] for name in sorted(self._claims.get(namespace, ()))]
 
-    def contested(self, organization: Organization) -> dict[str, list[str]]:
+    def conflicting_claims(self, organization: Organization) -> dict[str, list[str]]:
         """Return the organization's namespaces that others list too, with the others' names."""
         own = organization.metadata.name
         claims = {namespace: self._claims.get(namespace, set()) - {own} for namespace in organization.spec.namespaces}
         return {namespace: sorted(others) for namespace, others in claims.items() if others}
 
-    def neighbours(self, name: str) -> set[str]:
+    def affected_organizations(self, name: str) -> set[str]:
         """Name the other Organizations whose state hangs on this one: they claim or use what it does."""
         organization, probe = self._organizations.get(name), self._probes.get(name)
         claimants = (
@@ -162,9 +162,9 @@ Others = list[tuple[Organization, Probe]]
 
 
 def _temporal_namespace_shared(organization: Organization, probe: Probe, others: Others) -> Readiness | None:
-    own = wanted(organization)
+    own = required_proof(organization)
     sharers = [other for other, seen in others if probe.shares_with(seen)]
-    confusable = [other for other in sharers if own is None or wanted(other) in (None, own)]
+    confusable = [other for other in sharers if own is None or required_proof(other) in (None, own)]
     if not confusable:
         return None
     names = ", ".join(sorted(other.metadata.name for other in confusable))

@@ -3,7 +3,7 @@
 from execution_operator.api import Organization, OwnershipProof
 
 
-def wanted(organization: Organization) -> OwnershipProof | None:
+def required_proof(organization: Organization) -> OwnershipProof | None:
     """Return the proof that the organization's workflows must show; None where it asks for none."""
     ownership = organization.spec.ownership
     if ownership is None:
@@ -12,7 +12,7 @@ def wanted(organization: Organization) -> OwnershipProof | None:
     return OwnershipProof(search_attribute=ownership.search_attribute, value=value)
 
 
-def doubt(proof: OwnershipProof, shown: str | None, observed: OwnershipProof | None) -> str | None:
+def missing_proof(proof: OwnershipProof, shown: str | None, observed: OwnershipProof | None) -> str | None:
     """Return why the proof is not given, for people; None where it is.
 
     Args:

@@ -3,7 +3,7 @@
 from execution_operator.api import Condition, ConditionStatus, Execution
 from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.status.termination import describe, outcome, termination
+from execution_operator.core.status.termination import describe_close, outcome, termination
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.state import answered, unanswered
 
@@ -14,10 +14,10 @@ Cell = tuple[ConditionStatus, str, str]
 """Status, reason and message of one condition."""
 
 
-def conditions(execution: Execution, finding: Finding, place: ResolvedTarget | None, now: str) -> list[Condition]:
+def conditions(execution: Execution, finding: Finding, target: ResolvedTarget | None, now: str) -> list[Condition]:
     """Return all conditions, in the order of their types; absent ones are left out."""
     cells: dict[Type, Cell | None] = {
-        Type.AUTHORIZED: _authorized(execution, finding, place),
+        Type.AUTHORIZED: _authorized(execution, finding, target),
         Type.TERMINATED: _terminated(execution, finding),
         Type.FINISHED: _finished(execution, finding),
         Type.RECONCILING: _reconciling(execution, finding),
@@ -32,14 +32,14 @@ def _condition(execution: Execution, of: Type, cell: Cell, now: str) -> Conditio
     old = execution.status.condition(of)
     if old is not None and (old.status, old.reason) == (status, reason) and reason in _RETRIED:
         message = old.message
-    return transition(old, of, (status, reason, message), execution.metadata.generation, now)
+    return build_condition(old, of, (status, reason, message), execution.metadata.generation, now)
 
 
 LONGEST = 4096
 """Characters of a message. The schema takes more, but nobody reads it."""
 
 
-def transition(old: Condition | None, of: Type, cell: Cell, generation: int, now: str) -> Condition:
+def build_condition(old: Condition | None, of: Type, cell: Cell, generation: int, now: str) -> Condition:
     """Return a condition that keeps the time of its last transition unless its status changes now."""
     status, reason, message = cell
     return Condition(
@@ -55,15 +55,15 @@ def transition(old: Condition | None, of: Type, cell: Cell, generation: int, now
 _RETRIED = (Reason.TEMPORAL_UNAVAILABLE, Reason.TERMINATION_FAILED)
 
 
-def _authorized(execution: Execution, finding: Finding, place: ResolvedTarget | None) -> Cell | None:
+def _authorized(execution: Execution, finding: Finding, target: ResolvedTarget | None) -> Cell | None:
     namespace = execution.metadata.namespace
     match finding:
         case Denied(reason, message):
             return FALSE, reason, message
         case Recorded():
             return _kept(execution, Type.AUTHORIZED)
-        case _ if place is not None:
-            return TRUE, Reason.ORGANIZATION_MAPPED, f"namespace {namespace} belongs to {place.organization}"
+        case _ if target is not None:
+            return TRUE, Reason.ORGANIZATION_MAPPED, f"namespace {namespace} belongs to {target.organization}"
         case Failing(reason=reason, message=message):
             return UNKNOWN, reason, message
         case _:
@@ -89,7 +89,7 @@ def _terminated(execution: Execution, finding: Finding) -> Cell | None:
             return FALSE, Reason.PENDING, "the run is pinned; termination follows"
         case Closed(closing=closing):
             how = outcome(execution, finding)
-            return (FALSE if how is Reason.ALREADY_CLOSED else TRUE), how, describe(closing)
+            return (FALSE if how is Reason.ALREADY_CLOSED else TRUE), how, describe_close(closing)
         case Recorded():
             return FALSE, Reason.ALREADY_CLOSED, _message(execution, Type.FINISHED)
 
@@ -97,7 +97,7 @@ def _terminated(execution: Execution, finding: Finding) -> Cell | None:
 def _finished(execution: Execution, finding: Finding) -> Cell:
     match finding:
         case Closed(closing=closing):
-            return TRUE, closing.status, describe(closing)
+            return TRUE, closing.status, describe_close(closing)
         case Open(run):
             return FALSE, Reason.OPEN, f"run {run.run_id} is open"
         case _:

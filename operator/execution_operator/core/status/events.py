@@ -24,7 +24,9 @@ GOOD = (Reason.TERMINATED, Reason.CANCELLED, Reason.GRACE_PERIOD)
 """Reasons that nobody need be warned of."""
 
 
-def announcements(old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()) -> list[EventRecord]:
+def events_to_record(
+    old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()
+) -> list[EventRecord]:
     """Compare two statuses of an Execution and return what to tell, in order."""
     before, after = old.condition(Type.TERMINATED), new.condition(Type.TERMINATED)
     told: list[EventRecord] = []

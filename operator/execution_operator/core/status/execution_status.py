@@ -19,17 +19,17 @@ PHASES = {
 """The phase of each way to close. Continued-as-new is none: the Execution goes on in the next run."""
 
 
-def render(execution: Execution, finding: Finding, place: ResolvedTarget | None, now: str) -> ExecutionStatus:
+def render(execution: Execution, finding: Finding, target: ResolvedTarget | None, now: str) -> ExecutionStatus:
     """Compute the status that the finding calls for; `now` (RFC 3339) stamps transitions only."""
     facts = _facts(execution, finding)
-    if place is not None and isinstance(finding, Open | Closed):
-        facts |= _resolved(execution, place)
+    if target is not None and isinstance(finding, Open | Closed):
+        facts |= _resolved(execution, target)
     return execution.status.model_copy(
         update={
             **facts,
             "observed_generation": execution.metadata.generation,
             "termination": termination(execution, finding),
-            "conditions": conditions(execution, finding, place, now),
+            "conditions": conditions(execution, finding, target, now),
         }
     )
 
@@ -53,13 +53,13 @@ def _facts(execution: Execution, finding: Finding) -> dict[str, Any]:
             return {"phase": execution.status.phase or Phase.PENDING}
 
 
-def _resolved(execution: Execution, place: ResolvedTarget) -> dict[str, Any]:
+def _resolved(execution: Execution, target: ResolvedTarget) -> dict[str, Any]:
     """Return where the run was found; a proof that was given once stays, also while none is asked for."""
     return {
-        "organization": place.organization,
-        "organization_uid": place.organization_uid,
-        "temporal_namespace": place.temporal_namespace,
-        "observed_ownership": place.ownership or execution.status.observed_ownership,
+        "organization": target.organization,
+        "organization_uid": target.organization_uid,
+        "temporal_namespace": target.temporal_namespace,
+        "observed_ownership": target.ownership or execution.status.observed_ownership,
     }
 
 

@@ -58,7 +58,7 @@ def _answer(execution: Execution, finding: Finding) -> Reason | None:
             return None
 
 
-def describe(closing: CloseEvent) -> str:
+def describe_close(closing: CloseEvent) -> str:
     """Say for people how and when a run closed."""
     if closing.status is RunStatus.TERMINATED:
         request = f", requested by {closing.requested_by}" if closing.requested_by else ""

@@ -28,7 +28,7 @@ def unprobed() -> Mapping:
 
 def faulty(fault: Reason) -> Mapping:
     index = mapping(ACME)
-    index.probed("acme", probe(ACME, fault, "because"))
+    index.record_probe("acme", probe(ACME, fault, "because"))
     return index
 
 
