@@ -241,7 +241,9 @@ class TestNamespaces:
         world.tenant(other, name, ownership={**BY_NAME, "value": other})
         world.terminate(name, "ours now?", name)
         words = world.denied(name, name, "OrganizationMismatch")
-        assert words.startswith(f"recorded for organization {name}, but the namespace belongs to {other} now")
+        assert words.startswith(
+            f"the Execution was recorded for organization {name}, but its namespace belongs to {other} now"
+        )
         assert world.samples.status(name) == "RUNNING"
         world.delete("organization", other)
         world.tenant(name, name, ownership=BY_NAME)
@@ -345,7 +347,7 @@ class TestTemporalNamespaces:
         for one, another in ((name, other), (other, name)):
             assert another in world.until_ready(one, "False/TemporalNamespaceShared")
         world.request("wf", other)
-        assert "no two the same value" in world.denied("wf", other, "OrganizationNotReady")
+        assert "no two may have the same value" in world.denied("wf", other, "OrganizationNotReady")
         assert world.state(handle) == "RUNNING"
         world.until_ready(third)
 

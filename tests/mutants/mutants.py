@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "what was recorded for a namesake is denied",
-        _check("_organization_is_a_namesake"),
+        _check("_recorded_organization_was_recreated"),
         "TestOrganizations.test_a_namesake_is_another_organization",
         {"difference": "none"},
     ),
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "who may turn out to share a Temporal namespace is waited for",
-        _readiness("_temporal_namespace_perhaps_shared"),
+        _readiness("_temporal_namespace_may_be_shared"),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(

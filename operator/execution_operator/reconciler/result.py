@@ -55,7 +55,7 @@ def settlement(execution: Execution, finding: Finding, now: datetime, *, gone: b
     match finding:
         case Denied() if not gone:  # those of which nothing is asked are found by the review, however many they are
             return Result(execution, after=WOKEN if unanswered(execution) else None)
-        case Failing(asked=False):  # those that were never seen are found by a list
+        case Failing(temporal_called=False):  # those that were never seen are found by a list
             return Result(execution, after=None if never_seen(execution) else WOKEN)
         case Failing():
             return Result(execution, failing=True)

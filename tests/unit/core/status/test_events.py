@@ -62,7 +62,9 @@ def test_what_is_told(old: ExecutionStatus, new: ExecutionStatus, told: list[tup
 
 def test_children_left_running_are_named() -> None:
     told = events_to_record(SEEN, after((OURS, "stop")), abandoned=("a", "b"))
-    assert told[1] == EventRecord("ChildrenAbandoned", "left running by their parent close policy: a, b", warning=True)
+    assert told[1] == EventRecord(
+        "ChildrenAbandoned", "child workflows are left running by their parent close policy: a, b", warning=True
+    )
 
 
 MESSAGES = [
