@@ -75,13 +75,17 @@ class Operator:
         self.records = ExecutionRecords(api, socket.gethostname(), self.open_runs.drop)
         self.secrets = Secrets(api, own_namespace(), changed=self._secrets_changed)
         pool = Pool(Target.from_environment(), self.secrets.current)
-        self.organizations = OrganizationController(mapping, pool, OrganizationRecords(api), self._wake, share.has)
+        self.organizations = OrganizationController(
+            mapping, pool, OrganizationRecords(api), self._wake, share.serves_organization
+        )
         reconciler = Reconciler(mapping, pool.runs, self.records, self.organizations.probe_now, api.clock.now)
         self.queue = WorkQueue(reconciler.reconcile, self._read)
         self.streams = Enqueuer(
             self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
         )
-        self.hints = RereadQueue(self.records.find, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks)
+        self.hints = RereadQueue(
+            self.records.read_by_name, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks
+        )
         self.review = AuthorizationDrift(self.open_runs, mapping, self.hints.tell)
         self.open_stream = OpenExecutions(
             api, share, self.open_runs, self.streams, self.queue.knows, self._concerned, self.review.noted
@@ -94,7 +98,7 @@ class Operator:
         self.finished = FinishedExecutions(api, share, self.expiries, self.streams)
         self.requests = RequestStream(
             share.selectors(UNANSWERED),
-            partial(share.readable, api),
+            partial(share.readable_namespaces, api),
             api.login,
             self.streams.requested,
             self.streams.left,
@@ -108,7 +112,11 @@ class Operator:
         if ready:
             parts.append(self._start(self.organization_watch.run()))
             ready = await self._until(self.organizations.synced(), stop, *parts)
-        if ready and self.share.shard and not await self.share.shard.served(self.api, self.share.places[0]):
+        if (
+            ready
+            and self.share.shard
+            and not await self.share.shard.is_supported_by(self.api, self.share.watch_namespaces[0])
+        ):
             raise UnshardedError("this API server does not cut shards: switch on its feature gate ShardedListAndWatch")
         open_watches, closed_watches = self.open_stream.watches(), self.finished.watches()
         watches = [*open_watches, *closed_watches]
@@ -183,7 +191,7 @@ class Operator:
         """Whether Executions of a namespace are this operator's; one that nobody claims is those' who work for all."""
         if not self.share.organizations:
             return True
-        return any(self.share.has(each.metadata.name) for each in self.mapping.claimants(namespace))
+        return any(self.share.serves_organization(each.metadata.name) for each in self.mapping.claimants(namespace))
 
     def _secrets_changed(self) -> None:
         self.organizations.probe_all()
@@ -213,12 +221,12 @@ class Operator:
         return self._listed(*NEVER_SEEN)
 
     def _pinned(self, namespace: str, uids: Container[str]) -> AsyncIterator[Execution]:
-        return self.records.select(self.share.selection(namespace, PINNED), uids)
+        return self.records.list_executions(self.share.selection(namespace, PINNED), uids)
 
     async def _listed(self, *selectors: str) -> AsyncIterator[Execution]:
-        for selector, place in itertools.product(selectors, self.share.places):
+        for selector, place in itertools.product(selectors, self.share.watch_namespaces):
             try:
-                async for execution in self.records.select(self.share.selection(place, selector)):
+                async for execution in self.records.list_executions(self.share.selection(place, selector)):
                     yield execution
             except ApiError as error:
                 if not place or error.status != FORBIDDEN:

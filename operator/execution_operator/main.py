@@ -18,7 +18,7 @@ from execution_operator.app import Operator, UnshardedError
 from execution_operator.gateway import command as gateway
 from execution_operator.kube.client import Api
 from execution_operator.kube.config import load_configuration, own_namespace
-from execution_operator.kube.lease import SHORTEST, Lease, LeaseLostError
+from execution_operator.kube.lease import MIN_DURATION_SECONDS, Lease, LeaseLostError
 from execution_operator.kube.scope import WatchScope
 from execution_operator.kube.shard import Shard
 
@@ -98,8 +98,8 @@ def _lease(api: Api, arguments: argparse.Namespace) -> Lease | None:
 
 
 def _lease_duration(words: str) -> int:
-    if (seconds := int(words)) < SHORTEST:
-        raise argparse.ArgumentTypeError(f"a lease lasts {SHORTEST} seconds at least")
+    if (seconds := int(words)) < MIN_DURATION_SECONDS:
+        raise argparse.ArgumentTypeError(f"a lease lasts {MIN_DURATION_SECONDS} seconds at least")
     return seconds
 
 

@@ -241,7 +241,9 @@ class TestNamespaces:
         stack.tenant(other, name, ownership={**BY_NAME, "value": other})
         stack.terminate(name, "ours now?", name)
         words = stack.denied(name, name, "OrganizationMismatch")
-        assert words.startswith(f"recorded for organization {name}, but the namespace belongs to {other} now")
+        assert words.startswith(
+            f"the Execution was recorded for organization {name}, but its namespace belongs to {other} now"
+        )
         assert stack.samples.status(name) == "RUNNING"
         stack.delete("organization", other)
         stack.tenant(name, name, ownership=BY_NAME)
@@ -345,7 +347,7 @@ class TestTemporalNamespaces:
         for one, another in ((name, other), (other, name)):
             assert another in stack.until_ready(one, "False/TemporalNamespaceShared")
         stack.request("wf", other)
-        assert "no two the same value" in stack.denied("wf", other, "OrganizationNotReady")
+        assert "no two may have the same value" in stack.denied("wf", other, "OrganizationNotReady")
         assert stack.state(handle) == "RUNNING"
         stack.until_ready(third)
 

@@ -59,7 +59,7 @@ def _allowed(world: World, now: Execution) -> bool:
     grant = authorize(now, world.b.mapping)
     if not isinstance(grant, Grant):
         return False
-    proof, recorded = grant.place.ownership, now.status.observed_ownership
+    proof, recorded = grant.target.ownership, now.status.observed_ownership
     if now.status.run_id is not None:
         run = world.scene.temporal.get(now.status.workflow_id or "", now.status.run_id, NAMESPACE)
         while run is not None and run.closing is not None and run.closing.successor:

@@ -9,7 +9,7 @@ from execution_operator.reconciler.result import HELD_DELETION_INTERVAL_SECONDS,
 from tests.model.scene import Scene, Variant, enact, gate, owners, version
 from tests.support.fake_records import FakeRecords
 
-RECORDS = {"read", "write_status", "write_finalizers", "announce"}
+RECORDS = {"read", "write_status", "write_finalizers", "record_event"}
 RUNS = {"describe", "ownership_value", "close_event", "terminate", "request_cancel"}
 
 

@@ -43,7 +43,7 @@ def enact(mapping: Mapping, law: str) -> None:
         mapping.drop(known.metadata.name)
     for each in LAWS[law]:
         mapping.put(each)
-        mapping.probed(each.metadata.name, probe(each))
+        mapping.record_probe(each.metadata.name, probe(each))
 
 
 def owners(law: str) -> set[str]:

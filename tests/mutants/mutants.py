@@ -41,11 +41,11 @@ def _check(name: str) -> Build:
 
 def _readiness(name: str) -> Build:
     """Remove a check from the chain that decides whether an Organization is ready."""
-    return Build("core.authorization.mapping", "READINESS", WithoutElement(name))
+    return Build("core.authorization.mapping", "READINESS_CHECKS", WithoutElement(name))
 
 
 GRANT_NOT_REPEATED = Build("reconciler.reconciler", "", NeverIf("holds"))
-OWNERSHIP_NOT_CHECKED = Build("core.authorization.ownership", "doubt", Body("return None"))
+OWNERSHIP_NOT_CHECKED = Build("core.authorization.ownership", "missing_proof", Body("return None"))
 BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
 
 MUTANTS = (
@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "what was recorded for a namesake is denied",
-        _check("_organization_is_a_namesake"),
+        _check("_recorded_organization_was_recreated"),
         "TestOrganizations.test_a_namesake_is_another_organization",
         {"difference": "none"},
     ),
@@ -100,12 +100,12 @@ MUTANTS = (
     ),
     Mutant(
         "who may turn out to share a Temporal namespace is waited for",
-        _readiness("_temporal_namespace_perhaps_shared"),
+        _readiness("_temporal_namespace_may_be_shared"),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(
         "who was seen in a Temporal namespace stays there while it can't be asked",
-        Build("organizations.controller", "", Statement("remembering")),
+        Build("organizations.controller", "", Statement("with_known_id")),
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(
@@ -135,7 +135,7 @@ MUTANTS = (
     ),
     Mutant(
         "of an expired first run only what was recorded counts",
-        Build("core.authorization.ownership", "doubt", Expression("observed == proof", "True")),
+        Build("core.authorization.ownership", "missing_proof", Expression("observed == proof", "True")),
         "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
     ),
     Mutant(

@@ -103,5 +103,5 @@ def mapping(*organizations: Organization) -> Mapping:
     index = Mapping()
     for each in organizations:
         index.put(each)
-        index.probed(each.metadata.name, probe(each))
+        index.record_probe(each.metadata.name, probe(each))
     return index

@@ -1,4 +1,4 @@
-"""The resources as pydantic models: the one source of `crds/` and of every object the operator reads."""
+"""The resources as pydantic models. `crds/` is generated from them, and the operator reads every object as one."""
 
 from execution_operator.api.execution import (
     DeletionPolicy,

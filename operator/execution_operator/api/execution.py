@@ -1,14 +1,23 @@
-"""The `Execution`: one Temporal workflow execution, and the wish to end it."""
+"""The `Execution`: one Temporal workflow execution, and the request to terminate it."""
 
 from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from execution_operator.api.meta import Condition, NotBlank, ObjectMeta, Schema, Time, find, rule, rules
+from execution_operator.api.meta import (
+    NOT_BLANK,
+    Condition,
+    ObjectMeta,
+    Schema,
+    Time,
+    cel_rule,
+    cel_rules,
+    find_condition,
+)
 
 
 class Phase(StrEnum):
-    """Where the workflow stands, for people. Machines read the conditions."""
+    """The state of the workflow in one word, for people. Programs read the conditions."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -25,40 +34,41 @@ class Phase(StrEnum):
 
 
 CLOSED_PHASES = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED)
+"""The final phases."""
 
 
 class DeletionPolicy(StrEnum):
-    """What deleting the Execution does to the workflow."""
+    """What deleting an Execution does to its workflow."""
 
     ORPHAN = "Orphan"
     TERMINATE = "Terminate"
 
 
 class Terminate(Schema):
-    """The request to terminate. Setting it is the act; removing it before the act withdraws the request."""
+    """The request to terminate. Setting it makes the request; removing it in time withdraws the request."""
 
     reason: str = Field(
-        description="Why the workflow is terminated: 1 to 500 characters, not blank. Stands verbatim in "
-        "Temporal's history. Can't change any more once the workflow is terminated.",
+        description="Why the workflow is terminated: 1 to 500 characters, not blank. Temporal's history shows it "
+        "verbatim. It can't be changed after the workflow was terminated.",
         min_length=1,
         max_length=500,
-        json_schema_extra=rules(NotBlank),
+        json_schema_extra=cel_rules(NOT_BLANK),
     )
     grace_period_seconds: int = Field(
         default=0,
         ge=0,
         le=86400,
-        description="How long the workflow may take to end by itself, in seconds. Above 0, its cancellation "
-        "is requested first, and it is terminated when this time has passed.",
+        description="Seconds that the workflow gets to end by itself. 0 terminates it at once. With more, the "
+        "operator first requests its cancellation, and terminates it if it is still open after this time.",
     )
 
 
 class ExecutionSpec(Schema):
-    """Which workflow this is, and what is wished of it."""
+    """The workflow that the Execution stands for, and what to do with it."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
+        json_schema_extra=cel_rules(
+            cel_rule(
                 "has(self.runId) == has(oldSelf.runId)",
                 "runId can't be added or removed: delete this Execution and create another",
                 fieldPath=".runId",
@@ -67,119 +77,136 @@ class ExecutionSpec(Schema):
     )
 
     execution_id: str = Field(
-        description="The execution's UUID or the Temporal workflow ID; the Organization's "
-        "workflowIdTemplates make workflow IDs of it. Immutable.",
+        description="The execution's UUID or the Temporal workflow ID. The Organization's "
+        "workflowIdTemplates turn it into the workflow IDs to look for. Immutable.",
         min_length=1,
         max_length=255,
-        json_schema_extra=rules(
-            NotBlank, rule("self == oldSelf", "executionId is immutable: create another Execution instead")
+        json_schema_extra=cel_rules(
+            NOT_BLANK, cel_rule("self == oldSelf", "executionId is immutable: create another Execution instead")
         ),
     )
     run_id: str | None = Field(
         default=None,
-        description="The Temporal run ID, a UUID: this run and what it continues as, and no other. Unset means the "
-        "run that is current when the Execution is first seen. Immutable.",
+        description="The Temporal run ID, a UUID. The Execution then stands for this run and the runs that continue "
+        "it. If unset, it stands for the run that is current when the operator first sees the Execution. Immutable.",
         pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-        json_schema_extra=rules(rule("self == oldSelf", "runId is immutable: create another Execution instead")),
+        json_schema_extra=cel_rules(
+            cel_rule("self == oldSelf", "runId is immutable: create another Execution instead")
+        ),
     )
     terminate: Terminate | None = Field(
         default=None,
-        description="Set this to terminate the workflow. Remove it before it is carried out to withdraw the "
-        "request; remove it afterwards as you like.",
+        description="Set this to terminate the workflow. Removing it before the workflow is terminated withdraws the "
+        "request. Removing it afterwards changes nothing.",
     )
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.ORPHAN,
-        description="What deleting this Execution does to the workflow: Orphan leaves it alone, Terminate "
-        "terminates it before the Execution goes.",
+        description="What deleting this Execution does to the workflow. Orphan leaves the workflow alone. Terminate "
+        "terminates it before the Execution is removed.",
     )
     ttl_seconds_after_finished: int | None = Field(
         default=None,
         ge=0,
         le=2**31 - 1,
-        description="Seconds after which this Execution is deleted once it is finished and its request answered, as "
-        "Jobs have it: 0 means at once. Unset keeps it.",
+        description="Seconds after which this Execution is deleted when its workflow is closed and its request, if "
+        "any, is answered. As for Jobs, 0 deletes it at once. If unset, it is kept.",
     )
 
 
 class Termination(Schema):
-    """The request as it was carried out."""
+    """The record of a request to terminate, and its outcome."""
 
-    reason: str = Field(description="The reason that was given, or that Temporal's history shows.")
+    reason: str = Field(
+        description="The reason in spec.terminate, or the one that Temporal's history shows once the "
+        "operator has terminated the workflow."
+    )
     requested_by: str | None = Field(
         default=None,
-        description="Who asked: the user name that the API server stamped. Absent where it stamps none.",
+        description="The user who set spec.terminate, as the API server stamped it. Absent if the API "
+        "server stamps none.",
     )
     requested_at: Time | None = Field(
         default=None,
-        description="When spec.terminate was last set, as metadata.managedFields says. For people: who may edit "
-        "the object can write another time there.",
+        description="When spec.terminate was last set, according to metadata.managedFields. For information only: "
+        "everybody who may edit the object can change that time.",
     )
     deadline: Time | None = Field(
         default=None,
-        description="With a grace period: when the workflow is terminated if it has not ended by itself.",
+        description="The end of the grace period: the workflow is terminated then if it is still open. Absent without "
+        "a grace period.",
     )
     outcome: str | None = Field(
         default=None,
-        description="How the request was answered for good: Terminated, Cancelled or AlreadyClosed. Set once.",
+        description="The final answer to the request: Terminated (by this request), Cancelled (the workflow ended as "
+        "cancelled in the grace period) or AlreadyClosed (by something else). Set once.",
     )
 
 
 class OwnershipProof(Schema):
     """A search attribute in the start event of a workflow's first run, and its value."""
 
-    search_attribute: str = Field(description="The search attribute, as the Organization's spec.ownership names it.")
-    value: str = Field(description="Its value.")
+    search_attribute: str = Field(description="Name of the search attribute, from the Organization's spec.ownership.")
+    value: str = Field(description="Value of the search attribute.")
 
 
 class ExecutionStatus(Schema):
-    """What Temporal shows, and how a request was answered. Written by the operator only."""
+    """The state of the workflow in Temporal, and the answer to a request. Only the operator writes it."""
 
     observed_generation: int = Field(
         default=0, ge=0, description="The metadata.generation that this status was computed from."
     )
-    phase: Phase | None = Field(default=None, description="Where the workflow stands. The last three are final.")
+    phase: Phase | None = Field(
+        default=None, description="State of the workflow. completed, failed and cancelled are final."
+    )
     organization: str | None = Field(
-        default=None, description="The Organization that this Execution was resolved in. A change is a denial."
+        default=None,
+        description="Name of the Organization that this Execution belonged to when its run was pinned. If "
+        "its namespace belongs to another one later, the Execution is denied.",
     )
     organization_uid: str | None = Field(
-        default=None, description="That Organization's UID: another one of the same name is another organization."
+        default=None,
+        description="UID of that Organization. A new Organization of the same name has another UID and is denied.",
     )
-    workflow_id: str | None = Field(default=None, description="The resolved Temporal workflow ID.")
+    workflow_id: str | None = Field(default=None, description="Workflow ID of the workflow in Temporal.")
     run_id: str | None = Field(
-        default=None, description="The pinned Temporal run: this one and its continuations are acted on, no other."
+        default=None,
+        description="Run ID of the pinned run. Only this run and the runs that continue it are ever terminated.",
     )
-    first_run_id: str | None = Field(default=None, description="The first run of the pinned run's chain.")
-    temporal_namespace: str | None = Field(default=None, description="The Temporal namespace it was resolved in.")
+    first_run_id: str | None = Field(default=None, description="Run ID of the first run in the pinned run's chain.")
+    temporal_namespace: str | None = Field(
+        default=None, description="Name of the Temporal namespace that the workflow was found in."
+    )
     observed_ownership: OwnershipProof | None = Field(
         default=None,
-        description="What the start event of the chain's first run showed: the proof that the workflow is the "
-        "organization's, also once that history has expired. Absent where the Organization asked for no proof.",
+        description="The search attribute in the start event of the chain's first run. It proves that the workflow "
+        "is the organization's, even after that history has expired. Absent if the Organization required no proof.",
     )
     started_at: Time | None = Field(
         default=None,
-        description="When the run that was pinned first started, by Temporal's clock. Runs that continue it keep this.",
+        description="When the first pinned run started, by Temporal's clock. Unchanged by runs that continue it.",
     )
     closed_at: Time | None = Field(default=None, description="When the run closed, by Temporal's clock.")
     terminated_at: Time | None = Field(
         default=None,
-        description="The event time of WorkflowExecutionTerminated in Temporal's history, never a local clock. "
-        "Set once.",
+        description="When the workflow was terminated: the time of the event WorkflowExecutionTerminated in Temporal's "
+        "history, never a local clock. Absent if it was not terminated. Set once.",
     )
     abandoned_children: int | None = Field(
         default=None,
         ge=0,
-        description="How many child workflows the terminated run left running (parent close policy ABANDON).",
+        description="Number of child workflows that the terminated run left running (parent close policy ABANDON).",
     )
-    termination: Termination | None = Field(default=None, description="The request as it was carried out.")
+    termination: Termination | None = Field(default=None, description="The record of the request to terminate.")
     conditions: list[Condition] = Field(
         default=[],
-        description="Authorized, Terminated, Finished; Reconciling and Stalled where something is out of the normal.",
+        description="Authorized, Terminated and Finished. Reconciling while the operator is working or "
+        "retrying; Stalled when a human must act.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
 
     def condition(self, of: str) -> Condition | None:
-        """Return the condition of the type, if the status has it."""
-        return find(self.conditions, of)
+        """Return the condition of this type, or None if the status has none."""
+        return find_condition(self.conditions, of)
 
 
 _CLOSED = "[" + ", ".join(f"'{phase}'" for phase in CLOSED_PHASES) + "]"
@@ -188,32 +215,32 @@ _CLOSED = "[" + ", ".join(f"'{phase}'" for phase in CLOSED_PHASES) + "]"
 class Execution(Schema):
     """An Execution stands for one Temporal workflow execution of the namespace's organization.
 
-    Set spec.terminate.reason to terminate it; wait for the condition Finished.
+    Set spec.terminate.reason to terminate the workflow, then wait for the condition Finished.
     """
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
+        json_schema_extra=cel_rules(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.terminatedAt)"
                 " || !has(oldSelf.spec.terminate) || !has(self.spec.terminate)"
                 " || self.spec.terminate.reason == oldSelf.spec.terminate.reason",
                 "the workflow is terminated: its reason can't change any more (removing spec.terminate is allowed)",
                 fieldPath=".spec.terminate.reason",
             ),
-            rule(
+            cel_rule(
                 f"!has(oldSelf.status) || !has(oldSelf.status.phase) || !(oldSelf.status.phase in {_CLOSED})"
                 " || (has(self.status) && has(self.status.phase) && self.status.phase == oldSelf.status.phase)",
                 "a closed phase is final: completed, failed and cancelled can't change any more",
                 fieldPath=".status.phase",
             ),
-            rule(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.terminatedAt)"
                 " || (has(self.status) && has(self.status.terminatedAt)"
                 " && self.status.terminatedAt == oldSelf.status.terminatedAt)",
                 "terminatedAt is set once",
                 fieldPath=".status.terminatedAt",
             ),
-            rule(
+            cel_rule(
                 "!has(oldSelf.status) || !has(oldSelf.status.termination) || !has(oldSelf.status.termination.outcome)"
                 " || (has(self.status) && has(self.status.termination) && has(self.status.termination.outcome)"
                 " && self.status.termination.outcome == oldSelf.status.termination.outcome)",
@@ -224,7 +251,7 @@ class Execution(Schema):
     )
 
     metadata: ObjectMeta = ObjectMeta()
-    spec: ExecutionSpec = Field(description="Which workflow this is, and what is wished of it.")
+    spec: ExecutionSpec = Field(description="The workflow that the Execution stands for, and what to do with it.")
     status: ExecutionStatus = Field(
-        default=ExecutionStatus(), description="What Temporal shows. Written by the operator only."
+        default=ExecutionStatus(), description="The state of the workflow in Temporal. Only the operator writes it."
     )

@@ -1,4 +1,4 @@
-"""What every resource of the group shares: names, metadata, conditions and the schema's building blocks."""
+"""The parts that all resources share: names, metadata, conditions, and the building blocks of their schemas."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -12,49 +12,50 @@ VERSION = "v1alpha1"
 
 
 class Schema(BaseModel):
-    """A part of a resource: camelCase on the wire, immutable in the program, tolerant of newer fields."""
+    """A part of a resource: camelCase in JSON, immutable in the program. Unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
     def wire(self) -> dict[str, Any]:
-        """Return the object as the API server holds it: camelCase, without what is unset."""
+        """Return the object as the API server stores it: in camelCase, without unset fields."""
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
-def rule(expression: str, message: str, **more: str) -> dict[str, str]:
-    """Return one CEL validation rule (`x-kubernetes-validations`) of the API server."""
-    return {"rule": expression, "message": message, **more}
+def cel_rule(expression: str, message: str, **options: str) -> dict[str, str]:
+    """Return one CEL rule for `x-kubernetes-validations`; the options are its other fields, such as `fieldPath`."""
+    return {"rule": expression, "message": message, **options}
 
 
-def rules(*of: dict[str, str]) -> dict[str, Any]:
+def cel_rules(*rules: dict[str, str]) -> dict[str, Any]:
     """Return the schema extension that carries CEL rules, for `json_schema_extra`."""
-    return {"x-kubernetes-validations": list(of)}
+    return {"x-kubernetes-validations": list(rules)}
 
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""An RFC 3339 time in UTC. A string, since Temporal's clock has nine digits and Python's has six."""
+"""An RFC 3339 time in UTC. It is a string because Temporal has nanoseconds and Python's datetime has microseconds."""
 
-NotBlank = rule("self.trim() != ''", "must not be blank")
+NOT_BLANK = cel_rule("self.trim() != ''", "must not be blank")
+"""The rule that a string has a character other than white space."""
 
 
 class FieldsV1(Schema):
-    """The fields of one writer, as far as the operator reads them."""
+    """The fields that one writer owns. The operator reads only those of the spec."""
 
     spec: dict[str, Any] = Field(default={}, alias="f:spec")
 
 
 class ManagedFields(Schema):
-    """One writer of the object."""
+    """An entry of metadata.managedFields: one writer of the object."""
 
     time: str | None = None
     fields_v1: FieldsV1 = FieldsV1()
 
 
-def _of_requests(writers: Any) -> Any:
-    """Leave out all writers but those of spec.terminate: they take more room and time than all else of an object."""
+def _only_writers_of_requests(writers: Any) -> Any:
+    """Drop all writers but those of spec.terminate. They would take more memory and time than the rest of an object."""
     if not isinstance(writers, list):
         return writers
-    return [one for one in writers if not isinstance(one, dict) or _writes_request(one)]
+    return [writer for writer in writers if not isinstance(writer, dict) or _writes_request(writer)]
 
 
 def _writes_request(writer: dict[str, Any]) -> bool:
@@ -77,7 +78,7 @@ class ObjectMeta(Schema):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = {}
     finalizers: list[str] = []
-    managed_fields: Annotated[list[ManagedFields], BeforeValidator(_of_requests)] = []
+    managed_fields: Annotated[list[ManagedFields], BeforeValidator(_only_writers_of_requests)] = []
 
 
 class ConditionStatus(StrEnum):
@@ -89,7 +90,7 @@ class ConditionStatus(StrEnum):
 
 
 class Condition(Schema):
-    """One aspect of the object's state, as metav1.Condition."""
+    """One aspect of the object's state, with the fields of metav1.Condition."""
 
     type: str = Field(
         description="Type of the condition.",
@@ -106,9 +107,9 @@ class Condition(Schema):
         max_length=1024,
         pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
     )
-    message: str = Field(description="The same for people.", max_length=32768)
+    message: str = Field(description="The reason in a sentence, for people.", max_length=32768)
 
 
-def find(conditions: Iterable[Condition], of: str) -> Condition | None:
-    """Return the condition of the type, if it is among them."""
+def find_condition(conditions: Iterable[Condition], of: str) -> Condition | None:
+    """Return the condition of this type, or None if there is none."""
     return next((condition for condition in conditions if condition.type == of), None)

@@ -1,52 +1,52 @@
-"""The one vocabulary of outcomes: a Reason is the condition's, the Event's and the log line's."""
+"""The reasons and types of conditions. Conditions, Events, log lines and metrics spell a reason alike."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a condition has its status. The REST contract's five answers are among them."""
+    """Why a condition has its status. The number is the HTTP status of the same answer of the REST call."""
 
     ORGANIZATION_MAPPED = "OrganizationMapped"
-    """The namespace belongs to exactly one Organization, and that one is ready."""
+    """The namespace belongs to exactly one Organization, and that Organization is ready."""
 
     NAMESPACE_NOT_MAPPED = "NamespaceNotMapped"
     """No Organization lists the namespace (403)."""
 
     NAMESPACE_CONFLICT = "NamespaceConflict"
-    """More than one Organization lists the namespace: it belongs to none of them (403)."""
+    """More than one Organization lists the namespace, so it belongs to none of them (403)."""
 
     ORGANIZATION_NOT_READY = "OrganizationNotReady"
-    """The Organization itself needs mending first (403)."""
+    """The Organization is not ready: its own condition Ready says what to repair (403)."""
 
     ORGANIZATION_MISMATCH = "OrganizationMismatch"
-    """The workflow, or what was recorded of it, is not this organization's (403)."""
+    """The workflow or the Execution's recorded status belongs to another organization (403)."""
 
     EXECUTION_NOT_FOUND = "ExecutionNotFound"
-    """Temporal knows no such workflow or run (404)."""
+    """Temporal has no such workflow or run (404)."""
 
     TERMINATED = "Terminated"
-    """Our termination closed the run (200)."""
+    """The operator's termination closed the run (200)."""
 
     CANCELLED = "Cancelled"
-    """The workflow honoured the cancellation that the grace period begins with (200)."""
+    """The workflow ended as cancelled within the grace period (200)."""
 
     ALREADY_CLOSED = "AlreadyClosed"
-    """The run had closed by other means (400)."""
+    """The run was closed by something other than this request (400)."""
 
     GRACE_PERIOD = "GracePeriod"
-    """Cancellation is requested; termination follows at the deadline."""
+    """Cancellation is requested. Termination follows at the deadline if the workflow is still open."""
 
     TEMPORAL_UNAVAILABLE = "TemporalUnavailable"
-    """Temporal gave no answer: retried until it does (500)."""
+    """Temporal gave no answer. The operator retries until it does (500)."""
 
     TERMINATION_FAILED = "TerminationFailed"
-    """Temporal refused the call: retried, since what refuses may be mended (500)."""
+    """Temporal refused the call. The operator retries, because the cause may be repaired (500)."""
 
     PENDING = "Pending"
-    """The workflow has not been seen yet."""
+    """The workflow has not been seen yet, or its termination is under way."""
 
     OPEN = "Open"
-    """The workflow runs or is paused."""
+    """The workflow is running or paused."""
 
     COMPLETED = "Completed"
     """The workflow returned."""
@@ -55,28 +55,28 @@ class Reason(StrEnum):
     """The workflow failed."""
 
     TIMED_OUT = "TimedOut"
-    """The workflow ran out of its time."""
+    """The workflow exceeded its timeout."""
 
     CANCELED = "Canceled"
-    """The workflow ended as cancelled. Temporal's spelling."""
+    """The workflow ended as cancelled, in Temporal's spelling."""
 
     CHILDREN_ABANDONED = "ChildrenAbandoned"
-    """Child workflows outlive the terminated run, by their parent close policy."""
+    """Child workflows of the terminated run are left running by their parent close policy."""
 
     WITHDRAWN = "Withdrawn"
-    """The request was removed before it was carried out."""
+    """spec.terminate was removed before the workflow was terminated."""
 
     READY = "Ready"
     """The Organization's Executions can be acted on."""
 
     TEMPORAL_NAMESPACE_SHARED = "TemporalNamespaceShared"
-    """Another Organization uses the same Temporal namespace, and not both declare ownership."""
+    """Another Organization uses the same Temporal namespace, and spec.ownership does not tell the two apart."""
 
     TEMPORAL_NAMESPACE_NOT_FOUND = "TemporalNamespaceNotFound"
     """Temporal has no namespace of this name."""
 
     TEMPORAL_REFUSED = "TemporalRefused"
-    """Temporal refuses the operator's credentials, or the request."""
+    """Temporal refuses the operator's credentials or the call."""
 
     SECRET_INVALID = "SecretInvalid"  # noqa: S105 - a reason, not a secret
     """A Secret that the Organization names is missing or malformed."""
@@ -86,22 +86,22 @@ class Type(StrEnum):
     """The types of conditions."""
 
     AUTHORIZED = "Authorized"
-    """Execution: the namespace is one ready Organization's, and the workflow is that organization's."""
+    """Execution: the namespace belongs to one ready Organization, and the workflow is that organization's."""
 
     TERMINATED = "Terminated"
-    """Execution: how the request to terminate stands. Absent where there is none, or it was withdrawn."""
+    """Execution: the state of the request to terminate. Absent if there is none, or if it was withdrawn."""
 
     FINISHED = "Finished"
-    """Execution: the workflow is closed, in whatever way. The one thing to wait for."""
+    """Execution: the workflow is closed, for whatever reason. This is the condition to wait for."""
 
     RECONCILING = "Reconciling"
-    """Execution: the operator is at work on it, or tries again. Absent when it is not."""
+    """Execution: the operator is working on it or retrying. Absent otherwise."""
 
     STALLED = "Stalled"
-    """Execution: a human must act. Absent when none must."""
+    """Execution, Organization: a human must act. Absent otherwise."""
 
     READY = "Ready"
     """Organization: its Executions can be acted on."""
 
     NAMESPACE_CONFLICT = "NamespaceConflict"
-    """Organization: another one lists one of its namespaces. Absent when none does."""
+    """Organization: another Organization lists one of its namespaces. Absent otherwise."""

@@ -17,7 +17,7 @@ from execution_operator.kube.clock import ServerClock
 from execution_operator.kube.config import Credentials, Login
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
-LONGEST_CALL = 11.0
+CALL_TIMEOUT_SECONDS = 11.0
 """Seconds after which a call ends even if the client does not notice."""
 
 UNAUTHORIZED = 401
@@ -103,7 +103,7 @@ class Api:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         return await self._call("DELETE", path, body=body)
 
-    async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
+    async def read_lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
         """Read a watch: one JSON object a line, until the server ends it or is silent for `silence` seconds."""
         limit = aiohttp.ClientTimeout(connect=3, sock_read=silence)
         response = await self._send("GET", path, query=query, limit=limit)
@@ -117,7 +117,7 @@ class Api:
 
     async def _call(self, method: str, path: str, **how: Any) -> Json:
         try:
-            async with asyncio.timeout(LONGEST_CALL):
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 response = await self._send(method, path, limit=REQUEST_TIMEOUT, **how)
                 content: Json = from_json(await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -152,9 +152,9 @@ class Api:
         except ConfigException as error:
             raise ApiError(0, f"no credentials for the API server: {error}") from error
         response: aiohttp.ClientResponse = answer.response
-        self.clock.hear(response.headers.get("Date"))
+        self.clock.observe_date(response.headers.get("Date"))
         if response.status == UNAUTHORIZED and isinstance(self._configuration.refresh_api_key_hook, Credentials):
-            self._configuration.refresh_api_key_hook.refuse()
+            self._configuration.refresh_api_key_hook.mark_rejected()
         if response.status >= 300:  # noqa: PLR2004 - HTTP's own limit of success
             raise await _refusal(response)
         return response

@@ -21,7 +21,7 @@ class ServerClock:
         """Unix time less the steady clock's seconds; None before the first answer."""
         self._heard: str | None = None
 
-    def hear(self, date: str | None) -> None:
+    def observe_date(self, date: str | None) -> None:
         """Take in the Date of an answer that has just come; one that is none is passed over."""
         if date == self._heard:
             return  # the first answer of a second tells the most

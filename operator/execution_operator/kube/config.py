@@ -14,7 +14,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its ServiceAccount's token and namespace."""
 
-LONGEST_AGE, REFUSED_AGE = 60.0, 1.0
+CREDENTIALS_MAX_AGE_SECONDS, REJECTED_CREDENTIALS_MAX_AGE_SECONDS = 60.0, 1.0
 """Seconds after which credentials are read again: while they are good, and when the API server has refused them."""
 
 
@@ -48,7 +48,7 @@ class Credentials:
         It takes the place of the hook that the loader for pods sets, which is deaf to refusals.
         """
         age = time.monotonic() - self._read
-        if age > (REFUSED_AGE if self._refused else LONGEST_AGE):
+        if age > (REJECTED_CREDENTIALS_MAX_AGE_SECONDS if self._refused else CREDENTIALS_MAX_AGE_SECONDS):
             self._read, self._refused = time.monotonic(), True  # until they have been read
             try:
                 await self._load(configuration)
@@ -59,7 +59,7 @@ class Credentials:
             self._refused = False
             configuration.refresh_api_key_hook = self  # type: ignore[assignment] # the package types it as None
 
-    def refuse(self) -> None:
+    def mark_rejected(self) -> None:
         """Take note that the API server refuses them."""
         self._refused = True
 

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 RENEWAL, RETRY = 2 / 3, 2 / 15
 """Parts of the lease's duration: how long a leader tries to renew it, and the pause between two attempts."""
 
-SHORTEST = 5
+MIN_DURATION_SECONDS = 5
 """Seconds that a lease lasts at least: an attempt to renew it takes one or two."""
 
 CALL = 1.5

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 Model = TypeVar("Model", Execution, Organization)
 
 
-def modelled(model: type[Model], content: Json) -> Model:
+def parse_strict(model: type[Model], content: Json) -> Model:
     """Return the object as a model: Unreadable."""
     try:
         return model.model_validate(content)
@@ -31,7 +31,7 @@ def modelled(model: type[Model], content: Json) -> Model:
 def parse(model: type[Model], content: Json) -> Model | None:
     """Return the object as a model; None, with a line in the log, if it does not fit its schema."""
     try:
-        return modelled(model, content)
+        return parse_strict(model, content)
     except Unreadable as error:
         logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
         return None
@@ -54,7 +54,7 @@ def _denial(content: Json) -> str:
     return str(next((each["reason"] for each in denied), ""))
 
 
-def quiet(content: Json) -> bool:
+def needs_nothing(content: Json) -> bool:
     """Tell without a model that an open Execution needs nothing: most do, and a model costs more than all else.
 
     One that is denied needs nothing until its Organization changes, which is for the review to say.
@@ -62,19 +62,19 @@ def quiet(content: Json) -> bool:
     status = content.get("status", {})
     kinds = {condition["type"] for condition in status.get("conditions", ())}
     undone = Type.RECONCILING in kinds or (Type.STALLED in kinds and not _denial(content))
-    return "runId" in status and not (undone or "deletionTimestamp" in content["metadata"] or behind(content))
+    return "runId" in status and not (undone or "deletionTimestamp" in content["metadata"] or status_outdated(content))
 
 
-def behind(content: Json) -> bool:
+def status_outdated(content: Json) -> bool:
     """Tell without a model whether an object has changed since its status was written."""
     return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))
 
 
-def asked(content: Json) -> bool:
+def request_pending(content: Json) -> bool:
     """Tell without a model whether a request of an object waits for its answer; the stream of requests brings those."""
     return "terminate" in content["spec"] and "outcome" not in content.get("status", {}).get("termination", {})
 
 
-def expendable(content: Json) -> bool:
+def has_ttl(content: Json) -> bool:
     """Tell without a model whether an object is to be deleted when it has been finished for some time."""
     return "ttlSecondsAfterFinished" in content["spec"]

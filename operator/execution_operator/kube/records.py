@@ -11,9 +11,9 @@ from execution_operator.core.status.events import EventRecord
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.state import is_answered, is_closed
 from execution_operator.kube.client import Api, ApiError, Json, collection
-from execution_operator.kube.parse import modelled, parse
+from execution_operator.kube.parse import parse, parse_strict
 from execution_operator.kube.patch import merge_patch
-from execution_operator.kube.watch import Selection, listing
+from execution_operator.kube.watch import Selection, list_objects
 from execution_operator.telemetry.metrics import count
 
 logger = logging.getLogger("execution_operator.decisions")
@@ -61,12 +61,12 @@ class ExecutionRecords:
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
         meta = execution.metadata
-        return await self.find(meta.namespace, meta.name, meta.uid)
+        return await self.read_by_name(meta.namespace, meta.name, meta.uid)
 
-    async def find(self, namespace: str, name: str, uid: str) -> Execution:
+    async def read_by_name(self, namespace: str, name: str, uid: str) -> Execution:
         """Return the object of this name as it is now, if it is the same one still: Gone, Unreadable, ApiError."""
         try:
-            now = modelled(Execution, await self._api.get(f"{collection('executions', namespace)}/{name}"))
+            now = parse_strict(Execution, await self._api.get(f"{collection('executions', namespace)}/{name}"))
         except ApiError as error:
             raise _translated(error) from error
         if now.metadata.uid != uid:
@@ -97,11 +97,11 @@ class ExecutionRecords:
         guard = {"uid": execution.metadata.uid, "resourceVersion": execution.metadata.resource_version}
         body = {**patch, "metadata": {**patch.get("metadata", {}), **guard}}
         try:
-            return modelled(Execution, await self._api.merge(_path(execution) + subresource, body))
+            return parse_strict(Execution, await self._api.merge(_path(execution) + subresource, body))
         except ApiError as error:
             raise _translated(error) from error
 
-    async def announce(self, execution: Execution, announcement: EventRecord) -> None:
+    async def record_event(self, execution: Execution, announcement: EventRecord) -> None:
         """Tell it in the log and as an Event. Telling it again changes nothing."""
         count(execution, announcement.reason)
         level = logging.WARNING if announcement.warning else logging.INFO
@@ -161,9 +161,11 @@ class ExecutionRecords:
             "count": 1,
         }
 
-    async def select(self, selection: Selection, uids: Container[str] | None = None) -> AsyncIterator[Execution]:
+    async def list_executions(
+        self, selection: Selection, uids: Container[str] | None = None
+    ) -> AsyncIterator[Execution]:
         """Yield the Executions of a selection; with `uids`, those of them: ApiError."""
-        async for item in listing(self._api, selection):
+        async for item in list_objects(self._api, selection):
             if (uids is None or item["metadata"]["uid"] in uids) and (execution := parse(Execution, item)):
                 yield execution
 

@@ -24,17 +24,17 @@ class WatchScope:
     namespaces: frozenset[str] = frozenset()
 
     @property
-    def places(self) -> list[str]:
+    def watch_namespaces(self) -> list[str]:
         """Where it looks: the namespaces, or "" for the whole cluster."""
         return sorted(self.namespaces) or [""]
 
-    def has(self, organization: str) -> bool:
+    def serves_organization(self, organization: str) -> bool:
         """Whether an Organization is this operator's to work for."""
         return not self.organizations or organization in self.organizations
 
-    def executions(self, selector: str) -> dict[str, Selection]:
+    def selections(self, selector: str) -> dict[str, Selection]:
         """Return this share of the Executions that a field selector selects: a selection for each place."""
-        return {place: self.selection(place, selector) for place in self.places}
+        return {place: self.selection(place, selector) for place in self.watch_namespaces}
 
     def selection(self, place: str, selector: str) -> Selection:
         """Return this share of the Executions of one place that a field selector selects."""
@@ -45,11 +45,11 @@ class WatchScope:
         shard = {"shardSelector": self.shard.selector} if self.shard else {}
         return {"fieldSelector": selector, **shard}
 
-    async def readable(self, api: Api) -> list[str]:
+    async def readable_namespaces(self, api: Api) -> list[str]:
         """Return the places that can be watched now. One that was deleted took the right to read it along."""
         if not await api.serves("executions"):
             return []
-        return [place for place in self.places if not place or await _may_read(api, place)]
+        return [place for place in self.watch_namespaces if not place or await _may_read(api, place)]
 
 
 async def _may_read(api: Api, namespace: str) -> bool:

@@ -41,7 +41,7 @@ class Shard:
         return f"shardRange(object.metadata.uid, '{start:#018x}', '{end:#018x}')"
 
     @staticmethod
-    async def served(api: Api, namespace: str = "") -> bool:
+    async def is_supported_by(api: Api, namespace: str = "") -> bool:
         """Tell whether the API server cuts shards; one that does not gives all to each.
 
         It reads shard selectors then, and refuses one that is none. Lists of custom resources carry no `shardInfo`.

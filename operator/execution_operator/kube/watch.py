@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 PAGE = "500"
 """Objects in one answer to a list."""
 
-SILENCE = 90.0
+IDLE_TIMEOUT_SECONDS = 90.0
 """Seconds without a line (bookmarks come each minute) after which a watch counts as dead."""
 
 PAUSES = (0.05, 0.2, 1.0, 3.0, 10.0)
@@ -56,7 +56,7 @@ class Change:
     event: str = "LISTED"
 
 
-async def listing(api: Api, selection: Selection) -> AsyncIterator[Json]:
+async def list_objects(api: Api, selection: Selection) -> AsyncIterator[Json]:
     """Yield the objects of a selection, page by page. Who takes long gets the later pages as they are by then."""
     more = ""
     while True:
@@ -162,7 +162,7 @@ class Watch:
             "resourceVersion": self._version,
             **self._selection.selectors,
         }
-        async for event in self._api.lines(self._selection.path, SILENCE, **query):
+        async for event in self._api.read_lines(self._selection.path, IDLE_TIMEOUT_SECONDS, **query):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
             self._failures, self._heard = 0, time.monotonic()

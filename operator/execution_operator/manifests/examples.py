@@ -99,10 +99,10 @@ def _organization(probe: Probe | None, *, rival: bool = False) -> Object:
         return _object(organization, seen=False)
     mapping = Mapping()
     mapping.put(organization)
-    mapping.probed("acme", probe)
+    mapping.record_probe("acme", probe)
     if rival:
         mapping.put(_claim("globex", "globex"))
-        mapping.probed("globex", Probe("temporal:7233", "globex", namespace_id="7e57-globex"))
+        mapping.record_probe("globex", Probe("temporal:7233", "globex", namespace_id="7e57-globex"))
     rendered = organization_status.render(organization, mapping, CREATED)
     return _object(organization.model_copy(update={"status": rendered}), seen=True)
 

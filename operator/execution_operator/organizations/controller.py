@@ -53,26 +53,26 @@ class OrganizationController:
     def put(self, organization: Organization) -> None:
         """Add an Organization, or update it. If its spec has changed, probe its Temporal namespace at once."""
         name = organization.metadata.name
-        old, neighbours = self._mapping.get(name), self._mapping.neighbours(name)
+        old, affected = self._mapping.get(name), self._mapping.affected_organizations(name)
         touched = self._mapping.put(organization)
         if _is_unchanged(old, organization):
             self._statuses.schedule(name)
             return
         if self._mapping.probe(name) is None:
-            self._mapping.probed(name, self._temporal_namespaces.initial_probe(organization))
+            self._mapping.record_probe(name, self._temporal_namespaces.initial_probe(organization))
         if name not in self._probe_loops:
             self._probe_loops[name] = ProbeLoop(lambda: self._probe(name))
         self._probe_loops[name].probe_now()
-        self._notify(neighbours | self._mapping.neighbours(name), touched)
+        self._notify(affected | self._mapping.affected_organizations(name), touched)
 
     def drop(self, name: str) -> None:
         """Remove an Organization that was deleted."""
-        neighbours = self._mapping.neighbours(name)
+        affected = self._mapping.affected_organizations(name)
         touched = self._mapping.drop(name)
         if loop := self._probe_loops.pop(name, None):
             loop.stop()
         self._temporal_namespaces.forget(name)
-        self._notify(neighbours, touched)
+        self._notify(affected, touched)
 
     def listed(self, uids: set[str]) -> None:
         """Drop the Organizations that are not in a complete list, because they were deleted before the list.
@@ -109,24 +109,24 @@ class OrganizationController:
             return True  # the Organization changed meanwhile, and `put` has requested another probe
         before = self._mapping.probe(name)
         if before is not None:
-            probe = probe.remembering(before)
-        self._mapping.probed(name, probe)
-        if before is None or before.verdict != probe.verdict:
-            self._notify(self._mapping.neighbours(name), set(organization.spec.namespaces))
+            probe = probe.with_known_id(before)
+        self._mapping.record_probe(name, probe)
+        if before is None or before.decisive_fields != probe.decisive_fields:
+            self._notify(self._mapping.affected_organizations(name), set(organization.spec.namespaces))
         await self._statuses.write(name)
         return probe.fault is None
 
-    def _notify(self, neighbours: set[str], namespaces: set[str]) -> None:
-        """Update the neighbours' statuses, and enqueue the Executions of the given and of the neighbours' namespaces.
+    def _notify(self, affected: set[str], namespaces: set[str]) -> None:
+        """Update the affected Organizations' statuses, and enqueue the Executions of their namespaces and of the given.
 
         Args:
-            neighbours: The Organizations whose readiness depends on the one that changed.
+            affected: The Organizations whose readiness depends on the one that changed.
             namespaces: The namespaces of the Organization that changed.
         """
-        for neighbour in neighbours:
-            if organization := self._mapping.get(neighbour):
+        for name in affected:
+            if organization := self._mapping.get(name):
                 namespaces = namespaces.union(organization.spec.namespaces)
-                self._statuses.schedule(neighbour)
+                self._statuses.schedule(name)
         self._enqueue_namespaces(namespaces)
 
 

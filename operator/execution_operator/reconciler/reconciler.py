@@ -110,7 +110,7 @@ class Reconciler:
             return Result(recorder.execution, requeue_after=UNDECIDED_INTERVAL_SECONDS)
         if not isinstance(grant, Grant):
             return await record(recorder, grant)
-        recorder.target = grant.place
+        recorder.target = grant.target
         runs = self._runs(grant)
         resolved = await resolve(recorder.execution, grant, runs, deleted=recorder.deleted)
         if not isinstance(resolved, Resolved):

@@ -3,7 +3,7 @@
 from execution_operator.api import ExecutionStatus
 from execution_operator.core.authorization.authorize import ResolvedTarget
 from execution_operator.core.errors import ObjectNotFound
-from execution_operator.core.status.events import EventRecord, announcements
+from execution_operator.core.status.events import EventRecord, events_to_record
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.finalizer import FINALIZER, can_remove_finalizer, needs_finalizer
 from execution_operator.core.workflow.findings import Closed, Finding
@@ -90,13 +90,13 @@ class Recorder:
     async def create_events(self) -> None:
         """Create the Events. An Event's name is derived from its content, so a second creation changes nothing."""
         for event in self.pending_events:
-            await self._records.announce(self.execution, event)
+            await self._records.record_event(self.execution, event)
 
     def _collect_events(self, old: ExecutionStatus, status: ExecutionStatus, finding: Finding) -> None:
         """Add the Events for the change. After an interruption, the Events of the written status are created again."""
         abandoned = finding.abandoned or () if isinstance(finding, Closed) else ()
         before = ExecutionStatus() if self._interrupted else old
-        self.pending_events += announcements(before, status, abandoned=abandoned)
+        self.pending_events += events_to_record(before, status, abandoned=abandoned)
         self._interrupted = False
 
     async def _write_finalizers(self, finalizers: list[str]) -> None:

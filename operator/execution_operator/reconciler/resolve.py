@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from execution_operator.api import Execution
 from execution_operator.core.authorization.authorize import Denied, Grant
-from execution_operator.core.authorization.ownership import doubt
+from execution_operator.core.authorization.ownership import missing_proof
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.findings import NotFound
 from execution_operator.core.workflow.requests import candidate_workflow_ids, searched_workflow
@@ -55,14 +55,14 @@ async def _first_found(execution: Execution, grant: Grant, runs: Runs) -> RunDes
 
 async def _not_owned(execution: Execution, run: Run, grant: Grant, runs: Runs) -> Denied | None:
     """Return why the run is not the Organization's: the start event of its first run does not show the proof."""
-    proof = grant.place.ownership
+    proof = grant.target.ownership
     if proof is None:
         return None
     shown = await runs.ownership_value(run, proof.search_attribute)
-    why = doubt(proof, shown, execution.status.observed_ownership)
+    why = missing_proof(proof, shown, execution.status.observed_ownership)
     if why is None:
         return None
-    organization = grant.place.organization
+    organization = grant.target.organization
     return Denied(
         Reason.ORGANIZATION_MISMATCH, f"workflow {run.workflow_id} is not organization {organization}'s: {why}"
     )

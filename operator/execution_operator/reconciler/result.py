@@ -72,7 +72,7 @@ def result_of(execution: Execution, finding: Finding, now: datetime, *, deleted:
     match finding:
         case Denied() if not deleted:  # without a request, the authorization drift finds it in the index of open runs
             return Result(execution, Requeue.ON_EVENT if is_unanswered(execution) else Requeue.NEVER)
-        case Failing(asked=False):  # an Execution that pins no run is found by a list
+        case Failing(temporal_called=False):  # an Execution that pins no run is found by a list
             return Result(execution, Requeue.NEVER if is_unresolved(execution) else Requeue.ON_EVENT)
         case Failing():
             return Result(execution, Requeue.WITH_BACKOFF)

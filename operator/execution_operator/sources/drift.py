@@ -6,7 +6,7 @@ the index learns of one. Denied Executions of which nobody asks anything wait no
 
 from collections.abc import Iterable
 
-from execution_operator.core.authorization.authorize import foreseen
+from execution_operator.core.authorization.authorize import expected_denial
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.visibility.ports import Enqueue
@@ -50,6 +50,6 @@ class AuthorizationDrift:
     def _outdated(self, one: Reference) -> bool:
         key = one.namespace, one.organization
         if key not in self._foreseen:
-            self._foreseen[key] = foreseen(*key, self._mapping)
+            self._foreseen[key] = expected_denial(*key, self._mapping)
         reason = self._foreseen[key]
         return reason is not None and reason != one.denial

@@ -8,7 +8,7 @@ from execution_operator.api import Execution
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.index.phase_counter import PhaseCounter
 from execution_operator.kube.client import Api
-from execution_operator.kube.parse import asked, behind, expendable, parse, quiet, reference
+from execution_operator.kube.parse import has_ttl, needs_nothing, parse, reference, request_pending, status_outdated
 from execution_operator.kube.records import CLOSED, OPEN
 from execution_operator.kube.scope import WatchScope
 from execution_operator.kube.watch import Change, Selection, Watch
@@ -54,13 +54,13 @@ class OpenExecutions:
         """Return the watches, not yet running."""
         return [
             Watch(self._api, selection, self._changed, partial(self._runs.keep, namespace=place))
-            for place, selection in self._share.executions(OPEN).items()
+            for place, selection in self._share.selections(OPEN).items()
         ]
 
     def _changed(self, change: Change) -> None:
         self._index(change)
         uid = change.object["metadata"]["uid"]
-        if change.deleted or quiet(change.object) or asked(change.object):
+        if change.deleted or needs_nothing(change.object) or request_pending(change.object):
             self._streams.calm(uid, int(change.object["metadata"]["resourceVersion"]))
             if not (change.deleted and self._knows(uid)):
                 return
@@ -71,7 +71,7 @@ class OpenExecutions:
     def _index(self, change: Change) -> None:
         uid, namespace = change.object["metadata"]["uid"], change.object["metadata"]["namespace"]
         pinned = None if change.deleted else reference(change.object)
-        if pinned is not None and self._share.has(pinned.organization):
+        if pinned is not None and self._share.serves_organization(pinned.organization):
             if self._runs.put(pinned):
                 self._noted(pinned)
         elif pinned is None and not change.deleted and self._concerned(namespace):
@@ -103,7 +103,7 @@ class FinishedExecutions:
 
     def watches(self) -> list[Watch]:
         """Return the watches, not yet running."""
-        return [self._watch(selection) for selection in self._share.executions(CLOSED).values()]
+        return [self._watch(selection) for selection in self._share.selections(CLOSED).values()]
 
     def _watch(self, selection: Selection) -> Watch:
         census = PhaseCounter()
@@ -122,9 +122,9 @@ class FinishedExecutions:
         meta = change.object["metadata"]
         if change.deleted:
             self._expiries.drop(meta["uid"])
-        if change.deleted or not behind(change.object):
+        if change.deleted or not status_outdated(change.object):
             self._streams.calm(meta["uid"], int(meta["resourceVersion"]))
-        if change.deleted or not (behind(change.object) or expendable(change.object)):
+        if change.deleted or not (status_outdated(change.object) or has_ttl(change.object)):
             return
         if execution := parse(Execution, change.object):
             self._expiries.put(execution)

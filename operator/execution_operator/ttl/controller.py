@@ -70,7 +70,7 @@ class TTLController:
             return
         self.drop(uid)
         try:
-            execution = await self._records.find(namespace, name, uid)
+            execution = await self._records.read_by_name(namespace, name, uid)
             now_due = expires(execution)
             if now_due is not None and now_due.timestamp() <= self._now():
                 await self._records.delete(execution)

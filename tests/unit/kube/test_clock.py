@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes.aio.client import Configuration
 
-from execution_operator.kube.client import LONGEST_CALL, Api, ApiError
+from execution_operator.kube.client import CALL_TIMEOUT_SECONDS, Api, ApiError
 from execution_operator.kube.clock import ServerClock
 from tests.support.clock import EPOCH, elapsed, run
 
@@ -29,7 +29,7 @@ class Answers:
     def answer(self, way: float = 0.0) -> None:
         date = format_datetime(self.time.replace(microsecond=0), usegmt=True)
         self.seconds += way
-        self.clock.hear(date)
+        self.clock.observe_date(date)
 
     @property
     def late(self) -> timedelta:
@@ -79,7 +79,7 @@ def test_a_server_that_sets_its_clock_is_followed_at_once(hours: int) -> None:
 @pytest.mark.parametrize("date", [None, "", "yesterday"])
 def test_without_a_date_this_machines_clock_is_all_there_is(date: str | None) -> None:
     clock = ServerClock()
-    clock.hear(date)
+    clock.observe_date(date)
     assert abs(datetime.now(UTC) - clock.now()) < TICK
 
 
@@ -99,4 +99,4 @@ def test_a_call_ends_even_if_the_client_does_not_notice() -> None:
             await Api(Configuration(), Silent()).get("/version")  # type: ignore[arg-type] # all that is called of it
         return elapsed()
 
-    assert run(main()) == pytest.approx(LONGEST_CALL)
+    assert run(main()) == pytest.approx(CALL_TIMEOUT_SECONDS)

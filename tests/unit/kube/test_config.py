@@ -48,7 +48,7 @@ async def test_they_are_read_again_after_a_while(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(token)
-    monkeypatch.setattr(config, "LONGEST_AGE", 0.0)
+    monkeypatch.setattr(config, "CREDENTIALS_MAX_AGE_SECONDS", 0.0)
     assert await present(configuration) == "Bearer second"
 
 
@@ -59,12 +59,12 @@ async def test_a_file_that_is_half_written_is_no_credential_and_is_not_shown(
     file = tmp_path / "kubeconfig"
     whole = file.read_text()
     file.write_text(whole[:half])
-    monkeypatch.setattr(config, "LONGEST_AGE", 0.0)
+    monkeypatch.setattr(config, "CREDENTIALS_MAX_AGE_SECONDS", 0.0)
     with pytest.raises(ConfigException) as refusal:
         await present(configuration)
     assert "nowhere.example" not in str(refusal.value)
     file.write_text(whole)
-    monkeypatch.setattr(config, "REFUSED_AGE", 0.0)
+    monkeypatch.setattr(config, "REJECTED_CREDENTIALS_MAX_AGE_SECONDS", 0.0)
     assert await present(configuration) == "Bearer first"
 
 
@@ -72,7 +72,7 @@ async def test_refused_ones_are_read_again_soon(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(token)
-    monkeypatch.setattr(config, "REFUSED_AGE", 0.0)
+    monkeypatch.setattr(config, "REJECTED_CREDENTIALS_MAX_AGE_SECONDS", 0.0)
     assert await present(configuration) == "Bearer first"
-    configuration.refresh_api_key_hook.refuse()  # type: ignore[attr-defined] # the package types it as None
+    configuration.refresh_api_key_hook.mark_rejected()  # type: ignore[attr-defined] # the package types it as None
     assert await present(configuration) == "Bearer second"

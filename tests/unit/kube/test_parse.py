@@ -11,7 +11,7 @@ from execution_operator.core.workflow.findings import Finding, NotFound, Open
 from execution_operator.core.workflow.requests import requested_at
 from execution_operator.core.workflow.runs import Run
 from execution_operator.core.workflow.state import is_unanswered, needs_reconcile
-from execution_operator.kube.parse import asked, modelled, parse, quiet
+from execution_operator.kube.parse import needs_nothing, parse, parse_strict, request_pending
 from tests.support.builders import execution
 
 AT = "2026-01-01T00:00:00Z"
@@ -37,7 +37,7 @@ OPEN = {
 
 @pytest.mark.parametrize("open_one", OPEN.values(), ids=OPEN)
 def test_an_open_execution_is_quiet_where_it_wants_no_attention(open_one: Execution) -> None:
-    assert quiet(open_one.wire()) is not needs_reconcile(open_one)
+    assert needs_nothing(open_one.wire()) is not needs_reconcile(open_one)
 
 
 ANSWERED = SEEN.model_copy(update={"termination": Termination(reason="stop", outcome="AlreadyClosed")})
@@ -54,18 +54,18 @@ REQUESTS = {
 
 @pytest.mark.parametrize("one", REQUESTS.values(), ids=REQUESTS)
 def test_a_request_is_known_without_a_model(one: Execution) -> None:
-    assert asked(one.wire()) is is_unanswered(one)
+    assert request_pending(one.wire()) is is_unanswered(one)
 
 
 def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:
-    assert not quiet(execution(status=SEEN, deleted=True).wire())
+    assert not needs_nothing(execution(status=SEEN, deleted=True).wire())
 
 
 @pytest.mark.parametrize("odd", [None, 7, [1], {"f:spec": None}, {"f:spec": [1]}])
 def test_odd_managed_fields_stop_nothing(odd: object) -> None:
     content = execution("stop", managed_fields=[{"time": AT, "fieldsV1": {"f:spec": {"f:terminate": {}}}}]).wire()
     content["metadata"]["managedFields"].append({"time": "2026-02-02T00:00:00Z", "fieldsV1": odd})
-    assert requested_at(modelled(Execution, content)) == AT
+    assert requested_at(parse_strict(Execution, content)) == AT
 
 
 def test_of_managed_fields_those_of_a_request_are_kept() -> None:
@@ -76,7 +76,7 @@ def test_of_managed_fields_those_of_a_request_are_kept() -> None:
     ]
     one = execution("stop", managed_fields=writers)
     assert len(one.metadata.managed_fields) == 1
-    assert modelled(Execution, one.wire()) == one
+    assert parse_strict(Execution, one.wire()) == one
 
 
 def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.LogCaptureFixture) -> None:
@@ -84,7 +84,7 @@ def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.Lo
     content["spec"] = {"executionId": 7}
     told = "Execution team-a/run does not fit its schema: spec.executionId: Input should be a valid string"
     with pytest.raises(Unreadable) as caught:
-        modelled(Execution, content)
+        parse_strict(Execution, content)
     assert str(caught.value) == told
     assert parse(Execution, content) is None
     assert caplog.messages == [f"passed over: {told}"]

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from execution_operator.kube.client import Api, ApiError, Json, _refusal
-from execution_operator.kube.watch import EXPIRED, SILENCE, Change, Selection, Watch, listing
+from execution_operator.kube.watch import EXPIRED, IDLE_TIMEOUT_SECONDS, Change, Selection, Watch, list_objects
 from tests.support.clock import run
 
 
@@ -38,7 +38,7 @@ class Pages(Api):
 
 
 async def names(pages: Pages) -> list[str]:
-    return [item["name"] async for item in listing(pages, Selection("/executions"))]
+    return [item["name"] async for item in list_objects(pages, Selection("/executions"))]
 
 
 def test_a_list_goes_on_where_its_version_has_expired() -> None:
@@ -63,8 +63,8 @@ class Brief(Api):
         assert path == "/executions"
         return {"items": [], "metadata": {"resourceVersion": self.asked[-1] if self.asked else "1"}}
 
-    async def lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
-        assert (path, silence) == ("/executions", SILENCE)
+    async def read_lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
+        assert (path, silence) == ("/executions", IDLE_TIMEOUT_SECONDS)
         self.asked.append(query["resourceVersion"])
         version = int(query["resourceVersion"]) + 1
         if version <= self.changes + 1:

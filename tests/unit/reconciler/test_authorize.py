@@ -22,7 +22,7 @@ def test_a_denied_execution_makes_no_temporal_call() -> None:
     harness.server.create(execution("stop"))
     harness.reconcile()
     assert (harness.calls_by_name, harness.summary[1]) == (
-        {"write_status": 1, "announce": 1},
+        {"write_status": 1, "record_event": 1},
         "False/NamespaceNotMapped",
     )
 
@@ -43,7 +43,7 @@ def test_a_request_on_a_closed_execution_is_answered_without_a_temporal_call() -
     harness.reconcile()
     harness.server.edit(harness.now, terminate=Terminate(reason="late"))
     harness.reconcile()
-    assert harness.calls_by_name == {"write_status": 1, "announce": 1}
+    assert harness.calls_by_name == {"write_status": 1, "record_event": 1}
     assert harness.summary == ("completed", "False/AlreadyClosed", "AlreadyClosed")
 
 
@@ -63,9 +63,9 @@ def test_nothing_is_decided_before_the_first_probe() -> None:
 
 def test_no_temporal_call_is_made_while_the_organizations_temporal_is_unavailable() -> None:
     harness, _ = with_request()
-    harness.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
+    harness.mapping.record_probe("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
     assert harness.reconcile().requeue is Requeue.ON_EVENT
-    assert harness.calls_by_name == {"write_status": 1, "announce": 1}
+    assert harness.calls_by_name == {"write_status": 1, "record_event": 1}
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["never seen", "pinned"])

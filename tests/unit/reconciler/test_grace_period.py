@@ -90,7 +90,7 @@ def test_a_cancellation_that_keeps_failing_creates_one_event() -> None:
     writes = []
     for _ in range(10):
         assert harness.reconcile().requeue is Requeue.WITH_BACKOFF
-        writes.append(harness.calls.count("announce"))
+        writes.append(harness.calls.count("record_event"))
     assert (writes[2:], harness.summary[0]) == ([0] * 8, "terminating")
     assert harness.reconcile().requeue is not Requeue.WITH_BACKOFF
 
@@ -105,9 +105,9 @@ def test_a_changed_request_restarts_its_grace_period_also_after_an_outage() -> N
     harness.reconcile()
     before = deadline(harness)
     harness.server.edit(harness.now, terminate=Terminate(reason="stop", grace_period_seconds=3600))
-    harness.mapping.probed("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
+    harness.mapping.record_probe("acme", replace(probe(ACME), fault=Reason.TEMPORAL_UNAVAILABLE))
     harness.reconcile()
-    harness.mapping.probed("acme", probe(ACME))
+    harness.mapping.record_probe("acme", probe(ACME))
     harness.clock.advance(60)
     harness.reconcile()
     assert run.open

@@ -11,5 +11,5 @@ def test_a_run_that_is_not_pinned_is_pinned_before_its_termination() -> None:
     harness.reconcile()
     before, after = harness.calls[: harness.calls.index("terminate")], harness.calls[harness.calls.index("terminate") :]
     assert sorted(before) == ["describe", "ownership_value", "write_status"]
-    assert sorted(after) == ["announce", "close_event", "describe", "terminate", "write_status"]
+    assert sorted(after) == ["close_event", "describe", "record_event", "terminate", "write_status"]
     assert harness.summary == TERMINATED

@@ -19,7 +19,7 @@ def test_terminating_a_pinned_run_costs_three_temporal_calls_one_patch_and_one_e
     harness, run = with_request()
     assert harness.reconcile() == Result(harness.now)
     assert harness.calls_by_name == dict.fromkeys(
-        ("terminate", "close_event", "describe", "write_status", "announce"), 1
+        ("terminate", "close_event", "describe", "write_status", "record_event"), 1
     )
     assert (harness.summary, harness.event_reasons) == (TERMINATED, ["Terminated"])
     assert run.closing is not None

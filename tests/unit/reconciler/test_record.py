@@ -16,12 +16,12 @@ from tests.unit.reconciler.harness import TERMINATED, Harness, deleted, with_req
 
 def test_an_event_that_failed_is_created_by_the_next_reconcile() -> None:
     harness, _ = with_request()
-    harness.server.faults["announce"].append(Fault.BEFORE)
+    harness.server.faults["record_event"].append(Fault.BEFORE)
     with pytest.raises(RecordError):
         harness.reconcile()
     assert (harness.summary, harness.event_reasons) == (TERMINATED, [])
     harness.reconcile(interrupted=True)
-    assert (harness.calls, harness.event_reasons) == (["announce"], ["Terminated"])
+    assert (harness.calls, harness.event_reasons) == (["record_event"], ["Terminated"])
 
 
 def test_only_an_execution_with_deletion_policy_terminate_gets_the_finalizer() -> None:

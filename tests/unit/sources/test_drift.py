@@ -34,7 +34,7 @@ class Scene:
     def put(self, of: Organization, fault: Reason | None = None) -> None:
         """Have an Organization come, or change."""
         touched = self.mapping.put(of)
-        self.mapping.probed(of.metadata.name, probe(of, fault))
+        self.mapping.record_probe(of.metadata.name, probe(of, fault))
         self.review.remapped(touched)
 
     def know(self, *references: Reference) -> None:

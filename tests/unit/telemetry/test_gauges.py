@@ -21,7 +21,7 @@ def value(name: str, **labels: str) -> float | None:
 
 def with_status(one: Organization, fault: Reason | None) -> Organization:
     index = mapping(one)
-    index.probed(one.metadata.name, probe(one, fault))
+    index.record_probe(one.metadata.name, probe(one, fault))
     return one.model_copy(update={"status": render(one, index, AT)})
 
 

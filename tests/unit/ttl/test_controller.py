@@ -39,7 +39,7 @@ class Shelf:
         self.stored[execution.metadata.name] = execution
         self.expiries.put(execution)
 
-    async def find(self, namespace: str, name: str, uid: str) -> Execution:  # noqa: ARG002 - the port's
+    async def read_by_name(self, namespace: str, name: str, uid: str) -> Execution:  # noqa: ARG002 - the port's
         if name not in self.stored:
             raise ObjectNotFound
         if name == "unreadable":

@@ -17,7 +17,7 @@ def test_polling_continues_after_hours_of_failures() -> None:
         runs.put(Reference("uid-0", "team-a", "ex-0", "acme", "run-0"))
         mapping = Mapping()
         mapping.put(acme := organization("acme", "team-a"))
-        mapping.probed("acme", probe(acme))
+        mapping.record_probe("acme", probe(acme))
 
         def enqueue(references: Sequence[Reference]) -> None:
             reported.extend(reference.name for reference in references)

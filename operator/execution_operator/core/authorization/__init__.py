@@ -1,1 +1,1 @@
-"""Who may act on an Execution: namespace to Organization, the checks in their order, proof of ownership."""
+"""Authorization of an Execution: the map from namespaces to Organizations, the checks, and the proof of ownership."""

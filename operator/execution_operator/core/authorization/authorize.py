@@ -1,19 +1,27 @@
-"""May this Execution be acted on, and for which Organization? An ordered chain of checks, without I/O."""
+"""Authorization: whether an Execution may be acted on, and for which Organization. An ordered chain without I/O."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from execution_operator.api import Execution, ExecutionSpec, ExecutionStatus, ObjectMeta, Organization, OwnershipProof
-from execution_operator.core.authorization import ownership
 from execution_operator.core.authorization.mapping import Mapping
+from execution_operator.core.authorization.ownership import required_proof
 from execution_operator.core.reasons import Reason
 
 
 @dataclass(frozen=True)
 class ResolvedTarget:
-    """Where an Execution was resolved: recorded with the pin, and held against every later mapping.
+    """The Organization and the Temporal namespace of an Execution.
 
-    `ownership` is the proof that the organization asks for: a run that is pinned or closed there has given it.
+    They are recorded in the status together with the pinned run. Every later authorization compares them with what the
+    mapping says then.
+
+    Attributes:
+        organization: Name of the Organization.
+        organization_uid: UID of the Organization.
+        temporal_namespace: Name of the Temporal namespace.
+        ownership: The proof that the Organization requires of its workflows; None if it requires none. A run that is
+            recorded as open or closed for this target has given the proof.
     """
 
     organization: str
@@ -30,13 +38,13 @@ class Grant:
     temporal_namespace: str
 
     @property
-    def place(self) -> ResolvedTarget:
-        """What is recorded of it."""
+    def target(self) -> ResolvedTarget:
+        """The part of the grant that is recorded in the status."""
         meta = self.organization.metadata
-        return ResolvedTarget(meta.name, meta.uid, self.temporal_namespace, ownership.wanted(self.organization))
+        return ResolvedTarget(meta.name, meta.uid, self.temporal_namespace, required_proof(self.organization))
 
     def holds(self, now: "Grant | Decision") -> bool:
-        """Whether a later decision still grants the same."""
+        """Whether a later decision grants the same: the Organization has the same UID and the same spec."""
         if not isinstance(now, Grant) or now.temporal_namespace != self.temporal_namespace:
             return False
         old, new = self.organization, now.organization
@@ -53,34 +61,40 @@ class Denied:
 
 @dataclass(frozen=True)
 class Failing:
-    """No decision could be had, or the act did not come through: it is tried again.
+    """The attempt failed and is repeated: authorization could not be decided, or a call to Temporal failed.
 
-    `asked`: Temporal was. If not, the Organization's Temporal is looked after elsewhere, and the Execution is woken.
+    Attributes:
+        reason: Why it failed.
+        message: The same for people.
+        temporal_called: Whether this attempt called Temporal. If not, the Organization's Temporal is unavailable: the
+            controller of Organizations probes it, and requeues the Execution when Temporal answers.
     """
 
     reason: Reason
     message: str
-    asked: bool = True
+    temporal_called: bool = True
 
 
 @dataclass(frozen=True)
 class Undecided:
-    """The Organization's Temporal has not been asked yet: nothing is decided, nothing written."""
+    """The Organization's Temporal has not been probed yet: nothing is decided, and nothing is written."""
 
 
 Decision = Denied | Failing | Undecided
-"""Why there is no grant."""
+"""The reasons why there is no grant."""
 
 
 @dataclass(frozen=True)
 class _Case:
+    """What the checks look at."""
+
     execution: Execution
     mapping: Mapping
     claimants: list[Organization]
 
     @property
     def organization(self) -> Organization:
-        """The one Organization, once the first two checks have passed."""
+        """The one Organization that lists the namespace. Valid after the first two checks have passed."""
         return self.claimants[0]
 
     @property
@@ -95,7 +109,7 @@ def _namespace_not_mapped(case: _Case) -> Denied | None:
     namespace = case.execution.metadata.namespace
     return Denied(
         Reason.NAMESPACE_NOT_MAPPED,
-        f"no Organization lists namespace {namespace}: add it to spec.namespaces of the one that it belongs to",
+        f"no Organization lists namespace {namespace}: add it to spec.namespaces of the Organization that owns it",
     )
 
 
@@ -105,7 +119,8 @@ def _namespace_conflict(case: _Case) -> Denied | None:
     names = ", ".join(organization.metadata.name for organization in case.claimants)
     return Denied(
         Reason.NAMESPACE_CONFLICT,
-        f"namespace {case.execution.metadata.namespace} is listed by {names}: it must be listed by one only",
+        f"namespace {case.execution.metadata.namespace} is listed by {names}: "
+        "remove it from spec.namespaces of all Organizations but one",
     )
 
 
@@ -115,19 +130,19 @@ def _recorded_organization_differs(case: _Case) -> Denied | None:
         return None
     return Denied(
         Reason.ORGANIZATION_MISMATCH,
-        f"recorded for organization {recorded}, but the namespace belongs to {now} now: "
-        "give the namespace back, or create a new Execution",
+        f"the Execution was recorded for organization {recorded}, but its namespace belongs to {now} now: "
+        f"give the namespace back to {recorded}, or create a new Execution",
     )
 
 
-def _organization_is_a_namesake(case: _Case) -> Denied | None:
+def _recorded_organization_was_recreated(case: _Case) -> Denied | None:
     recorded, meta = case.execution.status.organization_uid, case.organization.metadata
     if recorded in (None, meta.uid):
         return None
     return Denied(
         Reason.ORGANIZATION_MISMATCH,
-        f"recorded for an organization {meta.name} that was deleted since, and the {meta.name} of now is another: "
-        "create a new Execution",
+        f"the Execution was recorded for an Organization {meta.name} that was deleted, "
+        f"and the Organization {meta.name} that exists now is another one: create a new Execution",
     )
 
 
@@ -139,7 +154,7 @@ def _organization_not_ready(case: _Case) -> Decision | None:
         return None
     message = f"organization {case.organization.metadata.name}: {readiness.message}"
     if readiness.waiting:
-        return Failing(Reason.TEMPORAL_UNAVAILABLE, message, asked=False)
+        return Failing(Reason.TEMPORAL_UNAVAILABLE, message, temporal_called=False)
     return Denied(Reason.ORGANIZATION_NOT_READY, message)
 
 
@@ -149,37 +164,46 @@ def _recorded_temporal_namespace_differs(case: _Case) -> Denied | None:
         return None
     return Denied(
         Reason.ORGANIZATION_MISMATCH,
-        f"recorded in Temporal namespace {recorded}, but organization {case.organization.metadata.name} "
-        f"uses {now} now: create a new Execution",
+        f"the Execution was recorded in Temporal namespace {recorded}, "
+        f"but organization {case.organization.metadata.name} uses {now} now: create a new Execution",
     )
 
 
 CHECKS: tuple[Callable[[_Case], Decision | None], ...] = (
     _namespace_not_mapped,  # default deny
-    _namespace_conflict,  # two owners are none
-    _recorded_organization_differs,  # never a silent switch of tenant
-    _organization_is_a_namesake,  # nor by one of the same name
-    _organization_not_ready,  # fail closed on what only a human can mend, wait for what mends itself
-    _recorded_temporal_namespace_differs,  # nor a silent switch of Temporal namespace
+    _namespace_conflict,  # a namespace with two owners has none
+    _recorded_organization_differs,  # an Execution never moves silently to another Organization
+    _recorded_organization_was_recreated,  # nor to a new Organization of the same name
+    _organization_not_ready,  # denied if a human must act, retried if only Temporal must answer
+    _recorded_temporal_namespace_differs,  # nor to another Temporal namespace
 )
+"""The checks in their order, each named for the state that it finds. The first that finds its state decides."""
 
 
 def authorize(execution: Execution, mapping: Mapping) -> Grant | Decision:
-    """Run the checks in their order; the first that finds something decides."""
+    """Run the checks in their order. The first that finds something decides; if none does, the result is a Grant."""
     case = _Case(execution, mapping, mapping.claimants(execution.metadata.namespace))
-    found = next((denial for check in CHECKS if (denial := check(case)) is not None), None)
+    found = next((decision for check in CHECKS if (decision := check(case)) is not None), None)
     return found or Grant(case.organization, case.temporal_namespace)
 
 
-def foreseen(namespace: str, organization: str, mapping: Mapping) -> str | None:
-    """Return why Executions of a namespace that are recorded for an organization are denied; empty if they are not.
+def expected_denial(namespace: str, organization: str, mapping: Mapping) -> str | None:
+    """Predict why Executions of a namespace that are recorded for an organization are denied.
 
-    None where nothing is to be said of them now. For some of them it may be otherwise: by what else they record, or by
-    what their workflow shows.
+    The prediction needs no Execution. A single Execution may differ from it, by the UID or the Temporal namespace that
+    it records, or by the proof of ownership that its workflow shows.
+
+    Args:
+        namespace: Namespace of the Executions.
+        organization: Name of the recorded Organization; empty if none is recorded.
+        mapping: The Organizations.
+
+    Returns:
+        The reason of the denial; empty if the Executions are not denied; None if that can't be decided now.
     """
     status = ExecutionStatus(organization=organization or None)
-    any_one = Execution(metadata=ObjectMeta(namespace=namespace), spec=ExecutionSpec(execution_id="any"), status=status)
-    match authorize(any_one, mapping):
+    sample = Execution(metadata=ObjectMeta(namespace=namespace), spec=ExecutionSpec(execution_id="any"), status=status)
+    match authorize(sample, mapping):
         case Denied(reason=reason):
             return reason
         case Grant():

@@ -1,10 +1,10 @@
-"""Whose workflow it is: what an Organization asks of its workflows, and when that is proven."""
+"""Proof of ownership: which search attribute an Organization requires of its workflows, and whether a run has it."""
 
 from execution_operator.api import Organization, OwnershipProof
 
 
-def wanted(organization: Organization) -> OwnershipProof | None:
-    """Return the proof that the organization's workflows must show; None where it asks for none."""
+def required_proof(organization: Organization) -> OwnershipProof | None:
+    """Return the proof that the organization's workflows must give; None if spec.ownership is not set."""
     ownership = organization.spec.ownership
     if ownership is None:
         return None
@@ -12,17 +12,20 @@ def wanted(organization: Organization) -> OwnershipProof | None:
     return OwnershipProof(search_attribute=ownership.search_attribute, value=value)
 
 
-def doubt(proof: OwnershipProof, shown: str | None, observed: OwnershipProof | None) -> str | None:
-    """Return why the proof is not given, for people; None where it is.
+def missing_proof(proof: OwnershipProof, shown: str | None, observed: OwnershipProof | None) -> str | None:
+    """Say why a workflow does not prove that it is the organization's.
 
     Args:
-        proof: What is asked.
-        shown: The search attribute in the start event of the chain's first run; None if its history is gone.
-        observed: The proof that was recorded when the start event could be read, if any was asked for then.
+        proof: The proof that the Organization requires.
+        shown: The search attribute in the start event of the chain's first run; None if that history is gone.
+        observed: The proof that status.observedOwnership recorded while the start event could be read, if any.
+
+    Returns:
+        The message for people; None if the proof is given.
     """
     if shown == proof.value or (shown is None and observed == proof):
         return None
-    asked = f"search attribute {proof.search_attribute}={proof.value}"
+    required = f"search attribute {proof.search_attribute}={proof.value}"
     if shown is None:
-        return f"the history of its first run is gone, and status.observedOwnership does not record {asked}"
-    return f"its first run does not show {asked}"
+        return f"the history of its first run is gone, and status.observedOwnership does not record {required}"
+    return f"the start event of its first run does not show {required}"

@@ -1,1 +1,1 @@
-"""What is written about an Execution or an Organization: conditions, status, Events."""
+"""The status of Executions and Organizations: phases, conditions, the record of a request, and Events."""

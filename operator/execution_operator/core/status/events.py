@@ -1,4 +1,4 @@
-"""What a change of status tells people: one Event and one log line for each outcome, none for noise."""
+"""The Events of an Execution: one Event and one log line for each outcome, none for a step on the way to it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,38 +10,43 @@ from execution_operator.core.workflow.state import is_deleting
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One thing to tell. `warning`: somebody should look at it."""
+    """An Event that is to be created. With `warning`, its type is Warning: somebody should look at it."""
 
     reason: str
     message: str
     warning: bool
 
 
-QUIET = (Reason.PENDING,)
-"""Reasons that are steps on the way, not outcomes."""
+REASONS_WITHOUT_EVENT = (Reason.PENDING,)
+"""Reasons that are steps on the way to an outcome."""
 
-GOOD = (Reason.TERMINATED, Reason.CANCELLED, Reason.GRACE_PERIOD)
-"""Reasons that nobody need be warned of."""
+NORMAL_REASONS = (Reason.TERMINATED, Reason.CANCELLED, Reason.GRACE_PERIOD)
+"""Reasons of Events of type Normal. All others are Warnings."""
 
 
-def announcements(old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()) -> list[EventRecord]:
-    """Compare two statuses of an Execution and return what to tell, in order."""
+def events_to_record(
+    old: ExecutionStatus, new: ExecutionStatus, *, abandoned: tuple[str, ...] = ()
+) -> list[EventRecord]:
+    """Compare two statuses of an Execution and return the Events to create, in their order.
+
+    Args:
+        old: The status that was reported last.
+        new: The status now.
+        abandoned: Workflow IDs of the children that the terminated run left running.
+    """
+    events: list[EventRecord] = []
     before, after = old.condition(Type.TERMINATED), new.condition(Type.TERMINATED)
-    told: list[EventRecord] = []
     if after is None and before is not None:
-        told.append(
-            EventRecord(Reason.WITHDRAWN, "spec.terminate was removed before it was carried out", warning=False)
-        )
-    elif after is not None and _changed(before, after) and after.reason not in QUIET:
-        told.append(EventRecord(after.reason, _with_request(after, new), warning=after.reason not in GOOD))
+        message = "the request was withdrawn: spec.terminate was removed before the workflow was terminated"
+        events.append(EventRecord(Reason.WITHDRAWN, message, warning=False))
+    elif after is not None and _changed(before, after) and after.reason not in REASONS_WITHOUT_EVENT:
+        events.append(EventRecord(after.reason, _with_request(after, new), warning=after.reason not in NORMAL_REASONS))
     if after is None and (stalled := new.condition(Type.STALLED)) and _changed(old.condition(Type.STALLED), stalled):
-        told.append(EventRecord(stalled.reason, stalled.message, warning=True))
+        events.append(EventRecord(stalled.reason, stalled.message, warning=True))
     if abandoned:
-        names = ", ".join(abandoned)
-        told.append(
-            EventRecord(Reason.CHILDREN_ABANDONED, f"left running by their parent close policy: {names}", warning=True)
-        )
-    return told
+        message = f"child workflows are left running by their parent close policy: {', '.join(abandoned)}"
+        events.append(EventRecord(Reason.CHILDREN_ABANDONED, message, warning=True))
+    return events
 
 
 def _changed(before: Condition | None, after: Condition) -> bool:
@@ -49,11 +54,11 @@ def _changed(before: Condition | None, after: Condition) -> bool:
 
 
 def _with_request(condition: Condition, status: ExecutionStatus) -> str:
-    """Return the condition's message, and who asked for what."""
+    """Return the condition's message. Unless the condition is True, the request's requester and reason follow."""
     if status.termination is None or condition.status is ConditionStatus.TRUE:
         return condition.message
-    by = f" by {status.termination.requested_by}" if status.termination.requested_by else ""
-    return f"{condition.message} (requested{by}: {status.termination.reason})"
+    requester = f" by {status.termination.requested_by}" if status.termination.requested_by else ""
+    return f"{condition.message} (requested{requester}: {status.termination.reason})"
 
 
 class Outcome(StrEnum):

@@ -1,11 +1,11 @@
-"""Old status + what was found + now → new status. The one place that puts phases and facts together."""
+"""The status of an Execution, computed from the old status and a finding. No other module sets a phase."""
 
 from typing import Any
 
 from execution_operator.api import Execution, ExecutionStatus, Phase
 from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.status.conditions import conditions
-from execution_operator.core.status.termination import termination
+from execution_operator.core.status.termination import termination_record
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open, Recorded
 from execution_operator.core.workflow.runs import Run, RunStatus
 
@@ -16,30 +16,37 @@ PHASES = {
     RunStatus.CANCELED: Phase.CANCELLED,
     RunStatus.TERMINATED: Phase.CANCELLED,
 }
-"""The phase of each way to close. Continued-as-new is none: the Execution goes on in the next run."""
+"""The phase of each status of a closed run. ContinuedAsNew has none: the Execution goes on in the next run."""
 
 
-def render(execution: Execution, finding: Finding, place: ResolvedTarget | None, now: str) -> ExecutionStatus:
-    """Compute the status that the finding calls for; `now` (RFC 3339) stamps transitions only."""
-    facts = _facts(execution, finding)
-    if place is not None and isinstance(finding, Open | Closed):
-        facts |= _resolved(execution, place)
+def render(execution: Execution, finding: Finding, target: ResolvedTarget | None, now: str) -> ExecutionStatus:
+    """Compute the status that the finding calls for. The same finding again yields the same status.
+
+    Args:
+        execution: The Execution with its old status.
+        finding: What was found in this reconcile.
+        target: The Organization and the Temporal namespace; None if the Execution is not authorized.
+        now: The current time (RFC 3339), for conditions whose status changes.
+    """
+    facts = _workflow_fields(execution, finding)
+    if target is not None and isinstance(finding, Open | Closed):
+        facts |= _target_fields(execution, target)
     return execution.status.model_copy(
         update={
             **facts,
             "observed_generation": execution.metadata.generation,
-            "termination": termination(execution, finding),
-            "conditions": conditions(execution, finding, place, now),
+            "termination": termination_record(execution, finding),
+            "conditions": conditions(execution, finding, target, now),
         }
     )
 
 
-def _facts(execution: Execution, finding: Finding) -> dict[str, Any]:
-    """Return the fields that state what Temporal shows."""
+def _workflow_fields(execution: Execution, finding: Finding) -> dict[str, Any]:
+    """Return the fields that show the workflow as Temporal has it."""
     match finding:
         case Open(run, paused, deadline):
-            settled = Phase.PAUSED if paused else Phase.RUNNING
-            return {**_pin(run), "phase": Phase.TERMINATING if deadline else settled}
+            phase = Phase.PAUSED if paused else Phase.RUNNING
+            return {**_pin(run), "phase": Phase.TERMINATING if deadline else phase}
         case Closed(run, closing, abandoned):
             terminated_at = closing.at if closing.status is RunStatus.TERMINATED else None
             return {
@@ -53,17 +60,18 @@ def _facts(execution: Execution, finding: Finding) -> dict[str, Any]:
             return {"phase": execution.status.phase or Phase.PENDING}
 
 
-def _resolved(execution: Execution, place: ResolvedTarget) -> dict[str, Any]:
-    """Return where the run was found; a proof that was given once stays, also while none is asked for."""
+def _target_fields(execution: Execution, target: ResolvedTarget) -> dict[str, Any]:
+    """Return the fields that record the target. A proof of ownership that was given stays when none is required."""
     return {
-        "organization": place.organization,
-        "organization_uid": place.organization_uid,
-        "temporal_namespace": place.temporal_namespace,
-        "observed_ownership": place.ownership or execution.status.observed_ownership,
+        "organization": target.organization,
+        "organization_uid": target.organization_uid,
+        "temporal_namespace": target.temporal_namespace,
+        "observed_ownership": target.ownership or execution.status.observed_ownership,
     }
 
 
 def _pin(run: Run) -> dict[str, Any]:
+    """Return the fields that pin the run."""
     return {
         "workflow_id": run.workflow_id,
         "run_id": run.run_id,

@@ -1,51 +1,58 @@
-"""The status of an Organization, from the mapping."""
+"""The status of an Organization, computed from the mapping."""
 
 from execution_operator.api import Condition, ConditionStatus, Organization, OrganizationStatus
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.reasons import Reason, Type
-from execution_operator.core.status.conditions import transition
-
-Cell = tuple[Type, ConditionStatus, str, str]
+from execution_operator.core.status.conditions import ConditionContent, build_condition
 
 
 def render(organization: Organization, mapping: Mapping, now: str) -> OrganizationStatus:
-    """Compute the status that the mapping calls for; `now` (RFC 3339) stamps transitions only."""
+    """Compute the status of an Organization.
+
+    Args:
+        organization: The Organization with its old status.
+        mapping: All Organizations and their probes.
+        now: The current time (RFC 3339), for conditions whose status changes.
+    """
     probe = mapping.probe(organization.metadata.name)
-    ready, contested = _ready(organization, mapping), _contested(organization, mapping)
-    cells = [cell for cell in (ready, contested, _stalled(ready, contested)) if cell is not None]
+    ready, conflict = _ready(organization, mapping), _namespace_conflict(organization, mapping)
+    contents = {Type.READY: ready, Type.NAMESPACE_CONFLICT: conflict, Type.STALLED: _stalled(ready, conflict)}
     return OrganizationStatus(
         observed_generation=organization.metadata.generation,
         namespaces=len(organization.spec.namespaces),
         temporal_namespace_id=probe.namespace_id or None if probe else None,
-        conditions=[_condition(organization, cell, now) for cell in cells],
+        conditions=[
+            _condition(organization, of, content, now) for of, content in contents.items() if content is not None
+        ],
     )
 
 
-def _ready(organization: Organization, mapping: Mapping) -> Cell | None:
+def _ready(organization: Organization, mapping: Mapping) -> ConditionContent | None:
+    """Return the readiness; None while Temporal has not been called yet."""
     readiness = mapping.readiness(organization)
     if readiness is None:
         return None
-    failing = ConditionStatus.UNKNOWN if readiness.waiting else ConditionStatus.FALSE
-    return Type.READY, ConditionStatus.TRUE if readiness.ready else failing, readiness.reason, readiness.message
+    not_ready = ConditionStatus.UNKNOWN if readiness.waiting else ConditionStatus.FALSE
+    status = ConditionStatus.TRUE if readiness.ready else not_ready
+    return ConditionContent(status, readiness.reason, readiness.message)
 
 
-def _contested(organization: Organization, mapping: Mapping) -> Cell | None:
-    contested = mapping.contested(organization)
-    if not contested:
+def _namespace_conflict(organization: Organization, mapping: Mapping) -> ConditionContent | None:
+    claims = mapping.conflicting_claims(organization)
+    if not claims:
         return None
-    claims = "; ".join(f"{namespace} is also listed by {', '.join(names)}" for namespace, names in contested.items())
-    message = f"{claims}: a namespace that two list belongs to neither"
-    return Type.NAMESPACE_CONFLICT, ConditionStatus.TRUE, Reason.NAMESPACE_CONFLICT, message
+    listed = "; ".join(f"{namespace} is also listed by {', '.join(names)}" for namespace, names in claims.items())
+    message = f"{listed}: such a namespace belongs to no Organization; let only one of them list it"
+    return ConditionContent(ConditionStatus.TRUE, Reason.NAMESPACE_CONFLICT, message)
 
 
-def _stalled(ready: Cell | None, contested: Cell | None) -> Cell | None:
-    """Return the first thing that waits for a human; what mends itself once Temporal answers does not."""
-    if ready is not None and ready[1] is ConditionStatus.FALSE:
-        return Type.STALLED, ConditionStatus.TRUE, *ready[2:]
-    return (Type.STALLED, *contested[1:]) if contested is not None else None
+def _stalled(ready: ConditionContent | None, conflict: ConditionContent | None) -> ConditionContent | None:
+    """Return the first condition that waits for a human. One that waits for an answer of Temporal does not."""
+    if ready is not None and ready.status is ConditionStatus.FALSE:
+        return ready._replace(status=ConditionStatus.TRUE)
+    return conflict
 
 
-def _condition(organization: Organization, cell: Cell, now: str) -> Condition:
-    of, status, reason, message = cell
+def _condition(organization: Organization, of: Type, content: ConditionContent, now: str) -> Condition:
     old = organization.status.condition(of)
-    return transition(old, of, (status, reason, message), organization.metadata.generation, now)
+    return build_condition(old, of, content, organization.metadata.generation, now)

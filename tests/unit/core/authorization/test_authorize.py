@@ -28,7 +28,7 @@ def unprobed() -> Mapping:
 
 def faulty(fault: Reason) -> Mapping:
     index = mapping(ACME)
-    index.probed("acme", probe(ACME, fault, "because"))
+    index.record_probe("acme", probe(ACME, fault, "because"))
     return index
 
 
@@ -115,7 +115,7 @@ def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
         "_namespace_not_mapped",
         "_namespace_conflict",
         "_recorded_organization_differs",
-        "_organization_is_a_namesake",
+        "_recorded_organization_was_recreated",
         "_organization_not_ready",
         "_recorded_temporal_namespace_differs",
     ]

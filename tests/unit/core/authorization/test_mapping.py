@@ -29,11 +29,11 @@ def test_nobody_claims_what_nobody_lists() -> None:
 def test_two_that_list_one_namespace_both_claim_it() -> None:
     index = mapping(RIVAL, ACME)
     assert names(index, "team-a") == ["acme", "rival"]
-    assert index.contested(ACME) == {"team-a": ["rival"]}
+    assert index.conflicting_claims(ACME) == {"team-a": ["rival"]}
 
 
 def test_a_namespace_of_one_is_not_contested() -> None:
-    assert mapping(ACME).contested(ACME) == {}
+    assert mapping(ACME).conflicting_claims(ACME) == {}
 
 
 def test_put_names_the_namespaces_gained_and_lost() -> None:
@@ -46,7 +46,7 @@ def test_drop_gives_the_namespaces_free() -> None:
     index = mapping(ACME, RIVAL)
     assert index.drop("acme") == {"team-a"}
     assert names(index, "team-a") == ["rival"]
-    assert (index.get("acme"), index.probe("acme"), index.contested(RIVAL)) == (None, None, {})
+    assert (index.get("acme"), index.probe("acme"), index.conflicting_claims(RIVAL)) == (None, None, {})
 
 
 def test_dropping_an_unknown_one_touches_nothing() -> None:
@@ -80,7 +80,7 @@ def test_a_probe_outlives_only_changes_that_do_not_concern_it(changed: Organizat
 
 def test_a_probe_of_an_unknown_organization_is_forgotten() -> None:
     index = mapping()
-    index.probed("acme", probe(ACME))
+    index.record_probe("acme", probe(ACME))
     assert index.probe("acme") is None
 
 
@@ -133,7 +133,7 @@ def sharing(own: str | None, other: str | None, second: Probe | None = None) -> 
     two = organization("rival", "team-b", temporal="shared", ownership=other, address="alias:7233")
     index = mapping(one, two)
     if second is not None:
-        index.probed("rival", second)
+        index.record_probe("rival", second)
     return index
 
 
@@ -179,7 +179,7 @@ FAULTS = [
 @pytest.mark.parametrize(("fault", "waiting"), FAULTS)
 def test_a_fault_is_the_reason_and_only_absence_is_waited_for(fault: Reason, *, waiting: bool) -> None:
     index = mapping(ACME)
-    index.probed("acme", probe(ACME, fault, "why"))
+    index.record_probe("acme", probe(ACME, fault, "why"))
     readiness = index.readiness(ACME)
     assert readiness is not None
     assert (readiness.ready, readiness.reason, readiness.message, readiness.waiting) == (False, fault, "why", waiting)
@@ -200,16 +200,16 @@ def test_nothing_is_decided_while_one_that_could_share_was_not_asked(ownership: 
 
 def test_an_answer_is_not_mixed_with_an_earlier_one() -> None:
     before = Probe(A, "x", "1")
-    assert Probe(A, "x", fault=AWAY).remembering(before).namespace_id == "1"
-    assert Probe(A, "x", "2").remembering(before).namespace_id == "2"
-    assert Probe(A, "y", fault=AWAY).remembering(before).namespace_id == ""
-    assert Probe(A, "x", fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND).remembering(before).namespace_id == ""
+    assert Probe(A, "x", fault=AWAY).with_known_id(before).namespace_id == "1"
+    assert Probe(A, "x", "2").with_known_id(before).namespace_id == "2"
+    assert Probe(A, "y", fault=AWAY).with_known_id(before).namespace_id == ""
+    assert Probe(A, "x", fault=Reason.TEMPORAL_NAMESPACE_NOT_FOUND).with_known_id(before).namespace_id == ""
 
 
 def test_sharing_is_said_before_a_fault_and_names_the_others() -> None:
     one, two = (organization(name, temporal="shared") for name in ("acme", "rival"))
     index = mapping(one, two)
-    index.probed("acme", probe(one, AWAY))
+    index.record_probe("acme", probe(one, AWAY))
     readiness = index.readiness(one)
     assert readiness is not None
     assert readiness.reason is Reason.TEMPORAL_NAMESPACE_SHARED
@@ -238,7 +238,7 @@ def test_neighbours_claim_or_use_what_it_does() -> None:
         organization("uses", "team-b", temporal="shared"),
         organization("stranger", "team-c", temporal="other"),
     )
-    assert index.neighbours("acme") == {"claims", "uses"}
+    assert index.affected_organizations("acme") == {"claims", "uses"}
 
 
 def test_an_alias_is_a_neighbour_and_so_is_a_namesake_elsewhere() -> None:
@@ -248,16 +248,16 @@ def test_an_alias_is_a_neighbour_and_so_is_a_namesake_elsewhere() -> None:
         organization("namesake", "c", temporal="x", address="other:7233"),
     )
     index = mapping(one, two, three)
-    index.probed("alias", probe(two, identifier="id-x"))
-    index.probed("namesake", probe(three, AWAY))
-    assert index.neighbours("acme") == {"alias", "namesake"}
+    index.record_probe("alias", probe(two, identifier="id-x"))
+    index.record_probe("namesake", probe(three, AWAY))
+    assert index.affected_organizations("acme") == {"alias", "namesake"}
 
 
 def test_an_unprobed_one_has_the_neighbours_that_its_claims_make() -> None:
     index = mapping(RIVAL)
     index.put(ACME)
-    assert index.neighbours("acme") == {"rival"}
+    assert index.affected_organizations("acme") == {"rival"}
 
 
 def test_an_unknown_one_has_none() -> None:
-    assert mapping(ACME).neighbours("nobody") == set()
+    assert mapping(ACME).affected_organizations("nobody") == set()

@@ -3,7 +3,7 @@
 import pytest
 
 from execution_operator.api import OwnershipProof
-from execution_operator.core.authorization.ownership import doubt, wanted
+from execution_operator.core.authorization.ownership import missing_proof, required_proof
 from tests.support.builders import organization
 
 
@@ -12,9 +12,9 @@ def proof(value: str, attribute: str = "Owner") -> OwnershipProof:
 
 
 def test_the_value_is_the_organizations_name_unless_it_is_given() -> None:
-    assert wanted(organization("acme")) is None
-    assert wanted(organization("acme", ownership="Owner")) == proof("acme")
-    assert wanted(organization("acme", ownership="Owner", value="a-1")) == proof("a-1")
+    assert required_proof(organization("acme")) is None
+    assert required_proof(organization("acme", ownership="Owner")) == proof("acme")
+    assert required_proof(organization("acme", ownership="Owner", value="a-1")) == proof("a-1")
 
 
 SHOWN = [
@@ -32,5 +32,5 @@ SHOWN = [
 
 @pytest.mark.parametrize(("shown", "recorded", "said"), SHOWN)
 def test_what_proves_and_what_does_not(shown: str | None, recorded: OwnershipProof | None, said: str | None) -> None:
-    why = doubt(proof("acme"), shown, recorded)
+    why = missing_proof(proof("acme"), shown, recorded)
     assert why is None if said is None else why is not None and said in why

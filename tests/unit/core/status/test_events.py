@@ -5,7 +5,7 @@ import pytest
 from execution_operator.api import DeletionPolicy, Execution, ExecutionStatus
 from execution_operator.core.authorization.authorize import Denied, Failing, ResolvedTarget
 from execution_operator.core.reasons import Reason
-from execution_operator.core.status.events import EventRecord, Outcome, announcements, outcome_of
+from execution_operator.core.status.events import EventRecord, Outcome, events_to_record, outcome_of
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
@@ -57,12 +57,14 @@ TABLE = [
 
 @pytest.mark.parametrize(("old", "new", "told"), TABLE)
 def test_what_is_told(old: ExecutionStatus, new: ExecutionStatus, told: list[tuple[str, bool]]) -> None:
-    assert [(each.reason, each.warning) for each in announcements(old, new)] == told
+    assert [(each.reason, each.warning) for each in events_to_record(old, new)] == told
 
 
 def test_children_left_running_are_named() -> None:
-    told = announcements(SEEN, after((OURS, "stop")), abandoned=("a", "b"))
-    assert told[1] == EventRecord("ChildrenAbandoned", "left running by their parent close policy: a, b", warning=True)
+    told = events_to_record(SEEN, after((OURS, "stop")), abandoned=("a", "b"))
+    assert told[1] == EventRecord(
+        "ChildrenAbandoned", "child workflows are left running by their parent close policy: a, b", warning=True
+    )
 
 
 MESSAGES = [
@@ -74,12 +76,12 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("new", "message"), MESSAGES)
 def test_who_asked_for_what_is_said_where_temporal_does_not(new: ExecutionStatus, message: str) -> None:
-    assert announcements(NEW, new)[0].message == message
+    assert events_to_record(NEW, new)[0].message == message
 
 
 def test_a_condition_without_a_request_stands_for_itself() -> None:
     new = after((DENIED, "stop")).model_copy(update={"termination": None})
-    assert announcements(NEW, new)[0].message == "no"
+    assert events_to_record(NEW, new)[0].message == "no"
 
 
 ASKING, IDLE = execution("stop"), execution()

@@ -16,7 +16,7 @@ def cells(status: OrganizationStatus) -> dict[str, str]:
 
 def faulty(fault: Reason, of: Organization = ACME) -> Mapping:
     index = mapping(of)
-    index.probed("acme", probe(of, fault, "because"))
+    index.record_probe("acme", probe(of, fault, "because"))
     return index
 
 
@@ -54,7 +54,7 @@ def test_a_contested_namespace_is_said_beside_readiness() -> None:
 
 def test_of_two_faults_the_one_that_denies_all_is_what_it_is_stalled_by() -> None:
     index = mapping(ACME, RIVAL)
-    index.probed("acme", probe(ACME, Reason.TEMPORAL_REFUSED, "because"))
+    index.record_probe("acme", probe(ACME, Reason.TEMPORAL_REFUSED, "because"))
     stalled = render(ACME, index, NOW).conditions[2]
     assert (stalled.type, stalled.reason, stalled.message) == ("Stalled", "TemporalRefused", "because")
 

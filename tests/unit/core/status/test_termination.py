@@ -3,7 +3,7 @@
 import pytest
 
 from execution_operator.core.status.execution_status import render
-from execution_operator.core.status.termination import describe
+from execution_operator.core.status.termination import describe_close
 from execution_operator.core.workflow.findings import Closed, Finding
 from execution_operator.core.workflow.requests import REQUESTER_ANNOTATION
 from execution_operator.core.workflow.runs import CloseEvent, RunStatus
@@ -73,9 +73,9 @@ def test_the_deadline_outlives_what_goes_wrong_in_the_grace_period(finding: Find
 
 
 def test_already_closed_says_how_and_when() -> None:
-    assert describe(COMPLETED.closing) == f"the workflow closed as Completed at {CLOSE}"
-    assert describe(TERMINATED.closing) == f"terminated at {CLOSE} by jane@ui: by hand"
+    assert describe_close(COMPLETED.closing) == f"the workflow closed as Completed at {CLOSE}"
+    assert describe_close(TERMINATED.closing) == f"terminated at {CLOSE} by jane@ui: by hand"
     for status in (after((COMPLETED, "stop")), after((COMPLETED, None), (RECORDED, "stop"))):
         condition = status.condition("Terminated")
         assert condition is not None
-        assert condition.message == describe(COMPLETED.closing)
+        assert condition.message == describe_close(COMPLETED.closing)
