@@ -64,7 +64,7 @@ class ClosedRunCursor:
         self._remembered: CloseTimes = {}
         self._newest: datetime | None = None
         self._counted_until = EPOCH
-        """The newest close time at the last count. The next count starts from here, however long ago that was."""
+        """The newest close time at the last count. The next count starts OVERLAP before it, even if it is long ago."""
         self._complete_since = EPOCH
         """All rows since this close time are remembered, except late rows."""
         self.rows_read = 0
