@@ -1,6 +1,6 @@
 """Connections to Temporal: one for each address and credential, shared by Temporal namespaces.
 
-A connection is found by all that authenticates it. So no tenant can use the connection of another tenant.
+The whole credential is part of a connection's key, so no tenant can use the connection of another tenant.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from execution_operator.temporal.credential import Credential, Target
 from execution_operator.temporal.handshake import check_certificates, connect_error
 
 ConnectionKey = tuple[str, Credential]
-"""The address and the credential."""
+"""The address and the credential of a connection."""
 
 
 class Connections:

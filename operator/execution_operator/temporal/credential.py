@@ -84,8 +84,8 @@ class Target:
 def resolve_target(spec: Temporal, default: Target, secret: Callable[[str], Secret]) -> Target:
     """Return the target of an Organization.
 
-    The operator's own credential is sent to the operator's own address only. An Organization that names its own client
-    certificate or API key never uses the operator's API key.
+    The operator's own credential is sent to the operator's own address only. A certificate or API key of the
+    Organization replaces the operator's. An Organization with either never uses the operator's API key.
 
     Args:
         spec: The `spec.temporal` of the Organization.

@@ -29,10 +29,19 @@ The message for any other alert is its name.
 """
 
 _ALERT = re.compile(r"received fatal alert: (\w+)")
+"""The server refused the TLS handshake with this alert."""
+
 _UNTRUSTED = re.compile(r"InvalidCertificate\((\w+)")
+"""The client does not trust the server's certificate."""
+
 _STATUS = re.compile(r'Status \{ code: (Unauthenticated|PermissionDenied), message: "((?:[^"\\]|\\.)*)"')
+"""The server refused the first call with this gRPC status and message."""
+
 _QUOTED = re.compile(r'(?:error|message): "([^"]*)"')
+"""A message inside any other error. The last one is the innermost cause."""
+
 _CLOSED_AT_ONCE = re.compile(r"get_system_info.*(UnexpectedEof|BrokenPipe|ConnectionReset)", re.DOTALL)
+"""The server closed the connection during the first call."""
 
 
 def check_certificates(credential: Credential) -> None:
@@ -93,6 +102,7 @@ def _untrusted_message(cause: str, credential: Credential) -> str:
 
 
 def _possible_cause(credential: Credential) -> str:
+    """Return a question about the most likely reason for a closed connection."""
     if not credential.tls:
         return "does it want TLS (spec.temporal.tls)?"
     if credential.certificate is None:

@@ -22,9 +22,8 @@ class OpenRunBackfill:
     Args:
         open_runs: The open Executions.
         clock: Returns monotonic time in seconds.
-        busy: Whether the Execution with this UID is being reconciled. Such an Execution is postponed, because its
-            reconcile mostly finds the state of the run itself. Under many requests, the query would cost the server
-            as much as it finds.
+        busy: Whether the Execution with this UID is being reconciled. Its run is queried later. Usually the
+            reconcile describes the run anyway, and a query at the same time would only add load on the server.
     """
 
     def __init__(self, open_runs: OpenRuns, clock: Callable[[], float], busy: Callable[[str], bool]) -> None:
@@ -41,7 +40,7 @@ class OpenRunBackfill:
     async def closed_pages(self, organization: str, visibility: Visibility) -> AsyncIterator[set[str]]:
         """Yield the IDs of an organization's runs that have closed, page by page, if its backfill is due.
 
-        After an error, the next call continues with the page that failed. With a thousand pages, some requests fail.
+        After an error, the next call continues with the page that failed. Of a thousand pages, some can fail.
 
         Raises:
             TemporalError: Temporal's visibility gave no answer.

@@ -16,10 +16,13 @@ from datetime import UTC, datetime, timedelta
 from execution_operator.visibility.ports import Visibility
 
 OVERLAP = timedelta(seconds=10)
-"""How far a count reaches back behind the newest close time of the last count. `poll` also returns this period."""
+"""A count starts this long before the newest close time of the previous count.
+
+`poll` also returns the remembered runs that closed within this period.
+"""
 
 LONG_OVERLAP = timedelta(minutes=10)
-"""How far a long count reaches back behind the newest close time."""
+"""A long count starts this long before the newest close time."""
 
 COUNT_INTERVAL_SECONDS = 1.0
 """Seconds between two counts."""
@@ -28,7 +31,7 @@ LONG_COUNT_INTERVAL_SECONDS = 60.0
 """Seconds between two long counts, and seconds until the next count after one that failed."""
 
 COUNT_PAUSE_FACTOR = 2.0
-"""Wait at least this many times as long as the last count took. So counts yield to other users of a slow server."""
+"""Wait at least this many times as long as the last count took. This leaves a slow server time for other clients."""
 
 LATE_ROWS_PAGE_SIZE = 100
 """Number of rows in the first page of a search for late rows, which are mostly among the newest rows."""
@@ -37,7 +40,7 @@ MAX_REMEMBERED_RUNS = 50_000
 """Maximum number of closed runs to remember (about 12 MB), and of rows that one poll reads."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-"""The newest close time where no run has closed."""
+"""The start of the cursor if no run has closed yet."""
 
 CloseTimes = dict[str, datetime]
 """Close times by run ID."""
@@ -61,7 +64,7 @@ class ClosedRunCursor:
         self._remembered: CloseTimes = {}
         self._newest: datetime | None = None
         self._counted_until = EPOCH
-        """The newest close time at the last count. The next count reaches back from here, however long ago it was."""
+        """The newest close time at the last count. The next count starts OVERLAP before it, even if it is long ago."""
         self._complete_since = EPOCH
         """All rows since this close time are remembered, except late rows."""
         self.rows_read = 0
@@ -69,7 +72,7 @@ class ClosedRunCursor:
 
     @property
     def started(self) -> bool:
-        """Whether a start time is set. Each run that closes after it is found by a poll."""
+        """Whether the first poll has set the start time. Runs that close after it are found by polls."""
         return self._newest is not None
 
     @property
@@ -132,6 +135,7 @@ class ClosedRunCursor:
         return late | self._remembered
 
     def _count_start(self, newest: datetime, *, is_long: bool) -> datetime:
+        """Return the close time from which to count."""
         start = _earlier(self._counted_until, OVERLAP)
         return min(start, _earlier(newest, LONG_OVERLAP)) if is_long else start
 
@@ -160,7 +164,7 @@ class ClosedRunCursor:
         return late
 
     def _remember(self, rows: CloseTimes) -> None:
-        """Add rows. Beyond the maximum, keep the newer half of it."""
+        """Remember rows. If there are too many, keep only the newest: half of MAX_REMEMBERED_RUNS."""
         self._remembered |= rows
         self._newest = max([self._newest or EPOCH, *rows.values()])
         if len(self._remembered) > MAX_REMEMBERED_RUNS:
@@ -173,5 +177,5 @@ class ClosedRunCursor:
 
 
 def _earlier(moment: datetime, period: timedelta) -> datetime:
-    """Return the time that lies this period before, but not before the epoch."""
+    """Return the time that is earlier by a period, but not before the epoch."""
     return moment - min(period, moment - EPOCH)

@@ -18,9 +18,9 @@ ClosedAt = dict[Reference, datetime | None]
 """Executions whose run seems to have closed, with the close time, or None if that is not known."""
 
 SLOW_POLL_ROWS = 50
-"""Number of rows in a poll with nothing to report that slows polling down.
+"""A poll slows down the next ones if it reads at least this many rows and reports nothing.
 
-The operator closed these runs itself, or they belong to no Execution. Each poll costs the server.
+Such runs were closed by the operator itself or belong to no Execution. Each poll costs the server.
 """
 
 SLOW_POLL_INTERVAL_SECONDS = 1.5
@@ -30,15 +30,15 @@ SLOW_POLL_INTERVAL_SECONDS = 1.5
 class NamespacePoller:
     """Finds runs of open Executions that closed, were paused or were unpaused in one Temporal namespace.
 
-    The four methods can run concurrently. Each does nothing while its time has not come, or while the Organizations
-    have no open Execution.
+    The four methods can run concurrently. Each does nothing if it is not due, or if the Organizations have no open
+    Execution.
 
     Args:
         open_runs: The open Executions.
         enqueue: Called with the Executions whose run seems to have changed.
         clock: Returns monotonic time in seconds.
-        busy: Whether the Execution with this UID is being reconciled. The report of such an Execution is pending until
-            the reconcile has ended. Mostly the reconcile closed the run itself, and nothing remains to report.
+        busy: Whether the Execution with this UID is being reconciled. Its report is pending until the reconcile has
+            ended. Usually the reconcile closed the run itself, and then nothing is left to report.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class NamespacePoller:
     async def backfill(self, organizations: set[str], visibility: Visibility) -> None:
         """Report runs that closed before the first poll or were missed. Arguments and errors are those of `poll`.
 
-        The backfill starts after the first poll. Otherwise nobody would find a run that closes between the two.
+        The backfill starts after the first poll. Otherwise a run that closes between the two would be missed.
         """
         cursor = self._cursor
         for organization in organizations:
@@ -133,5 +133,5 @@ class NamespacePoller:
         return bool(ready)
 
     def _current(self, reference: Reference) -> list[Reference]:
-        """Return the Execution's reference as it is now, which may have another phase. Empty if it left this run."""
+        """Return the Execution's reference with its current phase, or nothing if it no longer pins this run."""
         return [now for now in self._open_runs.of_run(reference.run_id) if now.uid == reference.uid]

@@ -1,8 +1,7 @@
 """Runs one NamespacePoller for each Temporal namespace of the Organizations.
 
-Runs that change without the operator are found at a constant price for each Temporal namespace, whatever the number of
-Executions: one incremental query for closed runs and one for paused runs. The backfill finds runs that closed while the
-operator was not polling.
+Each Temporal namespace costs one incremental query for closed runs and one query for paused runs, whatever the number
+of Executions. The backfill finds runs that closed while the operator was not polling.
 """
 
 import asyncio

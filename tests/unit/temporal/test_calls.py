@@ -1,4 +1,4 @@
-"""What each answer of Temporal to a call means: no such run, a refusal, or no answer at all."""
+"""A call translates each answer of Temporal: a response, no such run, a refusal, or no answer."""
 
 import asyncio
 from datetime import timedelta
@@ -26,12 +26,14 @@ OTHERS = [code for code in RPCStatusCode if code not in (RPCStatusCode.OK, RPCSt
 CAUSES = [ResourceExhaustedCause.Name(number) for number in ResourceExhaustedCause.values()]
 
 
-def ask(answer: DescribeWorkflowExecutionResponse | RPCError) -> DescribeWorkflowExecutionResponse | None:
-    """Make a call that is answered so."""
+def call_answered_with(
+    answer: DescribeWorkflowExecutionResponse | RPCError,
+) -> DescribeWorkflowExecutionResponse | None:
+    """Make a call that gets this answer."""
 
-    async def rpc(request: Any, **how: Any) -> DescribeWorkflowExecutionResponse:
+    async def rpc(request: Any, **options: Any) -> DescribeWorkflowExecutionResponse:
         assert type(request) is DescribeWorkflowExecutionRequest
-        assert how == {"retry": False, "timeout": timedelta(seconds=CALL_TIMEOUT_SECONDS)}
+        assert options == {"retry": False, "timeout": timedelta(seconds=CALL_TIMEOUT_SECONDS)}
         if isinstance(answer, RPCError):
             raise answer
         return answer
@@ -48,38 +50,38 @@ def error(code: RPCStatusCode, detail: NamespaceNotFoundFailure | ResourceExhaus
     return RPCError("the server's words\nand more", code, status.SerializeToString())
 
 
-def test_an_answer_is_passed_on() -> None:
+def test_a_response_is_returned() -> None:
     answer = DescribeWorkflowExecutionResponse()
-    assert ask(answer) is answer
+    assert call_answered_with(answer) is answer
 
 
-def test_no_such_run_is_none() -> None:
-    assert ask(error(RPCStatusCode.NOT_FOUND)) is None
+def test_not_found_is_none() -> None:
+    assert call_answered_with(error(RPCStatusCode.NOT_FOUND)) is None
 
 
-def test_no_such_namespace_is_a_refusal() -> None:
+def test_a_missing_namespace_is_a_refusal() -> None:
     with pytest.raises(NamespaceNotFoundError) as found:
-        ask(error(RPCStatusCode.NOT_FOUND, NamespaceNotFoundFailure(namespace="acme")))
+        call_answered_with(error(RPCStatusCode.NOT_FOUND, NamespaceNotFoundFailure(namespace="acme")))
     assert found.value.refused
 
 
 @pytest.mark.parametrize("code", OTHERS, ids=lambda code: code.name)
-def test_a_refusal_is_told_from_no_answer(code: RPCStatusCode) -> None:
+def test_an_error_status_is_a_refusal_or_no_answer(code: RPCStatusCode) -> None:
     with pytest.raises(TemporalError) as found:
-        ask(error(code))
+        call_answered_with(error(code))
     assert found.value.refused == (code.name in REFUSED)
     assert found.value.message.endswith(f"{code.name}: the server's words")
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_a_server_that_is_exhausted_gives_no_answer_whatever_the_cause(cause: str) -> None:
+def test_resource_exhausted_is_no_answer_whatever_the_cause(cause: str) -> None:
     detail = ResourceExhaustedFailure(cause=ResourceExhaustedCause.Value(cause))
     with pytest.raises(TemporalError, match="RESOURCE_EXHAUSTED") as found:
-        ask(error(RPCStatusCode.RESOURCE_EXHAUSTED, detail))
+        call_answered_with(error(RPCStatusCode.RESOURCE_EXHAUSTED, detail))
     assert not found.value.refused
 
 
-def test_a_call_ends_even_if_the_sdk_does_not_notice() -> None:
+def test_a_call_times_out_even_if_the_sdk_does_not() -> None:
     async def main() -> float:
         async def never(_: Any, **__: Any) -> DescribeWorkflowExecutionResponse:
             answer: DescribeWorkflowExecutionResponse = await asyncio.get_running_loop().create_future()

@@ -255,14 +255,14 @@ def test_a_truncated_poll_during_a_backfill_starts_the_backfill_again(monkeypatc
     monkeypatch.setattr("execution_operator.visibility.cursor.MAX_REMEMBERED_RUNS", 10)
     harness, called = Harness(), FakeVisibility.closed_among
 
-    async def cut(self: FakeVisibility, run_ids: Sequence[str]) -> set[str]:
+    async def truncating(self: FakeVisibility, run_ids: Sequence[str]) -> set[str]:
         found = await called(self, run_ids)
         for number in range(20):
             self.close(f"unrelated {number}", 100 + number)
         await harness.poller.poll({"acme"}, self)
         return found
 
-    monkeypatch.setattr(FakeVisibility, "closed_among", cut)
+    monkeypatch.setattr(FakeVisibility, "closed_among", truncating)
     harness.poll()
     monkeypatch.undo()
     harness.visibility.close("run-1", 1)
@@ -289,7 +289,7 @@ def test_a_failed_backfill_continues_with_the_page_that_failed() -> None:
     async def third_fails(run_ids: Sequence[str]) -> set[str]:
         first_run_ids.append(run_ids[0])
         if len(first_run_ids) == 3:
-            raise TemporalError("visibility is away")
+            raise TemporalError("visibility is unavailable")
         return await closed_among(run_ids)
 
     harness.visibility.closed_among = third_fails  # type: ignore[method-assign] # replaces one method
