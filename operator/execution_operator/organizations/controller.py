@@ -6,7 +6,6 @@ and its Executions are woken when it is back.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
@@ -16,15 +15,12 @@ from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.status.organization_status import render
 from execution_operator.core.workflow.grace_period import rfc3339
+from execution_operator.runtime.backoff import PROBE_BACKOFF
 
 logger = logging.getLogger(__name__)
 
 STEADY = 60.0
 """Seconds between two looks at a Temporal namespace that answers."""
-
-PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between the looks at one that does not, jittered; the last one for all further."""
-
 
 FLOOR = 0.1
 """Seconds at least between two looks, whoever calls for them, and between two writes for the sake of others."""
@@ -235,8 +231,8 @@ class _Prober:
 
     async def _rest(self, failures: int) -> None:
         """Pause; a call to look now cuts it short, but not below the floor."""
-        floor, clock = (PAUSES[0] / 2 if failures else FLOOR), asyncio.get_running_loop().time
-        pause = PAUSES[min(failures, len(PAUSES)) - 1] * random.uniform(0.5, 1.0) if failures else STEADY  # noqa: S311
+        floor, clock = (PROBE_BACKOFF.delays[0] / 2 if failures else FLOOR), asyncio.get_running_loop().time
+        pause = PROBE_BACKOFF.delay(failures - 1) if failures else STEADY
         earliest = clock() + floor
         try:
             async with asyncio.timeout(pause):

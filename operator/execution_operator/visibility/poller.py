@@ -7,7 +7,6 @@ open runs by name.
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from collections.abc import Mapping as Map
@@ -17,7 +16,7 @@ from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.runtime.backoff import backoff
+from execution_operator.runtime.backoff import POLL_BACKOFF
 from execution_operator.runtime.rate_limit import RateLimiter
 from execution_operator.telemetry.metrics import VISIBILITY_POLL_FAILURES, noticed
 from execution_operator.visibility.backfill import OpenRunBackfill
@@ -32,8 +31,8 @@ Look = Callable[[set[str], Visibility], Awaitable[None]]
 ClosedAt = dict[Reference, datetime | None]
 """Executions whose run seems to have closed, and when; None where that is not known."""
 
-LOOK, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between two looks at a Temporal namespace, and at most after one that failed; jittered."""
+LOOK = 1.0
+"""Seconds between two looks at a Temporal namespace."""
 
 MANY, REST = 50, 1.5
 """Rows that a look read without anything to tell, and the seconds until the next look and count then. They closed by
@@ -115,7 +114,7 @@ class NamespacePoller:
                 self._tell_of(dict.fromkeys(closed), again=True)
 
     def _idle(self, organizations: set[str]) -> bool:
-        return not any(map(self._runs.has, organizations))
+        return not any(map(self._runs.has_open_runs, organizations))
 
     def _tell_of(self, ended: Map[str, datetime | None], *, again: bool = False) -> bool:
         """Tell of the Executions of these runs, unless it was done and need not be done again; return whether any."""
@@ -218,12 +217,12 @@ class VisibilityPoller:
                 failures += 1
                 VISIBILITY_POLL_FAILURES.inc()
                 logger.exception("feed of Temporal namespace %s broke", place)
-            await asyncio.sleep(backoff(LOOK, failures, LONGEST_PAUSE) * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(POLL_BACKOFF.delay(failures))
 
     async def _look(self, look: Look, organizations: list[Organization]) -> None:
         for organization in organizations:
             probe = self._mapping.probe(organization.metadata.name)
-            turn = self._pacers[probe.address if probe else ""].turn
+            turn = self._pacers[probe.address if probe else ""].acquire
             if closings := self._closings(organization, turn):
                 await look({each.metadata.name for each in organizations}, closings)
                 return

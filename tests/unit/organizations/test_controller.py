@@ -12,7 +12,8 @@ from execution_operator.api import Organization, OrganizationStatus
 from execution_operator.core.authorization.mapping import Mapping, Probe
 from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError
 from execution_operator.core.reasons import Reason
-from execution_operator.organizations.controller import FLOOR, PAUSES, STEADY, OrganizationController
+from execution_operator.organizations.controller import FLOOR, STEADY, OrganizationController
+from execution_operator.runtime.backoff import PROBE_BACKOFF
 from tests.support.builders import organization, probe
 from tests.support.clock import elapsed, run
 
@@ -222,10 +223,10 @@ def test_one_that_does_not_is_looked_at_often_and_then_less_so() -> None:
         at.organizations.put(organization())
         await asyncio.sleep(60)
         pauses = at.pauses()
-        limits = [*PAUSES, *[PAUSES[-1]] * len(pauses)]
+        limits = [*PROBE_BACKOFF.delays, *[PROBE_BACKOFF.delays[-1]] * len(pauses)]
         assert len(pauses) > 10
-        assert all(pause <= limit + PAUSES[0] for pause, limit in zip(pauses, limits, strict=False))
-        assert all(pause >= PAUSES[-1] / 2 for pause in pauses[len(PAUSES) :])
+        assert all(pause <= limit + PROBE_BACKOFF.delays[0] for pause, limit in zip(pauses, limits, strict=False))
+        assert all(pause >= PROBE_BACKOFF.delays[-1] / 2 for pause in pauses[len(PROBE_BACKOFF.delays) :])
 
     scene(test)
 
@@ -240,7 +241,7 @@ def test_its_executions_are_woken_when_it_goes_and_when_it_is_back_but_not_betwe
         await asyncio.sleep(60)
         assert (at.woken, at.ready("acme")) == ([{"team-a"}], False)
         at.faults.clear()
-        await asyncio.sleep(PAUSES[-1] * 1.1)
+        await asyncio.sleep(PROBE_BACKOFF.delays[-1] * 1.1)
         assert (at.woken, at.ready("acme")) == ([{"team-a"}, {"team-a"}], True)
 
     scene(test)
@@ -267,7 +268,7 @@ def test_suspicions_of_one_that_is_away_do_not_become_a_storm() -> None:
         for _ in range(1000):
             at.organizations.suspect("acme")
             await asyncio.sleep(0.01)
-        assert len(at.probes) <= 10 / (PAUSES[0] / 2) + 2
+        assert len(at.probes) <= 10 / (PROBE_BACKOFF.delays[0] / 2) + 2
 
     scene(test)
 

@@ -8,10 +8,11 @@ import pytest
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns, Reference
+from execution_operator.runtime.backoff import POLL_BACKOFF
 from execution_operator.telemetry.metrics import REGISTRY
 from execution_operator.visibility.backfill import NAMES, ROLL_CALL
 from execution_operator.visibility.cursor import COUNT, LONG_COUNT, OVERLAP
-from execution_operator.visibility.poller import LONGEST_PAUSE, MANY, REST, NamespacePoller, VisibilityPoller
+from execution_operator.visibility.poller import MANY, REST, NamespacePoller, VisibilityPoller
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 from tests.support.visibility import FakeVisibility
@@ -261,10 +262,10 @@ def test_looks_that_fail_for_days_go_on() -> None:
             told.extend(reference.name for reference in references)
 
         feeds = asyncio.create_task(VisibilityPoller(mapping, lambda *_: visibility, runs, tell).run())
-        await asyncio.sleep(1100 * LONGEST_PAUSE)
+        await asyncio.sleep(1100 * POLL_BACKOFF.delays[-1])
         visibility.fault = False
         visibility.close("run-0")
-        await asyncio.sleep(2 * LONGEST_PAUSE)
+        await asyncio.sleep(2 * POLL_BACKOFF.delays[-1])
         feeds.cancel()
         return told
 
