@@ -84,16 +84,16 @@ class Operator:
             self.queue, self._requests, self._unseen, api.clock.now, self._concerned, leading=lease is None
         )
         self.hints = RereadQueue(
-            self.records.read_by_name, self._pinned, self.open_runs, self.streams.hinted, self.queue.looks
+            self.records.read_by_name, self._pinned, self.open_runs, self.streams.hinted, self.queue.repeat_reconciles
         )
         self.review = AuthorizationDrift(self.open_runs, mapping, self.hints.tell)
         self.open_stream = OpenExecutions(
-            api, share, self.open_runs, self.streams, self.queue.knows, self._concerned, self.review.noted
+            api, share, self.open_runs, self.streams, self.queue.contains, self._concerned, self.review.noted
         )
         self.organization_watch = self._organization_watch()
         self.vitals = HealthChecks(self.organizations, self.organization_watch)
         BUILD.labels(__version__).set(1)
-        self.feeds = VisibilityPoller(mapping, pool.visibility, self.open_runs, self.hints.tell, self.queue.busy)
+        self.feeds = VisibilityPoller(mapping, pool.visibility, self.open_runs, self.hints.tell, self.queue.is_active)
         self.expiries = TTLController(self.records, lambda: api.clock.now().timestamp())
         self.finished = FinishedExecutions(api, share, self.expiries, self.streams)
         self.requests = RequestStream(
@@ -175,7 +175,7 @@ class Operator:
         gauges = Gauges(
             queue=lambda: iter(self.queue),
             not_found=lambda: self.streams.not_found,
-            phases=lambda: self.finished.phases() + self.open_runs.phases(),
+            phases=lambda: self.finished.phases() + self.open_runs.count_by_phase(),
             organizations=lambda: self.mapping,
             feed_age=self.feeds.age,
             unread=lambda: self.hints.unread,

@@ -1,1 +1,1 @@
-"""In-memory indexes, without I/O: open runs, newest resource versions, counts by phase."""
+"""In-memory indexes without I/O: open runs, newest resourceVersions, counts by phase."""

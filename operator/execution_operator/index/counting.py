@@ -1,10 +1,10 @@
-"""Counts of which nothing is left over."""
+"""Counters that keep no zeros."""
 
 from collections import Counter
 
 
 def subtract(counts: Counter[str], key: str) -> None:
-    """Count one less; a count of none is not kept."""
+    """Count one less. A key whose count reaches zero is removed."""
     counts[key] -= 1
     if not counts[key]:
         del counts[key]

@@ -1,4 +1,4 @@
-"""The index of open Executions by the run that they pin: what a hint from Temporal is looked up in."""
+"""The index of open Executions by the run that they pin. It maps an event from Temporal to its Executions."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -10,10 +10,16 @@ from execution_operator.index.counting import subtract
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An Execution, by name, and the run that its status pins.
+    """An Execution by name, and the run that its status pins.
 
     Attributes:
-        denial: Why its status says that it is not authorized; empty where it does not.
+        uid: The Execution's UID.
+        namespace: The Execution's namespace.
+        name: The Execution's name.
+        organization: Name of the Organization that its status was decided by.
+        run_id: The pinned run.
+        phase: The phase of its status.
+        denial: Reason of its Authorized condition if that is False, else empty.
     """
 
     uid: str
@@ -26,14 +32,15 @@ class Reference:
 
 
 class OpenRuns:
-    """References by UID and by run. Several Executions may stand for one run."""
+    """References by UID and by run. Several Executions may pin the same run."""
 
     def __init__(self) -> None:
         self._by_uid: dict[str, Reference] = {}
         self._by_run: dict[str, tuple[Reference, ...]] = {}
         self._paused: dict[str, Reference] = {}
         self._unpinned: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
+        """Namespaces by UID."""
+        self._organizations: Counter[str] = Counter()
         self._phases: Counter[str] = Counter()
         self._namespaces: Counter[str] = Counter()
 
@@ -47,12 +54,12 @@ class OpenRuns:
         return iter(self._by_uid.values())
 
     def put(self, reference: Reference) -> bool:
-        """Take in an open Execution, or the next run of one that is known; return whether that is any news."""
+        """Add an open Execution that pins a run, or replace its reference. Return whether that changed anything."""
         if self._by_uid.get(reference.uid) == reference:
             return False
-        self.drop(reference.uid)  # with its place among those that pin no run
+        self.drop(reference.uid)
         self._by_uid[reference.uid] = reference
-        self._counts[reference.organization] += 1
+        self._organizations[reference.organization] += 1
         self._phases[reference.phase] += 1
         self._namespaces[reference.namespace] += 1
         self._by_run[reference.run_id] = (*self.of_run(reference.run_id), reference)
@@ -60,31 +67,32 @@ class OpenRuns:
             self._paused[reference.uid] = reference
         return True
 
-    def count(self, uid: str, namespace: str) -> None:
-        """Take in an open Execution that pins no run yet: it is counted, and no more."""
+    def put_unpinned(self, uid: str, namespace: str) -> None:
+        """Add an open Execution that pins no run yet. It only counts as pending."""
         self.drop(uid)
         self._unpinned[uid] = namespace
 
-    def phases(self) -> Counter[str]:
-        """Count the Executions by phase."""
-        return self._phases + Counter({Phase.PENDING: len(self._unpinned)})
-
     def drop(self, uid: str) -> None:
-        """Forget an Execution that has closed or is gone; one that is not known is no error."""
+        """Remove an Execution that has closed or was deleted. An unknown UID is ignored."""
         self._unpinned.pop(uid, None)
         self._paused.pop(uid, None)
         if reference := self._by_uid.pop(uid, None):
-            subtract(self._counts, reference.organization)
+            subtract(self._organizations, reference.organization)
             subtract(self._phases, reference.phase)
             subtract(self._namespaces, reference.namespace)
-            rest = tuple(each for each in self.of_run(reference.run_id) if each.uid != uid)
-            if rest:
-                self._by_run[reference.run_id] = rest
+            others = tuple(other for other in self.of_run(reference.run_id) if other.uid != uid)
+            if others:
+                self._by_run[reference.run_id] = others
             else:
                 del self._by_run[reference.run_id]
 
-    def keep(self, uids: set[str], namespace: str = "") -> None:
-        """Forget all that a complete list does not hold, be it one of a namespace or of all."""
+    def retain(self, uids: set[str], namespace: str = "") -> None:
+        """Remove all Executions that a complete list does not hold.
+
+        Args:
+            uids: The UIDs of the list.
+            namespace: The namespace that was listed, or empty for all namespaces.
+        """
         for uid in self._by_uid.keys() - uids:
             if not namespace or self._by_uid[uid].namespace == namespace:
                 self.drop(uid)
@@ -96,18 +104,22 @@ class OpenRuns:
         """Return the Executions that pin the run."""
         return self._by_run.get(run_id, ())
 
+    def of_organization(self, name: str) -> list[Reference]:
+        """Return the Executions of an Organization. The time grows with the number of all open Executions."""
+        return [reference for reference in self._by_uid.values() if reference.organization == name]
+
     def paused(self) -> Collection[Reference]:
         """Return the Executions whose phase is paused."""
         return self._paused.values()
 
-    def has(self, organization: str) -> bool:
-        """Tell at once whether an Organization has open Executions."""
-        return self._counts[organization] > 0
+    def has_open_runs(self, organization: str) -> bool:
+        """Return whether an Organization has open Executions that pin a run, in constant time."""
+        return self._organizations[organization] > 0
 
-    def of_namespace(self, name: str) -> int:
-        """Return at once how many Executions of a namespace pin an open run."""
+    def count_in_namespace(self, name: str) -> int:
+        """Return how many open Executions of a namespace pin a run, in constant time."""
         return self._namespaces[name]
 
-    def of_organization(self, name: str) -> list[Reference]:
-        """Return the Executions of an Organization. This looks at all there are."""
-        return [reference for reference in self._by_uid.values() if reference.organization == name]
+    def count_by_phase(self) -> Counter[str]:
+        """Return how many open Executions there are in each phase. Those without a pinned run are pending."""
+        return self._phases + Counter({Phase.PENDING: len(self._unpinned)})

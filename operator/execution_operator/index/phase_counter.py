@@ -1,35 +1,43 @@
-"""How many objects there are of each kind, from a list and its watch. None is kept, so each has one kind for good."""
+"""Counts of objects by phase, from a list and the watch after it.
+
+No object is remembered, so the phase of an object must never change. That holds for closed Executions.
+"""
 
 from collections import Counter
 
 
 class PhaseCounter:
-    """The count.
+    """Counts objects by phase.
 
     Attributes:
-        counts: Objects by kind, as of the last list and all that the watch has told since.
+        counts: Objects by phase, by the last complete list and all watch events since.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._listed: Counter[str] = Counter()
 
-    def begin(self) -> None:
-        """Start a list: one before that broke off counts for nothing."""
+    def begin_list(self) -> None:
+        """Start to count a list. The counts of a list that was not completed are dropped."""
         self._listed.clear()
 
-    def end(self) -> None:
-        """Believe the list, which is complete."""
+    def end_list(self) -> None:
+        """Replace the counts by those of the list, which is complete."""
         self.counts, self._listed = self._listed, Counter()
 
-    def take(self, kind: str, event: str) -> None:
-        """Take in one object by what is told of it: LISTED, ADDED, DELETED. MODIFIED changes nothing here."""
+    def count(self, phase: str, event: str) -> None:
+        """Count one object.
+
+        Args:
+            phase: The object's phase.
+            event: LISTED, ADDED or DELETED. MODIFIED changes no count.
+        """
         match event:
             case "LISTED":
-                self._listed[kind] += 1
+                self._listed[phase] += 1
             case "ADDED":
-                self.counts[kind] += 1
+                self.counts[phase] += 1
             case "DELETED":
-                self.counts[kind] -= 1
+                self.counts[phase] -= 1
             case _:
                 return

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from execution_operator.kube.client import Api, ApiError, Json
+from execution_operator.runtime.backoff import WATCH_BACKOFF
 from execution_operator.telemetry.metrics import WATCH_FAILURES
 
 logger = logging.getLogger(__name__)
@@ -17,9 +17,6 @@ PAGE = "500"
 
 IDLE_TIMEOUT_SECONDS = 90.0
 """Seconds without a line (bookmarks come each minute) after which a watch counts as dead."""
-
-PAUSES = (0.05, 0.2, 1.0, 3.0, 10.0)
-"""Seconds before each new attempt after a failure, jittered; the last one for all further."""
 
 EXPIRED, PATIENCE = 410, 3
 """HTTP status of a version that is too old; failures in a row after which any version counts as such."""
@@ -131,7 +128,7 @@ class Watch:
                     self._version = await self._list()
                 await self._follow()
             except ApiError as error:
-                pause = PAUSES[min(self._failures, len(PAUSES) - 1)] * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+                pause = WATCH_BACKOFF.delay(self._failures)
                 self._failures += 1
                 WATCH_FAILURES.labels(self._selection.path.rpartition("/")[2]).inc()
                 if error.status == EXPIRED or self._failures >= PATIENCE:

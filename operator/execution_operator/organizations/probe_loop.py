@@ -2,24 +2,19 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
+
+from execution_operator.runtime.backoff import PROBE_BACKOFF
 
 logger = logging.getLogger(__name__)
 
 PROBE_INTERVAL_SECONDS = 60.0
 """Seconds between two probes after one that succeeded."""
 
-RETRY_INTERVALS_SECONDS = (0.5, 1.0, 2.0, 4.0)
-"""Maximum seconds until the next probe after one, two, three, and four or more failures in a row.
-
-Jitter makes the actual interval 50 to 100 percent of it.
-"""
-
 MIN_PROBE_INTERVAL_SECONDS = 0.1
 """Minimum seconds between two probes after one that succeeded, however many are requested."""
 
-MIN_RETRY_INTERVAL_SECONDS = RETRY_INTERVALS_SECONDS[0] / 2
+MIN_RETRY_INTERVAL_SECONDS = PROBE_BACKOFF.delays[0] / 2
 """Minimum seconds between two probes after one that failed, however many are requested."""
 
 
@@ -62,8 +57,7 @@ class ProbeLoop:
         """Wait until the next probe is due. A request ends the wait, but not before the minimum interval."""
         clock = asyncio.get_running_loop().time
         if failures:
-            longest = RETRY_INTERVALS_SECONDS[min(failures, len(RETRY_INTERVALS_SECONDS)) - 1]
-            minimum, interval = MIN_RETRY_INTERVAL_SECONDS, longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            minimum, interval = MIN_RETRY_INTERVAL_SECONDS, PROBE_BACKOFF.delay(failures - 1)
         else:
             minimum, interval = MIN_PROBE_INTERVAL_SECONDS, PROBE_INTERVAL_SECONDS
         earliest = clock() + minimum

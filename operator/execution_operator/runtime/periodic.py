@@ -1,45 +1,45 @@
-"""A round that is made at once, then at intervals, and whenever it is called for; soon again where it failed."""
+"""A task that runs at once, then at intervals, and whenever it is triggered. A failed round is repeated soon."""
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterable
 
 from execution_operator.core.errors import RecordError
-from execution_operator.runtime.backoff import backoff
+from execution_operator.runtime.backoff import RELIST_BACKOFF, jitter
 
 logger = logging.getLogger(__name__)
 
-SWEEP = 60.0
-"""Seconds between two rounds, jittered."""
+INTERVAL_SECONDS = 60.0
+"""Seconds between two rounds that nobody triggered. Jitter changes it by up to a fifth."""
 
-GAP, LONGEST_GAP = 0.2, 10.0
-"""Seconds at least between two rounds, and at most after one that failed."""
+MIN_GAP_SECONDS = 0.2
+"""Shortest pause in seconds between two rounds."""
 
 
 class PeriodicTask:
-    """Rounds without end.
+    """Runs rounds until it is cancelled.
 
     Args:
-        round_: Makes one; told the namespaces that it was called for. A RecordError has it made again.
+        round_: Runs one round. It gets the namespaces that triggered the round. If it raises a RecordError, the round
+            is repeated with the same namespaces after a backoff.
     """
 
     def __init__(self, round_: Callable[[set[str]], Awaitable[None]]) -> None:
         self._round = round_
         self._namespaces: set[str] = set()
-        self._called = asyncio.Event()
+        self._triggered = asyncio.Event()
 
-    def call(self, namespaces: Iterable[str] = ()) -> None:
-        """Have a round made now, or right after the one that is being made."""
+    def trigger(self, namespaces: Iterable[str] = ()) -> None:
+        """Run a round now. If a round is under way, another one follows it."""
         self._namespaces.update(namespaces)
-        self._called.set()
+        self._triggered.set()
 
     async def run(self) -> None:
-        """Make rounds, until cancelled."""
+        """Run rounds until cancelled."""
         failures = 0
         while True:
             namespaces, self._namespaces = self._namespaces, set()
-            self._called.clear()
+            self._triggered.clear()
             try:
                 await self._round(namespaces)
                 failures = 0
@@ -47,13 +47,13 @@ class PeriodicTask:
             except RecordError as error:
                 self._namespaces |= namespaces
                 failures += 1
-                logger.warning("sweep: %s", error)
-                await asyncio.sleep(backoff(GAP, failures, LONGEST_GAP))
+                logger.warning("periodic list failed, it is repeated: %s", error)
+                await asyncio.sleep(RELIST_BACKOFF.delay(failures))
 
     async def _pause(self) -> None:
-        await asyncio.sleep(GAP)
+        await asyncio.sleep(MIN_GAP_SECONDS)
         try:
-            async with asyncio.timeout(SWEEP * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
-                await self._called.wait()
+            async with asyncio.timeout(jitter(INTERVAL_SECONDS, 0.8, 1.2)):
+                await self._triggered.wait()
         except TimeoutError:
             return

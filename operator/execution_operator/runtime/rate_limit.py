@@ -1,23 +1,23 @@
-"""A rate limiter: so many turns a second, in the order of asking."""
+"""A rate limiter: a fixed number of permits a second, in the order of the calls."""
 
 import asyncio
 
 
 class RateLimiter:
-    """Gives turns.
+    """Hands out permits at a fixed interval. A permit that nobody took is not saved up.
 
     Args:
-        rate: Turns a second.
+        rate: Permits a second.
     """
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate
-        self._free = 0.0
+        self._next_permit = 0.0
 
-    async def turn(self) -> None:
-        """Wait for the next turn."""
+    async def acquire(self) -> None:
+        """Wait for the next permit."""
         now = asyncio.get_running_loop().time()
-        turn = max(self._free, now)
-        self._free = turn + self._interval
-        if turn > now:
-            await asyncio.sleep(turn - now)
+        permit = max(self._next_permit, now)
+        self._next_permit = permit + self._interval
+        if permit > now:
+            await asyncio.sleep(permit - now)

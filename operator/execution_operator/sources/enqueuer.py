@@ -63,21 +63,21 @@ class Enqueuer:
 
     def left(self, uid: str, at: int) -> None:
         """Look again at a request that was withdrawn, or deleted, while it was being worked on."""
-        self._queue.leave(uid, at)
+        self._queue.removed(uid, at)
 
     def changed(self, execution: Execution) -> None:
         """Take in an Execution whose status is behind. Those with a request come by the other stream."""
         uid, at = execution.metadata.uid, version(execution)
         waits = needs_reconcile(execution) and not is_known_missing(execution) and not _asked(execution)
         if waits and self._concerned(execution.metadata.namespace):
-            self._queue.newest.saw(uid, at)
+            self._queue.resource_versions.observe(uid, at)
             self._take(execution)
         else:
             self.calm(uid, at)
 
     def calm(self, uid: str, before: int) -> None:
         """Forget what was noted of an Execution before a version: it needs nothing, or is no longer there."""
-        self._queue.newest.saw(uid, before)
+        self._queue.resource_versions.observe(uid, before)
         if self._noted and uid in self._noted and version(self._noted[uid]) < before:
             del self._noted[uid]
 
@@ -93,16 +93,16 @@ class Enqueuer:
     def hinted(self, execution: Execution) -> None:
         """Look at an open Execution whose run seems to have changed."""
         if self._concerned(execution.metadata.namespace):
-            self._queue.wake(execution, doubtful=is_unanswered(execution))  # it may have been withdrawn since
+            self._queue.requeue(execution, stale=is_unanswered(execution))  # it may have been withdrawn since
 
     def deleted(self, execution: Execution) -> None:
         """Take in the last state of an Execution that is being worked on: it tells what was still asked for."""
-        self._queue.delete(execution)
+        self._queue.add_tombstone(execution)
 
     def wake(self, namespaces: set[str]) -> None:
         """Look at all that waits in these namespaces: their Organization or its Temporal has changed."""
-        self._requests.call(namespaces)
-        self._looks.call(namespaces)
+        self._requests.trigger(namespaces)
+        self._looks.trigger(namespaces)
 
     async def run(self) -> None:
         """Sweep until cancelled: sweeps catch what a watch missed, and look again for what was not found."""
@@ -114,14 +114,14 @@ class Enqueuer:
         if self._noted is not None:
             if not unseen:
                 self._noted[execution.metadata.uid] = execution
-        elif unseen and not self._queue.room:
-            self._looks.call()
+        elif unseen and not self._queue.has_room:
+            self._looks.trigger()
         else:
             self._queue.add(execution)
 
     async def _sweep(self, woken: set[str]) -> None:
         """Add all requests. What is known and unchanged is worked on only where it was woken."""
-        self._queue.wake_busy(woken)
+        self._queue.requeue_active(woken)
         not_found = 0
         async for execution in self._list_requests():
             if not self._concerned(execution.metadata.namespace) or self._outdated(execution):
@@ -129,7 +129,7 @@ class Enqueuer:
             not_found += is_known_missing(execution) and is_unanswered(execution)
             self._compare(execution)
             self._bring(execution, woken)
-        self._queue.wake_idle(woken)
+        self._queue.requeue_inactive(woken)
         self.not_found, self._swept = not_found, True
 
     def _compare(self, execution: Execution) -> None:
@@ -138,7 +138,7 @@ class Enqueuer:
             not self._swept
             or not _asked(execution)
             or is_known_missing(execution)
-            or self._queue.knows(execution.metadata.uid)
+            or self._queue.contains(execution.metadata.uid)
         ):
             return
         if (asked := asked_at(execution)) and self._now() - asked > LATE:
@@ -147,12 +147,12 @@ class Enqueuer:
     def _bring(self, execution: Execution, woken: set[str]) -> None:
         """Take in one that is listed. Where it was woken, it is worked on though it be known, and unchanged."""
         if execution.metadata.namespace in woken:
-            self._queue.wake(execution)
+            self._queue.requeue(execution)
         else:
             self._queue.add(execution)
 
     def _outdated(self, execution: Execution) -> bool:
-        return self._queue.newest.outdated(execution.metadata.uid, version(execution))
+        return self._queue.resource_versions.is_outdated(execution.metadata.uid, version(execution))
 
     async def _look(self, woken: set[str]) -> None:
         """Add all that wait for a first look, as room comes: each that waits in the queue has its price.

@@ -53,7 +53,7 @@ class OpenExecutions:
     def watches(self) -> list[Watch]:
         """Return the watches, not yet running."""
         return [
-            Watch(self._api, selection, self._changed, partial(self._runs.keep, namespace=place))
+            Watch(self._api, selection, self._changed, partial(self._runs.retain, namespace=place))
             for place, selection in self._share.selections(OPEN).items()
         ]
 
@@ -75,7 +75,7 @@ class OpenExecutions:
             if self._runs.put(pinned):
                 self._noted(pinned)
         elif pinned is None and not change.deleted and self._concerned(namespace):
-            self._runs.count(uid, namespace)
+            self._runs.put_unpinned(uid, namespace)
         else:
             self._runs.drop(uid)
 
@@ -110,13 +110,13 @@ class FinishedExecutions:
         self._censuses.append(census)
 
         def counted(change: Change) -> None:
-            census.take(change.object["status"]["phase"], change.event)
+            census.count(change.object["status"]["phase"], change.event)
             self._changed(change)
 
         def listed(_: set[str]) -> None:
-            census.end()
+            census.end_list()
 
-        return Watch(self._api, selection, counted, listed, pause=TRICKLE, begun=census.begin)
+        return Watch(self._api, selection, counted, listed, pause=TRICKLE, begun=census.begin_list)
 
     def _changed(self, change: Change) -> None:
         meta = change.object["metadata"]

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from execution_operator.api import Execution
 from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.runtime.backoff import backoff
+from execution_operator.runtime.backoff import REREAD_BACKOFF
 from execution_operator.telemetry.metrics import VISIBILITY_POLL_FAILURES
 from execution_operator.workqueue.limits import InFlight
 
@@ -39,9 +39,6 @@ AHEAD, LISTED = 50, 3000
 """A namespace is read from while it has fewer looks than AHEAD, under way or waiting, and lists are made while there
 are fewer than LISTED in all; from there on a namespace is read from while it has fewer than LANE. Each has its price.
 """
-
-AGAIN, LONGEST = 1.0, 60.0
-"""Seconds until what could not be read is tried again, and at most; doubled each time."""
 
 SINGLY = 3
 """One in so many of these tries, the second first, reads one by one, whatever that costs: a list fails as a whole."""
@@ -142,7 +139,7 @@ class RereadQueue:
         for tries in itertools.count():
             if not unread.told:
                 break
-            await asyncio.sleep(backoff(AGAIN, tries, LONGEST))
+            await asyncio.sleep(REREAD_BACKOFF.delay(tries))
             unread.rest, unread.failures = deque(unread.told.values()), 0
             async with asyncio.TaskGroup() as reads:
                 await self._read(namespace, unread.rest, reads, singly=tries % SINGLY == 1)
@@ -156,7 +153,7 @@ class RereadQueue:
         """Try all, the first first. None is left in `told`; single reads may be under way still."""
         lane = self._lanes.setdefault(namespace, asyncio.Semaphore(LANE))
         while told:
-            await self._looks.room(namespace, AHEAD if self._looks.total < LISTED else LANE)
+            await self._looks.wait_below(namespace, AHEAD if self._looks.total < LISTED else LANE)
             if count := 0 if singly else self._worth_a_list(namespace, len(told)):
                 await self._try(namespace, [told.popleft() for _ in range(count)], self._list)
             elif told:  # it may have been given up meanwhile
@@ -170,7 +167,7 @@ class RereadQueue:
         if namespace in self._listing or len(self._listing) >= LISTS:
             return 0
         count = min(told, LISTED - self._looks.total - sum(map(len, self._listing.values())))
-        return count if count >= MANY and count * PART >= self._runs.of_namespace(namespace) else 0
+        return count if count >= MANY and count * PART >= self._runs.count_in_namespace(namespace) else 0
 
     async def _try(
         self, namespace: str, ones: Iterable[Reference], reading: Callable[[str, Told], Awaitable[None]]

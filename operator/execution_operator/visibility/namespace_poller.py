@@ -108,7 +108,7 @@ class NamespacePoller:
                 self._report_closed(dict.fromkeys(run_ids), again=True)
 
     def _is_idle(self, organizations: set[str]) -> bool:
-        return not any(map(self._open_runs.has, organizations))
+        return not any(map(self._open_runs.has_open_runs, organizations))
 
     def _report_closed(self, close_times: Map[str, datetime | None], *, again: bool = False) -> bool:
         """Enqueue the Executions of closed runs, and the pending ones that are no longer busy.

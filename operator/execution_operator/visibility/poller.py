@@ -6,7 +6,6 @@ of Executions. The backfill finds runs that closed while the operator was not po
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +13,7 @@ from execution_operator.api import Organization
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.core.errors import TemporalError
 from execution_operator.index.open_runs import OpenRuns
-from execution_operator.runtime.backoff import backoff
+from execution_operator.runtime.backoff import POLL_BACKOFF
 from execution_operator.runtime.rate_limit import RateLimiter
 from execution_operator.telemetry.metrics import VISIBILITY_POLL_FAILURES
 from execution_operator.visibility.namespace_poller import NamespacePoller
@@ -26,10 +25,7 @@ Poll = Callable[[set[str], Visibility], Awaitable[None]]
 """A kind of poll: a method of NamespacePoller."""
 
 POLL_INTERVAL_SECONDS = 1.0
-"""Seconds between two polls of a Temporal namespace, with a jitter of 20 percent."""
-
-MAX_POLL_INTERVAL_SECONDS = 30.0
-"""Maximum number of seconds between two polls while polls fail, with a jitter of 20 percent."""
+"""Seconds between two checks for new Temporal namespaces."""
 
 VISIBILITY_REQUESTS_PER_SECOND = 5.0
 """Visibility requests a second for each Temporal address. Servers allow 10 or more, for all their clients together."""
@@ -124,14 +120,13 @@ class VisibilityPoller:
                 failures += 1
                 VISIBILITY_POLL_FAILURES.inc()
                 logger.exception("poll of Temporal namespace %s raised an unexpected error", temporal_namespace_id)
-            interval = backoff(POLL_INTERVAL_SECONDS, failures, MAX_POLL_INTERVAL_SECONDS)
-            await asyncio.sleep(interval * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(POLL_BACKOFF.delay(failures))
 
     async def _poll_once(self, poll: Poll, organizations: list[Organization]) -> None:
         """Poll with the credentials of the first Organization whose Temporal namespace has been reached."""
         for organization in organizations:
             probe = self._mapping.probe(organization.metadata.name)
-            turn = self._rate_limiters[probe.address if probe else ""].turn
-            if visibility := self._visibility_of(organization, turn):
+            acquire = self._rate_limiters[probe.address if probe else ""].acquire
+            if visibility := self._visibility_of(organization, acquire):
                 await poll({each.metadata.name for each in organizations}, visibility)
                 return

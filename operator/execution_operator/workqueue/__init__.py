@@ -1,1 +1,1 @@
-"""The queue of Executions to reconcile, and how many are reconciled at once."""
+"""The queue of Executions to reconcile, its workers, and the limits of how many run at once."""

@@ -40,44 +40,48 @@ def test_what_is_not_known_is_no_error() -> None:
 
 def test_what_a_list_does_not_hold_is_forgotten() -> None:
     runs = index(reference("uid-1"), reference("uid-2"))
-    runs.keep({"uid-2", "uid-9"})
+    runs.retain({"uid-2", "uid-9"})
     assert [each.uid for each in runs.of_run("run-1")] == ["uid-2"]
 
 
 def test_a_list_of_a_namespace_says_nothing_of_others() -> None:
     runs = index(reference("uid-1"), Reference("uid-2", "team-b", "name-uid-2", "acme", "run-2"))
-    runs.keep(set(), namespace="team-b")
+    runs.retain(set(), namespace="team-b")
     assert (len(runs), len(runs.of_run("run-1"))) == (1, 1)
 
 
 def test_how_many_a_namespace_has() -> None:
     runs = index(reference("uid-1"), Reference("uid-2", "team-b", "name-uid-2", "acme", "run-2"), reference("uid-3"))
-    runs.count("uid-4", "team-a")
-    assert [runs.of_namespace(name) for name in ("team-a", "team-b", "team-c")] == [2, 1, 0]
+    runs.put_unpinned("uid-4", "team-a")
+    assert [runs.count_in_namespace(name) for name in ("team-a", "team-b", "team-c")] == [2, 1, 0]
 
 
 def test_by_organization() -> None:
     runs = index(reference("uid-1"), reference("uid-2", organization="globex"))
     assert [each.uid for each in runs.of_organization("globex")] == ["uid-2"]
-    assert (runs.has("acme"), runs.has("globex"), runs.has("initech")) == (True, True, False)
+    assert (runs.has_open_runs("acme"), runs.has_open_runs("globex"), runs.has_open_runs("initech")) == (
+        True,
+        True,
+        False,
+    )
     runs.put(reference("uid-2", organization="acme"))
-    assert (runs.has("acme"), runs.has("globex")) == (True, False)
-    runs.keep(set())
-    assert not runs.has("acme")
+    assert (runs.has_open_runs("acme"), runs.has_open_runs("globex")) == (True, False)
+    runs.retain(set())
+    assert not runs.has_open_runs("acme")
 
 
 def test_executions_are_counted_by_phase_those_without_a_run_as_pending() -> None:
     runs = index(reference("uid-1"), replace(reference("uid-2"), phase="paused"))
-    runs.count("uid-3", "team-a")
-    assert runs.phases() == {"running": 1, "paused": 1, "pending": 1}
+    runs.put_unpinned("uid-3", "team-a")
+    assert runs.count_by_phase() == {"running": 1, "paused": 1, "pending": 1}
     runs.put(replace(reference("uid-1"), phase="terminating"))
     runs.put(reference("uid-3"))
-    assert runs.phases() == {"terminating": 1, "paused": 1, "running": 1}
-    runs.count("uid-2", "team-b")
-    runs.keep({"uid-1"}, "team-a")
-    assert runs.phases() == {"terminating": 1, "pending": 1}
-    runs.keep({"uid-1"})
-    assert runs.phases() == {"terminating": 1}
+    assert runs.count_by_phase() == {"terminating": 1, "paused": 1, "running": 1}
+    runs.put_unpinned("uid-2", "team-b")
+    runs.retain({"uid-1"}, "team-a")
+    assert runs.count_by_phase() == {"terminating": 1, "pending": 1}
+    runs.retain({"uid-1"})
+    assert runs.count_by_phase() == {"terminating": 1}
 
 
 def test_the_paused_are_known() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from execution_operator.index.phase_counter import PhaseCounter
 
-Told = list[tuple[str, str]]
+Events = list[tuple[str, str]]
 
-TABLE: list[tuple[Told, dict[str, int]]] = [
+TABLE: list[tuple[Events, dict[str, int]]] = [
     ([], {"failed": 1, "completed": 2}),
     ([("failed", "ADDED")], {"failed": 2, "completed": 2}),
     ([("failed", "MODIFIED")], {"failed": 1, "completed": 2}),
@@ -14,28 +14,28 @@ TABLE: list[tuple[Told, dict[str, int]]] = [
 ]
 
 
-def listed(census: PhaseCounter, *kinds: str) -> None:
-    census.begin()
-    for kind in kinds:
-        census.take(kind, "LISTED")
+def listed(counter: PhaseCounter, *phases: str) -> None:
+    counter.begin_list()
+    for phase in phases:
+        counter.count(phase, "LISTED")
 
 
-@pytest.mark.parametrize(("told", "counts"), TABLE)
-def test_the_watch_goes_on_from_the_list(told: Told, counts: dict[str, int]) -> None:
-    census = PhaseCounter()
-    listed(census, "failed", "completed", "completed")
-    census.end()
-    for kind, event in told:
-        census.take(kind, event)
-    assert census.counts == counts
+@pytest.mark.parametrize(("events", "counts"), TABLE)
+def test_the_watch_goes_on_from_the_list(events: Events, counts: dict[str, int]) -> None:
+    counter = PhaseCounter()
+    listed(counter, "failed", "completed", "completed")
+    counter.end_list()
+    for phase, event in events:
+        counter.count(phase, event)
+    assert counter.counts == counts
 
 
 def test_a_new_list_takes_the_place_of_all_before_once_it_is_complete() -> None:
-    census = PhaseCounter()
-    listed(census, "failed")
-    census.end()
-    listed(census, "completed", "completed")  # breaks off
-    assert census.counts == {"failed": 1}
-    listed(census, "completed")
-    census.end()
-    assert census.counts == {"completed": 1}
+    counter = PhaseCounter()
+    listed(counter, "failed")
+    counter.end_list()
+    listed(counter, "completed", "completed")  # breaks off
+    assert counter.counts == {"failed": 1}
+    listed(counter, "completed")
+    counter.end_list()
+    assert counter.counts == {"completed": 1}

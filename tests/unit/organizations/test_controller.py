@@ -17,8 +17,8 @@ from execution_operator.organizations.probe_loop import (
     MIN_PROBE_INTERVAL_SECONDS,
     MIN_RETRY_INTERVAL_SECONDS,
     PROBE_INTERVAL_SECONDS,
-    RETRY_INTERVALS_SECONDS,
 )
+from execution_operator.runtime.backoff import PROBE_BACKOFF
 from tests.support.builders import organization, probe
 from tests.support.clock import elapsed, run
 
@@ -236,14 +236,12 @@ def test_an_unavailable_temporal_is_probed_often_and_then_less_often() -> None:
         harness.controller.put(organization())
         await asyncio.sleep(60)
         intervals = harness.intervals()
-        limits = [*RETRY_INTERVALS_SECONDS, *[RETRY_INTERVALS_SECONDS[-1]] * len(intervals)]
+        limits = [*PROBE_BACKOFF.delays, *[PROBE_BACKOFF.delays[-1]] * len(intervals)]
         assert len(intervals) > 10
         assert all(
-            interval <= limit + RETRY_INTERVALS_SECONDS[0] for interval, limit in zip(intervals, limits, strict=False)
+            interval <= limit + PROBE_BACKOFF.delays[0] for interval, limit in zip(intervals, limits, strict=False)
         )
-        assert all(
-            interval >= RETRY_INTERVALS_SECONDS[-1] / 2 for interval in intervals[len(RETRY_INTERVALS_SECONDS) :]
-        )
+        assert all(interval >= PROBE_BACKOFF.delays[-1] / 2 for interval in intervals[len(PROBE_BACKOFF.delays) :])
 
     run_test(test)
 
@@ -258,7 +256,7 @@ def test_executions_are_enqueued_when_temporal_becomes_unavailable_and_available
         await asyncio.sleep(60)
         assert (harness.enqueued, harness.ready("acme")) == ([{"team-a"}], False)
         harness.faults.clear()
-        await asyncio.sleep(RETRY_INTERVALS_SECONDS[-1] * 1.1)
+        await asyncio.sleep(PROBE_BACKOFF.delays[-1] * 1.1)
         assert (harness.enqueued, harness.ready("acme")) == ([{"team-a"}, {"team-a"}], True)
 
     run_test(test)

@@ -16,10 +16,11 @@ from execution_operator.core.workflow.findings import Closed, Finding, NotFound,
 from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
 from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
-from execution_operator.runtime.periodic import LONGEST_GAP, SWEEP
+from execution_operator.runtime.backoff import RELIST_BACKOFF
+from execution_operator.runtime.periodic import INTERVAL_SECONDS
 from execution_operator.sources.enqueuer import Enqueuer
 from execution_operator.telemetry.metrics import REGISTRY
-from execution_operator.workqueue.limits import AHEAD, FIRST_LOOKS
+from execution_operator.workqueue.limits import FIRST_RECONCILES_PER_SECOND, MAX_FIRST_RECONCILES
 from execution_operator.workqueue.queue import WorkQueue
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
@@ -216,11 +217,11 @@ def test_the_echo_of_what_led_to_the_answer_is_let_go() -> None:
 
 def test_a_sweep_comes_at_once_and_then_at_intervals() -> None:
     async def test(at: Scene) -> None:
-        await asyncio.sleep(SWEEP * 10)
+        await asyncio.sleep(INTERVAL_SECONDS * 10)
         pauses = [later - earlier for earlier, later in zip(at.sweeps, at.sweeps[1:], strict=False)]
         assert at.sweeps[0] == 0
         assert len(pauses) >= 7
-        assert all(SWEEP * 0.8 <= pause <= SWEEP * 1.21 for pause in pauses)
+        assert all(INTERVAL_SECONDS * 0.8 <= pause <= INTERVAL_SECONDS * 1.21 for pause in pauses)
 
     scene(test, sweeping=True)
 
@@ -276,7 +277,7 @@ def test_sweeps_that_fail_for_days_are_done_again() -> None:
     async def test(at: Scene) -> None:
         at.errors = [RecordError("away")] * 2000
         at.waiting = [execution("stop")]
-        await asyncio.sleep(2000 * LONGEST_GAP)
+        await asyncio.sleep(2000 * RELIST_BACKOFF.delays[-1])
         assert at.names == ["run"]
 
     scene(test, sweeping=True)
@@ -314,7 +315,7 @@ def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: in
         await asyncio.sleep(1)
         before, at.waiting = missed(), [one]
         at.answer = lambda one: Result(one, requeue=Requeue.ON_EVENT)
-        await asyncio.sleep(SWEEP * 3)
+        await asyncio.sleep(INTERVAL_SECONDS * 3)
         assert missed() == before + count
 
     scene(test, sweeping=True)
@@ -325,7 +326,7 @@ def test_what_was_just_made_may_be_on_its_way_in_the_stream() -> None:
         await asyncio.sleep(1)
         before, just_now = missed(), rfc3339(NOW)
         at.waiting = [execution("stop", managed_fields=written(just_now))]
-        await asyncio.sleep(SWEEP * 3)
+        await asyncio.sleep(INTERVAL_SECONDS * 3)
         assert (at.names[:1], missed()) == (["run"], before)
 
     scene(test, sweeping=True)
@@ -360,7 +361,7 @@ def test_a_request_that_was_withdrawn_since_a_sweep_began_is_not_taken_in_by_it(
         await asyncio.sleep(1)
         assert (len(at.sweeps), at.names) == (1, [])
         at.waiting = [execution("stop", version=3)]
-        await asyncio.sleep(SWEEP * 2)
+        await asyncio.sleep(INTERVAL_SECONDS * 2)
         assert "run" in at.names
 
     scene(test, sweeping=True)
@@ -375,12 +376,12 @@ def crowd(size: int) -> list[Execution]:
 
 def test_first_looks_are_taken_in_as_room_comes() -> None:
     async def test(at: Scene) -> None:
-        at.unseen, most = crowd(3 * AHEAD), 0
-        while len(at.done) < 3 * AHEAD:
+        at.unseen, most = crowd(3 * MAX_FIRST_RECONCILES), 0
+        while len(at.done) < 3 * MAX_FIRST_RECONCILES:
             await asyncio.sleep(0.1)
             most = max(most, len(at.queue))
-        assert most <= AHEAD + 1
-        assert elapsed() == pytest.approx(3 * AHEAD / FIRST_LOOKS, rel=0.1)
+        assert most <= MAX_FIRST_RECONCILES + 1
+        assert elapsed() == pytest.approx(3 * MAX_FIRST_RECONCILES / FIRST_RECONCILES_PER_SECOND, rel=0.1)
         assert sorted(at.names) == sorted(one.metadata.name for one in at.unseen)
 
     scene(test, sweeping=True)
@@ -389,13 +390,13 @@ def test_first_looks_are_taken_in_as_room_comes() -> None:
 def test_what_a_watch_brings_beyond_the_room_is_left_to_a_sweep() -> None:
     async def test(at: Scene) -> None:
         await asyncio.sleep(1)
-        at.unseen = crowd(3 * AHEAD)
-        for start in range(0, len(at.unseen), AHEAD):  # a page after the other
-            for one in at.unseen[start : start + AHEAD]:
+        at.unseen = crowd(3 * MAX_FIRST_RECONCILES)
+        for start in range(0, len(at.unseen), MAX_FIRST_RECONCILES):  # a page after the other
+            for one in at.unseen[start : start + MAX_FIRST_RECONCILES]:
                 at.streams.changed(one)
             await asyncio.sleep(0.01)
-        assert len(at.queue) <= AHEAD + 1
-        await asyncio.sleep(2 * 3 * AHEAD / FIRST_LOOKS)
+        assert len(at.queue) <= MAX_FIRST_RECONCILES + 1
+        await asyncio.sleep(2 * 3 * MAX_FIRST_RECONCILES / FIRST_RECONCILES_PER_SECOND)
         assert set(at.names) == {one.metadata.name for one in at.unseen}
 
     scene(test, sweeping=True)
@@ -403,7 +404,7 @@ def test_what_a_watch_brings_beyond_the_room_is_left_to_a_sweep() -> None:
 
 def test_a_request_is_not_held_back() -> None:
     async def test(at: Scene) -> None:
-        at.unseen = crowd(3 * AHEAD)
+        at.unseen = crowd(3 * MAX_FIRST_RECONCILES)
         await asyncio.sleep(1)
         at.streams.requested(execution("stop", uid="asked", name="asked"))
         await asyncio.sleep(0.1)

@@ -9,14 +9,13 @@ import pytest
 from execution_operator.api import Execution
 from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
+from execution_operator.runtime.backoff import REREAD_BACKOFF
 from execution_operator.sources.rereads import (
-    AGAIN,
     AHEAD,
     HOPELESS,
     LANE,
     LISTED,
     LISTS,
-    LONGEST,
     MANY,
     PART,
     READS,
@@ -26,6 +25,9 @@ from execution_operator.sources.rereads import (
 from execution_operator.workqueue.limits import InFlight
 from tests.support.builders import execution
 from tests.support.clock import elapsed, run
+
+FIRST_RETRY, LAST_RETRY = REREAD_BACKOFF.delays[0], REREAD_BACKOFF.delays[-1]
+"""The first and the longest delay of a retry."""
 
 
 class Shelf:
@@ -143,9 +145,9 @@ def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each
         await asyncio.sleep(3600)
         assert at.uids == ["elsewhere", "good", "later"]
         assert all(when < 1 for _, when in at.handed)
-        assert 3600 / LONGEST <= at.finds["bad"] <= 3600 / LONGEST + 6
+        assert 3600 / LAST_RETRY <= at.finds["bad"] <= 3600 / LAST_RETRY + 6
         del at.faults["bad"]
-        await asyncio.sleep(LONGEST + 1)
+        await asyncio.sleep(LAST_RETRY + 1)
         assert "bad" in at.uids
 
     shelf(test)
@@ -160,9 +162,9 @@ def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fai
         for uid in uids[10 : 10 + failing]:
             at.faults[f"after {uid}"] = RecordError("500")
         at.hints.tell(at.open(*uids))
-        await asyncio.sleep(AGAIN + 1)
+        await asyncio.sleep(FIRST_RETRY + 1)
         assert at.uids[:11] == uids[:11]
-        await asyncio.sleep(LONGEST)
+        await asyncio.sleep(LAST_RETRY)
         assert (at.uids, at.lists.total(), at.finds.total()) == (uids, lists, finds)
 
     shelf(test)
@@ -184,13 +186,13 @@ def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> 
         uids = some(told)
         at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
         at.hints.tell(at.open(*uids))
-        await asyncio.sleep(2 * AGAIN)
+        await asyncio.sleep(2 * FIRST_RETRY)
         nexts = [Reference(uid, "team-a", uid, "acme", f"next-{uid}") for uid in uids]
         for one in nexts:
             at.runs.put(one)
         at.hints.tell(nexts)
         at.faults.clear()
-        await asyncio.sleep(LONGEST)
+        await asyncio.sleep(LAST_RETRY)
         assert set(at.uids) == set(uids)
 
     shelf(test)
@@ -200,7 +202,7 @@ def test_what_is_not_open_any_more_is_not_tried_again() -> None:
     async def test(at: Shelf) -> None:
         at.faults = {"closed": RecordError("500"), "gone": ObjectNotFound()}
         at.hints.tell(at.open("closed", "gone"))
-        await asyncio.sleep(AGAIN / 2)
+        await asyncio.sleep(FIRST_RETRY / 2)
         at.runs.drop("closed")
         await asyncio.sleep(3600)
         assert at.finds == {"closed": 1, "gone": 1}
@@ -239,10 +241,10 @@ def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
         at.faults["odd"] = KeyError("metadata")
         at.hints.tell(at.open("odd", "good"))
         at.hints.tell(at.open("other", namespace="team-b"))
-        await asyncio.sleep(AGAIN / 2)
+        await asyncio.sleep(FIRST_RETRY / 2)
         assert "other" in at.uids
         del at.faults["odd"]
-        await asyncio.sleep(AGAIN)
+        await asyncio.sleep(FIRST_RETRY)
         assert at.uids == ["good", "odd", "other"]
 
     shelf(test)
@@ -357,9 +359,9 @@ def test_what_could_not_be_handed_on_is_read_again(caplog: pytest.LogCaptureFixt
     async def test(at: Shelf) -> None:
         at.refuses = "odd"
         at.hints.tell(at.open("odd"))
-        await asyncio.sleep(AGAIN / 2)
+        await asyncio.sleep(FIRST_RETRY / 2)
         at.refuses = ""
-        await asyncio.sleep(AGAIN)
+        await asyncio.sleep(FIRST_RETRY)
         assert (at.uids, at.hints.unread) == (["odd"], 0)
 
     shelf(test)
@@ -389,14 +391,14 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
             at.hints.tell(at.open(uid))
             await asyncio.sleep(1)
         assert len(caplog.messages) < 20
-        assert at.hints.unread == pytest.approx(600, abs=LONGEST + 1)
+        assert at.hints.unread == pytest.approx(600, abs=LAST_RETRY + 1)
         at.finds.clear()
-        await asyncio.sleep(2 * LONGEST)
+        await asyncio.sleep(2 * LAST_RETRY)
         assert at.handed == []
         at.faults.clear()
         at.finds.clear()
         at.lists.clear()
-        await asyncio.sleep(LONGEST + 1)
+        await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == some(600)
         assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
         assert at.hints.unread == 0
@@ -410,13 +412,13 @@ def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
         at.open(*some(PART * len(told), "open"))  # so that a list does not pay
         at.faults = dict.fromkeys(told, RecordError("the API server is away"))
         at.hints.tell(at.open(*told))
-        await asyncio.sleep(LONGEST)
+        await asyncio.sleep(LAST_RETRY)
         at.finds.clear()
-        await asyncio.sleep(10 * LONGEST)
+        await asyncio.sleep(10 * LAST_RETRY)
         assert (at.hints.unread, at.handed) == (len(told), [])
         assert at.finds.total() < 12 * (HOPELESS + LANE)
         at.faults.clear()
-        await asyncio.sleep(LONGEST + 1)
+        await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == told
 
     shelf(test)
@@ -428,10 +430,10 @@ def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others()
         at.open(*some(PART * len(told), "open"))
         at.faults = dict.fromkeys(told, RecordError("500"))
         at.hints.tell(at.open(*told))
-        await asyncio.sleep(AGAIN / 2)
+        await asyncio.sleep(FIRST_RETRY / 2)
         for uid in told[2 * HOPELESS :]:
             del at.faults[uid]
-        await asyncio.sleep(10 * LONGEST)
+        await asyncio.sleep(10 * LAST_RETRY)
         assert at.uids == told[2 * HOPELESS :]
 
     shelf(test)
@@ -441,10 +443,10 @@ def test_a_namespace_is_listed_once_at_a_time() -> None:
     async def test(at: Shelf) -> None:
         at.faults["team-a"] = RecordError("500")
         at.hints.tell(at.open(*some(MANY)))
-        await asyncio.sleep(AGAIN / 2)
+        await asyncio.sleep(FIRST_RETRY / 2)
         at.faults.clear()
         at.slowness["team-a"] = 10
-        await asyncio.sleep(AGAIN)
+        await asyncio.sleep(FIRST_RETRY)
         at.hints.tell(at.open(*some(MANY, "more")))
         await asyncio.sleep(20)
         assert len(at.handed) == 2 * MANY

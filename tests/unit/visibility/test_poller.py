@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from execution_operator.core.authorization.mapping import Mapping
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.visibility.poller import MAX_POLL_INTERVAL_SECONDS, VisibilityPoller
+from execution_operator.runtime.backoff import POLL_BACKOFF
+from execution_operator.visibility.poller import VisibilityPoller
 from tests.support.builders import mapping, organization, probe
 from tests.support.clock import run
 from tests.support.visibility import FakeVisibility
@@ -23,10 +24,10 @@ def test_polling_continues_after_hours_of_failures() -> None:
             reported.extend(reference.name for reference in references)
 
         poller = asyncio.create_task(VisibilityPoller(mapping, lambda *_: visibility, runs, enqueue).run())
-        await asyncio.sleep(1100 * MAX_POLL_INTERVAL_SECONDS)
+        await asyncio.sleep(1100 * POLL_BACKOFF.delays[-1])
         visibility.unavailable = False
         visibility.close("run-0")
-        await asyncio.sleep(2 * MAX_POLL_INTERVAL_SECONDS)
+        await asyncio.sleep(2 * POLL_BACKOFF.delays[-1])
         poller.cancel()
         return reported
 

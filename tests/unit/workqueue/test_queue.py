@@ -12,17 +12,21 @@ import pytest
 from execution_operator.api import Execution, ExecutionStatus
 from execution_operator.core.errors import RecordError
 from execution_operator.reconciler.result import ReconcileRequest, Requeue, Result
+from execution_operator.runtime.backoff import RECONCILE_BACKOFF
 from execution_operator.workqueue.item import version
-from execution_operator.workqueue.limits import FIRST_LOOKS, InFlight, Limits
-from execution_operator.workqueue.queue import FIRST_BACKOFF, LONGEST_BACKOFF, WorkQueue
+from execution_operator.workqueue.limits import FIRST_RECONCILES_PER_SECOND, InFlight, Limits, Priority
+from execution_operator.workqueue.queue import WorkQueue
 from tests.support import builders
 from tests.support.clock import elapsed, run
 
 execution = partial(builders.execution, "cost")
 
+FIRST_BACKOFF, LONGEST_BACKOFF = RECONCILE_BACKOFF.delays[0], RECONCILE_BACKOFF.delays[-1]
+"""The first and the longest delay after a failure, in seconds, without jitter."""
+
 PINNED = ExecutionStatus(workflow_id="wf", run_id="run-1")
 
-Pass = Callable[[Execution], Result | BaseException]
+Outcome = Callable[[Execution], Result | BaseException]
 
 
 def settled(one: Execution) -> Result:
@@ -34,7 +38,7 @@ def failing(one: Execution) -> Result:
 
 
 @dataclass
-class Desk:
+class Harness:
     """What a queue works with: passes that wait to be let go on, and reads that give what lies here.
 
     Attributes:
@@ -47,7 +51,7 @@ class Desk:
         now: Passes under way, by UID; `most` is their highest sum.
     """
 
-    answer: Pass = settled
+    answer: Outcome = settled
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     passes: list[tuple[int, float]] = field(default_factory=list)
     since: list[float | None] = field(default_factory=list)
@@ -61,8 +65,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        width = Limits(self.slots, 25)
-        self.queue = WorkQueue(self._reconcile, self._read, {True: width, False: width})
+        limits = dict.fromkeys(Priority, Limits(self.slots, 25))
+        self.queue = WorkQueue(self._reconcile, self._read, limits)
 
     @property
     def versions(self) -> list[int]:
@@ -99,129 +103,129 @@ async def idle(turns: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-def desk(test: Callable[[Desk], Awaitable[None]], **options: Any) -> None:
+def run_with_harness(test: Callable[[Harness], Awaitable[None]], **options: Any) -> None:
     """Run a test at a desk, in a loop whose time is free."""
 
     async def main() -> None:
-        await test(Desk(**options))
+        await test(Harness(**options))
 
     run(main())
 
 
 def test_a_settled_object_is_forgotten() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
-        assert len(at.queue) == 1
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
+        assert len(harness.queue) == 1
         await idle()
-        assert (at.versions, len(at.queue)) == ([1], 0)
+        assert (harness.versions, len(harness.queue)) == ([1], 0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_one_worker_for_each_object_and_as_many_at_once_as_there_are_slots() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
         for number in range(5):
-            at.queue.add(execution(uid=f"uid-{number}"))
-            at.queue.add(execution(uid=f"uid-{number}", version=2))
+            harness.queue.add(execution(uid=f"uid-{number}"))
+            harness.queue.add(execution(uid=f"uid-{number}", version=2))
         await idle()
-        assert len(at.now) == 3
-        at.gate.set()
+        assert len(harness.now) == 3
+        harness.gate.set()
         await idle()
-        assert (at.most, len(at.passes), len(at.queue)) == (3, 5, 0)
+        assert (harness.most, len(harness.passes), len(harness.queue)) == (3, 5, 0)
 
-    desk(test, slots=3)
+    run_with_harness(test, slots=3)
 
 
 def test_the_newest_state_wins() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=1))
         await idle()
         for number in (2, 4, 3):
-            at.queue.add(execution(version=number))
-        at.gate.set()
+            harness.queue.add(execution(version=number))
+        harness.gate.set()
         await idle()
-        assert at.versions == [1, 4]
+        assert harness.versions == [1, 4]
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_a_state_that_is_already_being_worked_on_is_not_worked_on_again() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=2))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=2))
         await idle()
-        at.queue.add(execution(version=2))
-        at.queue.add(execution(version=1))
-        at.gate.set()
+        harness.queue.add(execution(version=2))
+        harness.queue.add(execution(version=1))
+        harness.gate.set()
         await idle()
-        assert at.versions == [2]
+        assert harness.versions == [2]
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_the_echo_of_an_own_write_is_not_worked_on() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=1))
         await idle()
-        at.queue.add(execution(version=2))
-        at.gate.set()
+        harness.queue.add(execution(version=2))
+        harness.gate.set()
         await idle()
-        assert (at.versions, len(at.queue)) == ([1], 0)
+        assert (harness.versions, len(harness.queue)) == ([1], 0)
 
-    desk(test, answer=lambda _: Result(execution(version=2)))
+    run_with_harness(test, answer=lambda _: Result(execution(version=2)))
 
 
 def test_a_state_newer_than_an_own_write_is_worked_on() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=1))
         await idle()
-        at.queue.add(execution(version=3))
-        at.gate.set()
+        harness.queue.add(execution(version=3))
+        harness.gate.set()
         await idle()
-        assert at.versions == [1, 3]
+        assert harness.versions == [1, 3]
 
-    desk(test, answer=lambda one: Result(execution(version=max(2, version(one)))))
+    run_with_harness(test, answer=lambda one: Result(execution(version=max(2, version(one)))))
 
 
 # --- failures
 
 
-async def failures(at: Desk, seconds: float) -> list[float]:
+async def failures(harness: Harness, seconds: float) -> list[float]:
     """Return the pauses between the passes of an object that keeps failing."""
-    at.queue.add(execution())
+    harness.queue.add(execution())
     await asyncio.sleep(seconds)
-    times = [time for _, time in at.passes]
+    times = [time for _, time in harness.passes]
     return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 def test_failures_wait_longer_each_time_up_to_a_limit() -> None:
-    async def test(at: Desk) -> None:
-        pauses = await failures(at, 1000)
+    async def test(harness: Harness) -> None:
+        pauses = await failures(harness, 1000)
         for number, pause in enumerate(pauses):
             longest = min(FIRST_BACKOFF * 2**number, LONGEST_BACKOFF)
             assert longest * 0.499 <= pause <= longest * 1.001
         assert len(pauses) > 20
-        assert at.reads == len(pauses)
+        assert harness.reads == len(pauses)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_failures_go_on_for_days() -> None:
     """A Temporal that refuses over a weekend."""
 
-    async def test(at: Desk) -> None:
-        pauses = await failures(at, 3 * 86400.0)
+    async def test(harness: Harness) -> None:
+        pauses = await failures(harness, 3 * 86400.0)
         assert len(pauses) > 2000
         assert max(pauses[-1000:]) <= LONGEST_BACKOFF
-        at.answer = settled
+        harness.answer = settled
         await asyncio.sleep(LONGEST_BACKOFF)
-        assert len(at.queue) == 0
+        assert len(harness.queue) == 0
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 ERRORS = [RecordError("the API server is away"), ValueError("a bug"), asyncio.CancelledError()]
@@ -229,65 +233,65 @@ ERRORS = [RecordError("the API server is away"), ValueError("a bug"), asyncio.Ca
 
 @pytest.mark.parametrize("error", ERRORS, ids=["away", "bug", "a cancellation that nobody asked for"])
 def test_an_error_is_a_failure(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
-    async def test(at: Desk) -> None:
-        assert len(await failures(at, 10)) > 3
-        assert len(at.queue) == 1
+    async def test(harness: Harness) -> None:
+        assert len(await failures(harness, 10)) > 3
+        assert len(harness.queue) == 1
 
-    desk(test, answer=lambda _: error)
+    run_with_harness(test, answer=lambda _: error)
     assert "team-a/run" in caplog.text
 
 
 def test_a_failing_read_is_a_failure_too() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = RecordError("away")
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.stored = RecordError("away")
+        harness.queue.add(execution())
         await asyncio.sleep(10)
-        assert at.reads > 3
-        assert len(at.passes) == 1
+        assert harness.reads > 3
+        assert len(harness.passes) == 1
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_a_retry_works_on_what_is_stored_then() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = execution(version=7)
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.stored = execution(version=7)
+        harness.queue.add(execution())
         await asyncio.sleep(1)
-        assert (at.versions, len(at.queue)) == ([1, 7], 0)
+        assert (harness.versions, len(harness.queue)) == ([1, 7], 0)
 
-    desk(test, answer=lambda one: Result(one, Requeue.WITH_BACKOFF if version(one) == 1 else Requeue.NEVER))
+    run_with_harness(test, answer=lambda one: Result(one, Requeue.WITH_BACKOFF if version(one) == 1 else Requeue.NEVER))
 
 
 def test_a_new_state_does_not_wait_for_the_retry_and_starts_the_backoff_anew() -> None:
-    async def test(at: Desk) -> None:
-        await failures(at, 200)
-        before, at.passes[:] = elapsed(), []
-        at.queue.add(execution(version=2))
+    async def test(harness: Harness) -> None:
+        await failures(harness, 200)
+        before, harness.passes[:] = elapsed(), []
+        harness.queue.add(execution(version=2))
         await asyncio.sleep(FIRST_BACKOFF * 1.1)
-        assert next(time - before for _, time in at.passes) == 0
-        assert len(at.passes) == 2
+        assert next(time - before for _, time in harness.passes) == 0
+        assert len(harness.passes) == 2
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_the_same_state_waits_for_the_retry() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await idle()
-        at.queue.add(execution())
+        harness.queue.add(execution())
         await idle()
-        assert len(at.passes) == 1
+        assert len(harness.passes) == 1
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_a_success_ends_the_backoff() -> None:
     answers = [True, True, True, False, True]
 
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await asyncio.sleep(20)
-        pauses = [b - a for (_, a), (_, b) in zip(at.passes, at.passes[1:], strict=False)]
+        pauses = [b - a for (_, a), (_, b) in zip(harness.passes, harness.passes[1:], strict=False)]
         assert pauses[3] == pytest.approx(5.0)
         assert pauses[4] <= FIRST_BACKOFF
 
@@ -296,170 +300,170 @@ def test_a_success_ends_the_backoff() -> None:
             return Result(one)
         return Result(one, requeue=Requeue.WITH_BACKOFF) if answers.pop(0) else Result(one, requeue_after=5.0)
 
-    desk(test, answer=answer)
+    run_with_harness(test, answer=answer)
 
 
 # --- later looks
 
 
 def test_a_look_later_reads_again() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = execution(version=3)
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.stored = execution(version=3)
+        harness.queue.add(execution())
         await asyncio.sleep(7)
-        assert at.passes == [(1, 0.0), (3, pytest.approx(5.0))]
+        assert harness.passes == [(1, 0.0), (3, pytest.approx(5.0))]
 
-    desk(test, answer=lambda one: Result(one, requeue_after=5.0))
+    run_with_harness(test, answer=lambda one: Result(one, requeue_after=5.0))
 
 
 def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await asyncio.sleep(1000)
-        assert (len(at.passes), len(at.queue)) == (1, 1)
-        at.queue.wake_idle({"team-z"})
+        assert (len(harness.passes), len(harness.queue)) == (1, 1)
+        harness.queue.requeue_inactive({"team-z"})
         await idle()
-        assert len(at.passes) == 1
-        at.queue.wake_idle({"team-a"})
+        assert len(harness.passes) == 1
+        harness.queue.requeue_inactive({"team-a"})
         await idle()
-        assert (len(at.passes), at.reads) == (2, 1)
+        assert (len(harness.passes), harness.reads) == (2, 1)
 
-    desk(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
+    run_with_harness(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
 
 
 @pytest.mark.parametrize(
     ("requeue", "after"), [(Requeue.ON_EVENT, None), (Requeue.NEVER, 1000.0), (Requeue.NEVER, None)]
 )
 def test_an_object_is_busy_until_its_pass_has_ended(requeue: Requeue, after: float | None) -> None:
-    async def test(at: Desk) -> None:
-        assert not at.queue.busy("uid-1")
-        at.queue.add(execution())
-        assert at.queue.busy("uid-1")
+    async def test(harness: Harness) -> None:
+        assert not harness.queue.is_active("uid-1")
+        harness.queue.add(execution())
+        assert harness.queue.is_active("uid-1")
         await idle()
-        assert (len(at.passes), at.queue.busy("uid-1")) == (1, False)
+        assert (len(harness.passes), harness.queue.is_active("uid-1")) == (1, False)
 
-    desk(test, answer=lambda one: Result(one, requeue, after))
+    run_with_harness(test, answer=lambda one: Result(one, requeue, after))
 
 
 def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await idle()
-        at.queue.add(execution())
+        harness.queue.add(execution())
         await idle()
-        assert len(at.passes) == 2
+        assert len(harness.passes) == 2
 
-    desk(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
+    run_with_harness(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
 
 
 def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await idle()
-        at.queue.wake_idle({"team-a"})
+        harness.queue.requeue_inactive({"team-a"})
         await idle()
-        assert (len(at.passes), elapsed()) == (2, 0.0)
+        assert (len(harness.passes), elapsed()) == (2, 0.0)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_waking_the_busy_is_one_more_pass_for_each() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution())
         await idle()
-        at.queue.wake_busy({"team-b"})
-        at.queue.wake_busy({"team-a"})
-        at.gate.set()
+        harness.queue.requeue_active({"team-b"})
+        harness.queue.requeue_active({"team-a"})
+        harness.gate.set()
         await idle()
-        assert (len(at.passes), at.reads) == (2, 1)
+        assert (len(harness.passes), harness.reads) == (2, 1)
 
-    desk(test)
+    run_with_harness(test)
 
 
 # --- leave, delete and wake
 
 
 def test_leaving_reads_again_and_cuts_a_wait_short() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = execution(version=9)
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.stored = execution(version=9)
+        harness.queue.add(execution())
         await idle()
-        at.queue.leave("uid-1", 2)
+        harness.queue.removed("uid-1", 2)
         await idle()
-        assert (at.versions, elapsed()) == ([1, 9], 0.0)
+        assert (harness.versions, elapsed()) == ([1, 9], 0.0)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_leaving_during_a_pass_is_one_more_pass() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution())
         await idle()
-        at.queue.leave("uid-1", 2)
-        at.gate.set()
+        harness.queue.removed("uid-1", 2)
+        harness.gate.set()
         await idle()
-        assert (len(at.passes), at.reads) == (2, 1)
+        assert (len(harness.passes), harness.reads) == (2, 1)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_leaving_by_our_own_write_is_no_more_work() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution())
         await idle()
-        at.queue.leave("uid-1", 2)
-        at.gate.set()
+        harness.queue.removed("uid-1", 2)
+        harness.gate.set()
         await idle()
-        assert (len(at.passes), at.reads, len(at.queue)) == (1, 0, 0)
+        assert (len(harness.passes), harness.reads, len(harness.queue)) == (1, 0, 0)
 
-    desk(test, answer=lambda _: Result(execution(version=2)))
+    run_with_harness(test, answer=lambda _: Result(execution(version=2)))
 
 
 def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(builders.execution("stop", version=1))
+    async def test(harness: Harness) -> None:
+        harness.queue.add(builders.execution("stop", version=1))
         await idle()
-        at.queue.delete(builders.execution(version=2))
+        harness.queue.add_tombstone(builders.execution(version=2))
         await idle()
-        assert (at.versions, at.reads) == ([1, 2], 1)
+        assert (harness.versions, harness.reads) == ([1, 2], 1)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_the_state_of_what_has_left_is_never_worked_on_unread() -> None:
     """It is the state before under the version of now: a patch from there would pass for one of now."""
 
-    async def test(at: Desk) -> None:
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution(version=1))
         await idle()
-        at.stored = RecordError("away")
-        at.queue.delete(execution(version=2))
+        harness.stored = RecordError("away")
+        harness.queue.add_tombstone(execution(version=2))
         await idle()
-        at.stored = execution(version=3)
+        harness.stored = execution(version=3)
         await asyncio.sleep(FIRST_BACKOFF)
-        assert at.versions == [1, 3]
+        assert harness.versions == [1, 3]
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution(version=1))
         await idle()
 
         def left() -> None:
-            at.stored, at.meanwhile = execution(version=4), lambda: None
-            at.queue.delete(execution(version=3))
+            harness.stored, harness.meanwhile = execution(version=4), lambda: None
+            harness.queue.add_tombstone(execution(version=3))
 
-        at.stored, at.meanwhile = execution(version=2), left
-        at.queue.leave("uid-1", 2)
+        harness.stored, harness.meanwhile = execution(version=2), left
+        harness.queue.removed("uid-1", 2)
         await idle()
-        assert (at.versions, at.reads) == ([1, 4], 2)
+        assert (harness.versions, harness.reads) == ([1, 4], 2)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 @pytest.mark.parametrize(
@@ -471,22 +475,22 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
     ],
 )
 def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Execution, counted: int) -> None:
-    async def test(at: Desk) -> None:
+    async def test(harness: Harness) -> None:
         async with asyncio.timeout(1):
-            await at.queue.looks.room("team-a", 1)
-        at.gate.clear()
-        at.queue.add(one)
+            await harness.queue.repeat_reconciles.wait_below("team-a", 1)
+        harness.gate.clear()
+        harness.queue.add(one)
         await idle()
-        assert at.queue.looks.total == counted
-        waiting = asyncio.create_task(at.queue.looks.room("team-a", 1))
-        elsewhere = asyncio.create_task(at.queue.looks.room("team-b", 1))
+        assert harness.queue.repeat_reconciles.total == counted
+        waiting = asyncio.create_task(harness.queue.repeat_reconciles.wait_below("team-a", 1))
+        elsewhere = asyncio.create_task(harness.queue.repeat_reconciles.wait_below("team-b", 1))
         await idle()
         assert (waiting.done(), elsewhere.done()) == (not counted, True)
-        at.gate.set()
+        harness.gate.set()
         await idle()
-        assert (waiting.done(), at.queue.looks.total) == (True, 0)
+        assert (waiting.done(), harness.queue.repeat_reconciles.total) == (True, 0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_each_waits_until_there_is_room_for_it() -> None:
@@ -494,7 +498,7 @@ def test_each_waits_until_there_is_room_for_it() -> None:
         looks = InFlight()
         for _ in range(3):
             looks.begin("a")
-        one, three = (asyncio.create_task(looks.room("a", most)) for most in (1, 3))
+        one, three = (asyncio.create_task(looks.wait_below("a", most)) for most in (1, 3))
         await idle()
         looks.end("a")
         await idle()
@@ -508,163 +512,163 @@ def test_each_waits_until_there_is_room_for_it() -> None:
 
 
 def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.leave("uid-1", 1)
-        at.queue.delete(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.removed("uid-1", 1)
+        harness.queue.add_tombstone(execution())
         await idle()
-        assert (at.passes, len(at.queue)) == ([], 0)
+        assert (harness.passes, len(harness.queue)) == ([], 0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_waking_works_on_what_is_unknown_and_on_what_waits() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.wake(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.requeue(execution())
         await idle()
-        at.queue.wake(execution())
+        harness.queue.requeue(execution())
         await idle()
-        assert (len(at.passes), elapsed()) == (2, 0.0)
+        assert (len(harness.passes), elapsed()) == (2, 0.0)
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_waking_during_a_pass_is_one_more_pass() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution())
         await idle()
-        at.queue.wake(execution())
-        at.gate.set()
+        harness.queue.requeue(execution())
+        harness.gate.set()
         await idle()
-        assert len(at.passes) == 2
+        assert len(harness.passes) == 2
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_waking_with_an_old_state_wakes_all_the_same() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution(version=2))
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution(version=2))
         await idle()
-        at.queue.wake(execution(version=1))
+        harness.queue.requeue(execution(version=1))
         await idle()
-        assert at.versions == [2, 2]
+        assert harness.versions == [2, 2]
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_a_doubtful_state_is_read_again_where_nobody_kept_track() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = execution(version=3)
-        at.queue.wake(execution(version=1), doubtful=True)
+    async def test(harness: Harness) -> None:
+        harness.stored = execution(version=3)
+        harness.queue.requeue(execution(version=1), stale=True)
         await idle()
-        assert (at.versions, at.reads) == ([3], 1)
+        assert (harness.versions, harness.reads) == ([3], 1)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_a_doubtful_state_of_what_is_gone_is_let_go() -> None:
-    async def test(at: Desk) -> None:
-        at.gone = True
-        at.queue.wake(execution(), doubtful=True)
+    async def test(harness: Harness) -> None:
+        harness.gone = True
+        harness.queue.requeue(execution(), stale=True)
         await idle()
-        assert (at.passes, at.reads, len(at.queue)) == ([], 1, 0)
+        assert (harness.passes, harness.reads, len(harness.queue)) == ([], 1, 0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_the_last_state_of_what_is_gone_counts_though_a_doubtful_one_was_known() -> None:
-    async def test(at: Desk) -> None:
-        at.gone = True
-        at.queue.wake(execution(version=1), doubtful=True)
-        at.queue.delete(execution(version=2))
+    async def test(harness: Harness) -> None:
+        harness.gone = True
+        harness.queue.requeue(execution(version=1), stale=True)
+        harness.queue.add_tombstone(execution(version=2))
         await idle()
-        assert at.versions == [2]
+        assert harness.versions == [2]
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_what_could_not_be_read_again_is_not_worked_on_whoever_brings_its_old_state() -> None:
-    async def test(at: Desk) -> None:
-        at.answer = failing
-        at.queue.add(known := execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.answer = failing
+        harness.queue.add(known := execution(version=1))
         await asyncio.sleep(0.01)
-        at.passes.clear()
-        at.stored = RecordError("away")
-        at.queue.leave("uid-1", 2)
+        harness.passes.clear()
+        harness.stored = RecordError("away")
+        harness.queue.removed("uid-1", 2)
         await asyncio.sleep(0.01)
-        at.queue.wake(known, doubtful=True)
+        harness.queue.requeue(known, stale=True)
         await asyncio.sleep(0.01)
-        assert (at.passes, at.reads) == ([], 2)
+        assert (harness.passes, harness.reads) == ([], 2)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_a_doubtful_state_that_could_not_be_read_again_stays_one() -> None:
-    async def test(at: Desk) -> None:
-        at.stored = RecordError("away")
-        at.queue.wake(execution(version=1), doubtful=True)
+    async def test(harness: Harness) -> None:
+        harness.stored = RecordError("away")
+        harness.queue.requeue(execution(version=1), stale=True)
         await idle()
-        at.stored, at.gone = None, True
-        at.queue.wake(execution(version=1), doubtful=True)
+        harness.stored, harness.gone = None, True
+        harness.queue.requeue(execution(version=1), stale=True)
         await idle()
-        assert (at.passes, len(at.queue)) == ([], 0)
+        assert (harness.passes, len(harness.queue)) == ([], 0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=1))
         await idle()
-        at.queue.leave("uid-1", 3)
-        at.queue.add(execution(version=2))
-        at.gate.set()
+        harness.queue.removed("uid-1", 3)
+        harness.queue.add(execution(version=2))
+        harness.gate.set()
         await idle()
-        assert len(at.passes) == 2
+        assert len(harness.passes) == 2
 
-    desk(test, answer=lambda _: Result(execution(version=2)))
+    run_with_harness(test, answer=lambda _: Result(execution(version=2)))
 
 
 # --- the end
 
 
 def test_draining_lets_passes_finish_and_takes_nothing_more_up() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution(version=1))
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution(version=1))
         await idle()
-        at.queue.add(execution(version=2))
-        asyncio.get_running_loop().call_later(1.0, at.gate.set)
-        await at.queue.drain(5.0)
-        assert at.versions == [1]
+        harness.queue.add(execution(version=2))
+        asyncio.get_running_loop().call_later(1.0, harness.gate.set)
+        await harness.queue.drain(5.0)
+        assert harness.versions == [1]
         assert elapsed() == pytest.approx(1.0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_draining_ends_what_takes_too_long() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
+        harness.queue.add(execution())
         await idle()
-        await at.queue.drain(5.0)
-        assert at.now == []
+        await harness.queue.drain(5.0)
+        assert harness.now == []
         assert elapsed() == pytest.approx(5.0)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_draining_stops_what_waits() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(execution())
         await idle()
-        await at.queue.drain(5.0)
+        await harness.queue.drain(5.0)
         assert elapsed() == 0.0
         await asyncio.sleep(1000)
-        assert len(at.passes) == 1
+        assert len(harness.passes) == 1
 
-    desk(test, answer=failing)
+    run_with_harness(test, answer=failing)
 
 
 def test_an_object_without_a_version_is_the_oldest() -> None:
@@ -676,63 +680,63 @@ def test_an_object_without_a_version_is_the_oldest() -> None:
 
 
 def test_a_request_does_not_wait_behind_looks() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
         for number in range(5):
-            at.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+            harness.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
         await idle()
-        at.queue.add(execution(uid="request"))
+        harness.queue.add(execution(uid="request"))
         await idle()
-        assert at.now == ["look-0", "look-1", "request"]
+        assert harness.now == ["look-0", "look-1", "request"]
 
-    desk(test, slots=2)
+    run_with_harness(test, slots=2)
 
 
 def test_what_waits_among_the_looks_and_becomes_a_request_goes_ahead() -> None:
-    async def test(at: Desk) -> None:
-        at.gate.clear()
+    async def test(harness: Harness) -> None:
+        harness.gate.clear()
         for number in range(5):
-            at.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+            harness.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
         await idle()
-        at.queue.add(execution(uid="look-4", version=2, status=PINNED))
+        harness.queue.add(execution(uid="look-4", version=2, status=PINNED))
         await idle()
-        assert at.now == ["look-0", "look-1", "look-4"]
-        at.gate.set()
+        assert harness.now == ["look-0", "look-1", "look-4"]
+        harness.gate.set()
         await idle(100)
-        assert sorted(one for one, _ in at.passes) == [1, 1, 1, 1, 2]
-        assert len(at.queue) == 0
+        assert sorted(one for one, _ in harness.passes) == [1, 1, 1, 1, 2]
+        assert len(harness.queue) == 0
 
-    desk(test, slots=2)
+    run_with_harness(test, slots=2)
 
 
 def test_first_looks_keep_to_a_pace() -> None:
-    async def test(at: Desk) -> None:
+    async def test(harness: Harness) -> None:
         for number in range(11):
-            at.queue.add(builders.execution(uid=f"uid-{number}"))
+            harness.queue.add(builders.execution(uid=f"uid-{number}"))
         await asyncio.sleep(60)
-        times = [at for _, at in at.passes]
+        times = [time for _, time in harness.passes]
         assert len(times) == 11
-        assert times[-1] - times[0] == pytest.approx(10 / FIRST_LOOKS)
+        assert times[-1] - times[0] == pytest.approx(10 / FIRST_RECONCILES_PER_SECOND)
 
-    desk(test)
+    run_with_harness(test)
 
 
 def test_a_request_has_come_when_it_is_first_known_of_whatever_happens_then() -> None:
-    async def test(at: Desk) -> None:
-        at.queue.add(builders.execution())
+    async def test(harness: Harness) -> None:
+        harness.queue.add(builders.execution())
         await asyncio.sleep(0)
-        at.gate.clear()
-        at.queue.add(execution(version=2))
+        harness.gate.clear()
+        harness.queue.add(execution(version=2))
         await asyncio.sleep(1)
-        at.answer = failing
-        at.gate.set()
+        harness.answer = failing
+        harness.gate.set()
         await asyncio.sleep(10)
-        at.queue.add(execution(version=9))
+        harness.queue.add(execution(version=9))
         await asyncio.sleep(10)
-        look, *asked = at.since
+        look, *asked = harness.since
         assert look is None
         assert len(asked) > 3
         assert len(set(asked)) == 1
         assert asked[0] is not None
 
-    desk(test)
+    run_with_harness(test)
