@@ -116,7 +116,7 @@ class FinishedExecutions:
         def listed(_: set[str]) -> None:
             census.end()
 
-        return Watch(self._api, selection, counted, listed, pause=TRICKLE, begun=census.begin)
+        return Watch(self._api, selection, counted, listed, page_delay_seconds=TRICKLE, on_list_start=census.begin)
 
     def _changed(self, change: Change) -> None:
         meta = change.object["metadata"]

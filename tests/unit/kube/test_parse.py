@@ -87,4 +87,4 @@ def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.Lo
         parse_strict(Execution, content)
     assert str(caught.value) == told
     assert parse(Execution, content) is None
-    assert caplog.messages == [f"passed over: {told}"]
+    assert caplog.messages == [f"ignored: {told}"]

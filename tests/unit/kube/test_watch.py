@@ -5,13 +5,14 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import cast
 
 import pytest
 from aiohttp import ClientResponse
 
-from execution_operator.kube.client import Api, ApiError, Json, _refusal
-from execution_operator.kube.watch import EXPIRED, IDLE_TIMEOUT_SECONDS, Change, Selection, Watch, list_objects
+from execution_operator.kube.client import Api, ApiError, Json, error_of_answer
+from execution_operator.kube.watch import IDLE_TIMEOUT_SECONDS, Change, Selection, Watch, list_objects
 from tests.support.clock import run
 
 
@@ -30,7 +31,7 @@ class Pages(Api):
             case "":
                 return {"items": [{"name": "a"}], "metadata": {"continue": "old-b"}}
             case "old-b":
-                raise ApiError(EXPIRED, "the provided continue parameter is too old", self.resume)
+                raise ApiError(HTTPStatus.GONE, "the provided continue parameter is too old", self.resume)
             case "from-b":
                 return {"items": [{"name": "b"}], "metadata": {"continue": "c"}}
             case _:
@@ -63,8 +64,8 @@ class Brief(Api):
         assert path == "/executions"
         return {"items": [], "metadata": {"resourceVersion": self.asked[-1] if self.asked else "1"}}
 
-    async def read_lines(self, path: str, silence: float, **query: str) -> AsyncIterator[Json]:
-        assert (path, silence) == ("/executions", IDLE_TIMEOUT_SECONDS)
+    async def read_lines(self, path: str, idle_timeout_seconds: float, **query: str) -> AsyncIterator[Json]:
+        assert (path, idle_timeout_seconds) == ("/executions", IDLE_TIMEOUT_SECONDS)
         self.asked.append(query["resourceVersion"])
         version = int(query["resourceVersion"]) + 1
         if version <= self.changes + 1:
@@ -91,7 +92,7 @@ def test_a_watch_that_falls_behind_a_burst_goes_on_at_once_and_one_that_brings_n
     assert api.asked[:101] == [str(version) for version in range(1, 102)]
     assert 5 < len(api.asked) - 100 < 25  # later each time, up to ten seconds
     assert {record.message.partition(";")[0] for record in caplog.records} == {
-        "watch of /executions: the watch ended at once"
+        "watch of /executions: the watch ended at once, without an event"
     }
 
 
@@ -105,5 +106,5 @@ class ErrorPage:
 
 
 def test_a_page_of_a_proxy_is_an_error_whatever_it_is_written_in() -> None:
-    refusal = asyncio.run(_refusal(cast("ClientResponse", ErrorPage())))
+    refusal = asyncio.run(error_of_answer(cast("ClientResponse", ErrorPage())))
     assert (refusal.status, refusal.message) == (502, "nicht verf�gbar")
