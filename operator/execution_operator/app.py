@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Container, Coroutine
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from execution_operator import __version__
@@ -19,7 +20,7 @@ from execution_operator.kube.config import own_namespace
 from execution_operator.kube.lease import Lease
 from execution_operator.kube.parse import parse
 from execution_operator.kube.records import NEVER_SEEN, PINNED, UNANSWERED, ExecutionRecords, OrganizationRecords
-from execution_operator.kube.scope import FORBIDDEN, WatchScope
+from execution_operator.kube.scope import WatchScope
 from execution_operator.kube.secrets import Secrets
 from execution_operator.kube.watch import Change, Selection, Watch
 from execution_operator.organizations.controller import OrganizationController
@@ -229,7 +230,7 @@ class Operator:
                 async for execution in self.records.list_executions(self.share.selection(place, selector)):
                     yield execution
             except ApiError as error:
-                if not place or error.status != FORBIDDEN:
+                if not place or error.status != HTTPStatus.FORBIDDEN:
                     raise
                 logger.warning("namespace %s can't be read: %s", place, error)
 

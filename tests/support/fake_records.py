@@ -145,9 +145,9 @@ class FakeRecords:
         """Write the list of finalizers."""
         return await self._call("write_finalizers", lambda: self.server.write_finalizers(execution, finalizers))
 
-    async def record_event(self, execution: Execution, announcement: EventRecord) -> None:
+    async def record_event(self, execution: Execution, event: EventRecord) -> None:
         """Note what is told."""
-        await self._call("record_event", lambda: self.server.announced.append((execution, announcement)))
+        await self._call("record_event", lambda: self.server.announced.append((execution, event)))
 
     async def _call(self, name: str, effect: Callable[[], T]) -> T:
         """Make a call, with the fault that is due."""

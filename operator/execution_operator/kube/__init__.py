@@ -1,1 +1,1 @@
-"""The Kubernetes API, seen through the ports: the only user of the kubernetes package."""
+"""The Kubernetes API behind the operator's ports. No other package imports the kubernetes package."""

@@ -1,4 +1,4 @@
-"""The time as the API server has it: the operator's own clock may be wrong, and may jump."""
+"""The API server's time. The operator's own clock is not used for decisions, because it may be wrong and may jump."""
 
 import time
 from collections.abc import Callable
@@ -7,36 +7,39 @@ from email.utils import parsedate_to_datetime
 
 
 class ServerClock:
-    """Follows the Date of the API server's answers, which has no fractions, by a clock that only goes forward.
+    """The API server's time, estimated from the Date headers of its answers and a monotonic clock.
 
-    It is never early: late by the way of an answer, and by less than a second more while few have come.
+    The estimate is never early. It is late by the delay of an answer. While few answers have come it is up to a second
+    later, because a Date header has no fractions of a second.
 
     Args:
-        steady: Seconds that only go forward.
+        monotonic: Returns seconds that never go backward.
     """
 
-    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
-        self._steady = steady
-        self._ahead: float | None = None
-        """Unix time less the steady clock's seconds; None before the first answer."""
-        self._heard: str | None = None
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._offset: float | None = None
+        """The server's Unix time minus the monotonic clock's seconds; None before the first answer."""
+        self._last_date: str | None = None
 
     def observe_date(self, date: str | None) -> None:
-        """Take in the Date of an answer that has just come; one that is none is passed over."""
-        if date == self._heard:
-            return  # the first answer of a second tells the most
-        self._heard = date
+        """Correct the estimate by the Date header of an answer that has just come. A malformed one is ignored."""
+        if date == self._last_date:
+            return  # only the first answer of a second improves the estimate
+        self._last_date = date
         try:
-            told = parsedate_to_datetime(date or "").timestamp()
+            server_time = parsedate_to_datetime(date or "").timestamp()
         except ValueError:
             return
-        least = told - self._steady()
-        if self._ahead is None or self._ahead > least + 1:  # the first, a slow one, or a clock that was set
-            self._ahead = least
-        self._ahead = max(self._ahead, least)
+        least = server_time - self._monotonic()
+        if (
+            self._offset is None or self._offset > least + 1
+        ):  # the first or a slow answer, or the server's clock was set
+            self._offset = least
+        self._offset = max(self._offset, least)
 
     def now(self) -> datetime:
-        """Return the time; this machine's where no answer has told it yet."""
-        if self._ahead is None:
+        """Return the server's time; this machine's time before the first answer."""
+        if self._offset is None:
             return datetime.now(UTC)
-        return datetime.fromtimestamp(self._steady() + self._ahead, UTC)
+        return datetime.fromtimestamp(self._monotonic() + self._offset, UTC)

@@ -1,9 +1,13 @@
-"""Leader election by a Lease: the kubernetes package elects, and the Lease is read and written here.
+"""Leader election by a Lease. The kubernetes package runs the election; this module reads and writes the Lease.
 
-Its own lock can't create a Lease (its client refuses `pretty=True`), has no bound on its calls, so that a leader
-believes in its lease while the API server is silent, and ends with the first broken connection; and it lets whoever
-comes first make a Lease that was deleted, though its leader still works. And a leader that ends gives its lease up
-here: the others need not wait until it runs out.
+The package's own lock is not used for four reasons:
+
+- It can't create a Lease, because its client refuses the parameter `pretty=True`.
+- Its calls have no timeout, so a leader would believe in its lease while the API server gives no answer.
+- It ends with the first broken connection.
+- It lets any candidate recreate a deleted Lease while the leader is still working.
+
+A leader that ends releases its lease here, so that the next one need not wait until it expires.
 """
 
 import asyncio
@@ -23,29 +27,35 @@ from execution_operator.kube.client import Api, ApiError, Json
 
 logger = logging.getLogger(__name__)
 
-RENEWAL, RETRY = 2 / 3, 2 / 15
-"""Parts of the lease's duration: how long a leader tries to renew it, and the pause between two attempts."""
+RENEW_DEADLINE_FRACTION = 2 / 3
+"""How long a leader tries to renew its lease, as a part of the lease's duration."""
+
+RETRY_PERIOD_FRACTION = 2 / 15
+"""The pause between two attempts, as a part of the lease's duration."""
+
+MIN_RETRY_PERIOD_SECONDS = 1.0
+"""The shortest pause between two attempts."""
 
 MIN_DURATION_SECONDS = 5
-"""Seconds that a lease lasts at least: an attempt to renew it takes one or two."""
+"""The shortest duration of a lease. One attempt to renew it takes one or two seconds."""
 
-CALL = 1.5
-"""Seconds that one call may take."""
+CALL_TIMEOUT_SECONDS = 1.5
+"""How long one call may take."""
 
 
 class LeaseLostError(Exception):
-    """The lease is not held any more."""
+    """This process does not hold the lease any more."""
 
 
 class Lease:
-    """The lease that one of several operators holds.
+    """The lease that one of several operators holds: the leader.
 
     Args:
-        api: The connection.
-        namespace: The operator's own.
-        name: The Lease's name.
-        identity: Who this is: unique, also among restarts.
-        duration: Seconds after which a leader that does not renew is no leader any more; SHORTEST at least.
+        api: The API server.
+        namespace: The operator's own namespace.
+        name: Name of the Lease.
+        identity: Name of this candidate, unique among all candidates and restarts.
+        duration: Seconds after which a lease that was not renewed expires; at least MIN_DURATION_SECONDS.
     """
 
     def __init__(self, api: Api, namespace: str, name: str, identity: str, duration: int) -> None:
@@ -57,8 +67,8 @@ class Lease:
             Config(
                 lock=_Lock(api, name, namespace, identity, duration),
                 lease_duration=duration,
-                renew_deadline=duration * RENEWAL,
-                retry_period=max(1.0, duration * RETRY),
+                renew_deadline=duration * RENEW_DEADLINE_FRACTION,
+                retry_period=max(MIN_RETRY_PERIOD_SECONDS, duration * RETRY_PERIOD_FRACTION),
                 onstarted_leading=self._started,
                 onstopped_leading=self._stopped,
             )
@@ -69,17 +79,17 @@ class Lease:
         await self._held.wait()
 
     async def run(self) -> None:
-        """Get the lease and keep it.
+        """Acquire the lease and renew it until cancelled.
 
         Raises:
-            LeaseLostError: It could not be renewed, and may be another's: who held it must end.
+            LeaseLostError: The lease could not be renewed, and another operator may hold it. This process must end.
         """
         logger.info("standing by for the lease")
         await self._election.run()
-        raise LeaseLostError("the lease is lost")
+        raise LeaseLostError("the lease is lost: it could not be renewed, and another operator may hold it")
 
     async def release(self) -> None:
-        """Give the lease up, if it is held: another one takes over at once."""
+        """Release the lease if it is held, so that another operator takes over at once."""
         if not self._held.is_set():
             return
         try:
@@ -88,7 +98,7 @@ class Lease:
                 guard = {"resourceVersion": lease["metadata"]["resourceVersion"]}
                 await _bounded(self._api.merge(self._path, {"metadata": guard, "spec": {"holderIdentity": None}}))
         except ApiError as error:
-            logger.warning("lease not released, it runs out: %s", error)
+            logger.warning("lease not released, it expires by itself: %s", error)
 
     async def _started(self) -> None:
         logger.info("holding the lease")
@@ -99,23 +109,26 @@ class Lease:
 
 
 class _Lock(BaseLock):
-    """The Lease in the API server. Every call is bounded, and its failure an answer like any other."""
+    """The Lease in the API server. Every call has a timeout, and a failed call ends only that attempt."""
 
     def __init__(self, api: Api, name: str, namespace: str, identity: str, duration: int) -> None:
         super().__init__(name, namespace, identity)
         self._api = api
         self._duration = duration
         self._last: Json = {}
-        self._changed = 0.0
+        self._changed_at = 0.0
 
     async def get(
         self, name: str, namespace: str
     ) -> tuple[bool, LeaderElectionRecord] | tuple[bool, Exception] | tuple[bool, None]:
-        """Return the record, or why there is none. One that another held when it was deleted stands until it ends."""
+        """Return the record of the Lease, or the error why there is none.
+
+        A deleted Lease counts as held until it expires, if another candidate held it. Its leader recreates it.
+        """
         try:
             self._read(await _bounded(self._api.get(_path(namespace, name))))
         except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND or not self._anothers():
+            if error.status != HTTPStatus.NOT_FOUND or not self._held_by_another():
                 refusal = ApiException(status=error.status, reason=error.message)
                 refusal.body = json.dumps({"code": error.status})
                 return False, refusal
@@ -126,7 +139,7 @@ class _Lock(BaseLock):
         )
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
-        """Create the Lease, held by this candidate; return whether that came about."""
+        """Create the Lease, held by this candidate; return whether that succeeded."""
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -136,19 +149,19 @@ class _Lock(BaseLock):
         return await self._written(self._api.create(_path(namespace), body))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
-        """Take or renew the Lease as it was read last; return whether that came about."""
+        """Acquire or renew the Lease if it is still as it was read last; return whether that succeeded."""
         guard = {"resourceVersion": self._last["metadata"]["resourceVersion"]}
         body = {"metadata": guard, "spec": self._spec(updated_record, self._last.get("spec", {}))}
         return await self._written(self._api.merge(_path(namespace, name), body))
 
     def _read(self, lease: Json) -> None:
         if lease != self._last:
-            self._last, self._changed = lease, asyncio.get_running_loop().time()
+            self._last, self._changed_at = lease, asyncio.get_running_loop().time()
 
-    def _anothers(self) -> bool:
-        """Tell whether another still holds the Lease as it was read last: its leader makes it again."""
+    def _held_by_another(self) -> bool:
+        """Whether another candidate holds the Lease that was read last, and it has not expired."""
         holder = self._last.get("spec", {}).get("holderIdentity")
-        unexpired = asyncio.get_running_loop().time() < self._changed + self._duration
+        unexpired = asyncio.get_running_loop().time() < self._changed_at + self._duration
         return holder not in (None, self.identity) and unexpired
 
     def _spec(self, record: LeaderElectionRecord, old: Json) -> Json:
@@ -166,7 +179,7 @@ class _Lock(BaseLock):
         try:
             await _bounded(call)
         except ApiError as error:
-            logger.warning("lease not taken or renewed: %s", error)
+            logger.warning("lease not acquired or renewed: %s", error)
             return False
         return True
 
@@ -176,8 +189,9 @@ def _path(namespace: str, name: str = "") -> str:
 
 
 async def _bounded(call: Awaitable[Json]) -> Json:
+    """Wait for the call, at most CALL_TIMEOUT_SECONDS."""
     try:
-        async with asyncio.timeout(CALL):
+        async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
             return await call
     except TimeoutError as error:
         raise ApiError(0, "the API server does not answer in time") from error

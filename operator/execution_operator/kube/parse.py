@@ -1,4 +1,7 @@
-"""Objects of the API server as models. One that does not fit is told of and left out: it must not stop the others."""
+"""Objects of the API server as models, and what can be said of an object without a model.
+
+An object that does not fit its schema is logged and left out, so that the others are still worked on.
+"""
 
 import logging
 import sys
@@ -18,7 +21,11 @@ Model = TypeVar("Model", Execution, Organization)
 
 
 def parse_strict(model: type[Model], content: Json) -> Model:
-    """Return the object as a model: Unreadable."""
+    """Return the object as a model.
+
+    Raises:
+        Unreadable: The object does not fit its schema.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -29,16 +36,16 @@ def parse_strict(model: type[Model], content: Json) -> Model:
 
 
 def parse(model: type[Model], content: Json) -> Model | None:
-    """Return the object as a model; None, with a line in the log, if it does not fit its schema."""
+    """Return the object as a model; if it does not fit its schema, log an error and return None."""
     try:
         return parse_strict(model, content)
     except Unreadable as error:
-        logger.error("passed over: %s", error)  # noqa: TRY400 - says it all
+        logger.error("ignored: %s", error)  # noqa: TRY400 - the message names the object and its faults
         return None
 
 
 def reference(content: Json) -> Reference | None:
-    """Return what stands for an Execution in the index of open runs; None where no run is pinned."""
+    """Return the entry of an Execution in the index of open runs; None if its status pins no run."""
     meta, status = content["metadata"], content.get("status", {})
     if not (run_id := status.get("runId")):
         return None
@@ -48,33 +55,38 @@ def reference(content: Json) -> Reference | None:
 
 
 def _denial(content: Json) -> str:
-    """Return why the status says that an Execution is not authorized; empty where it does not say so."""
+    """Return the reason why the status says that an Execution is not authorized; empty if it does not say so."""
     conditions = content.get("status", {}).get("conditions", ())
     denied = (each for each in conditions if (each["type"], each["status"]) == (Type.AUTHORIZED, "False"))
     return str(next((each["reason"] for each in denied), ""))
 
 
 def needs_nothing(content: Json) -> bool:
-    """Tell without a model that an open Execution needs nothing: most do, and a model costs more than all else.
+    """Whether an open Execution needs no reconcile, decided without a model.
 
-    One that is denied needs nothing until its Organization changes, which is for the review to say.
+    Most open Executions need none, and building a model costs more than everything else that is done with an object.
+    A denied Execution needs none either: AuthorizationDrift requeues it when its Organization changes.
     """
     status = content.get("status", {})
-    kinds = {condition["type"] for condition in status.get("conditions", ())}
-    undone = Type.RECONCILING in kinds or (Type.STALLED in kinds and not _denial(content))
-    return "runId" in status and not (undone or "deletionTimestamp" in content["metadata"] or status_outdated(content))
+    types = {condition["type"] for condition in status.get("conditions", ())}
+    unfinished = Type.RECONCILING in types or (Type.STALLED in types and not _denial(content))
+    deleted = "deletionTimestamp" in content["metadata"]
+    return "runId" in status and not (unfinished or deleted or status_outdated(content))
 
 
 def status_outdated(content: Json) -> bool:
-    """Tell without a model whether an object has changed since its status was written."""
+    """Whether an object has changed since its status was written, decided without a model."""
     return bool(content["metadata"].get("generation") != content.get("status", {}).get("observedGeneration"))
 
 
 def request_pending(content: Json) -> bool:
-    """Tell without a model whether a request of an object waits for its answer; the stream of requests brings those."""
+    """Whether an Execution has a request without an outcome, decided without a model.
+
+    The stream of requests enqueues such an Execution.
+    """
     return "terminate" in content["spec"] and "outcome" not in content.get("status", {}).get("termination", {})
 
 
 def has_ttl(content: Json) -> bool:
-    """Tell without a model whether an object is to be deleted when it has been finished for some time."""
+    """Whether an Execution is deleted some time after it has finished, decided without a model."""
     return "ttlSecondsAfterFinished" in content["spec"]

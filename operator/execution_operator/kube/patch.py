@@ -4,7 +4,7 @@ from typing import Any
 
 
 def merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7386) that turns the old object into the new one; empty if they are equal."""
+    """Return the merge patch that turns the old object into the new one; empty if they are equal."""
     patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
     for key, value in new.items():
         before = old.get(key)

@@ -1,9 +1,10 @@
-"""Executions and Organizations as the operator reads and writes them, and the Events that it tells."""
+"""Reads and writes of Executions and Organizations, and the Events about Executions."""
 
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Container
 from datetime import datetime
+from http import HTTPStatus
 
 from execution_operator.api import GROUP, VERSION, Execution, ExecutionStatus, Organization, OrganizationStatus, Phase
 from execution_operator.core.errors import Conflict, ObjectNotFound
@@ -18,45 +19,57 @@ from execution_operator.telemetry.metrics import count
 
 logger = logging.getLogger("execution_operator.decisions")
 
-EVENT_LIMIT = 1024
-"""Bytes of an Event's message that every API accepts."""
+MAX_EVENT_MESSAGE_BYTES = 1024
+"""Length of an Event's message that every version of the Events API accepts."""
+
+MAX_EVENT_NAME_PREFIX_CHARACTERS = 200
+"""Length of the Execution's name in the name of an Event."""
 
 UNANSWERED = "spec.terminate.reason!=,status.termination.outcome="
-"""Field selector of the Executions whose request waits for its answer."""
+"""Field selector of the Executions whose request has no outcome yet."""
 
 OPEN = ",".join(f"status.phase!={phase}" for phase in Phase if phase.closed)
-"""Field selector of the Executions whose workflow is open, or was never seen."""
+"""Field selector of the Executions whose workflow is open or was never seen."""
 
 PINNED = ",".join((OPEN, *(f"status.phase!={phase}" for phase in ("", Phase.PENDING))))
-"""Field selector of the Executions that pin an open run."""
+"""Field selector of the Executions whose status pins an open run."""
 
 CLOSED = ",".join(f"status.phase!={phase}" for phase in ("", *(phase for phase in Phase if not phase.closed)))
 """Field selector of the Executions whose workflow is closed."""
 
 NEVER_SEEN = ("status.phase=", "status.phase=pending")
-"""Field selectors of the Executions whose workflow was not found yet."""
+"""Field selectors of the Executions whose workflow was never seen."""
 
-CONFLICT, NOT_FOUND = 409, 404
-
-HOPELESS = (400, 403, 404, 413, 422)
-"""Answers to an Event that another try would get again: refused by a webhook, forbidden, a namespace that is going or
-gone, too large, malformed.
-"""
+PERMANENT_EVENT_ERRORS = (
+    HTTPStatus.BAD_REQUEST,  # refused by a webhook
+    HTTPStatus.FORBIDDEN,  # not allowed, or the namespace is terminating
+    HTTPStatus.NOT_FOUND,  # the namespace does not exist any more
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,  # malformed
+)
+"""Answers to the creation of an Event after which it is not tried again."""
 
 
 class ExecutionRecords:
-    """The port `Records` on a real API server.
+    """The Executions in the API server: the implementation of the port `Records`.
+
+    A write applies only to the version of the object that was read. Every method raises:
+
+    - Conflict, if the object has changed since it was read.
+    - ObjectNotFound, if the object does not exist any more.
+    - Unreadable, if the object does not fit its schema.
+    - ApiError, if the API server refused the call for another reason or gave no answer.
 
     Args:
         api: The API server.
-        instance: Which of the operator's processes this is, in Events.
-        ended: Told the UID of an Execution whose record now says that its workflow has closed.
+        instance: Name of this process, for Events.
+        on_closed: Called with the UID of an Execution when its status says that its workflow has closed.
     """
 
-    def __init__(self, api: Api, instance: str, ended: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, api: Api, instance: str, on_closed: Callable[[str], None] = lambda _: None) -> None:
         self._api = api
         self._instance = instance
-        self._ended = ended
+        self._on_closed = on_closed
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
@@ -64,7 +77,7 @@ class ExecutionRecords:
         return await self.read_by_name(meta.namespace, meta.name, meta.uid)
 
     async def read_by_name(self, namespace: str, name: str, uid: str) -> Execution:
-        """Return the object of this name as it is now, if it is the same one still: Gone, Unreadable, ApiError."""
+        """Return the object of this name as it is now. An object with another UID counts as not found."""
         try:
             now = parse_strict(Execution, await self._api.get(f"{collection('executions', namespace)}/{name}"))
         except ApiError as error:
@@ -78,7 +91,7 @@ class ExecutionRecords:
         patch = merge_patch(execution.status.wire(), status.wire())
         written = await self._patch(execution, "/status", {"status": patch}) if patch else execution
         if is_closed(written.status):
-            self._ended(written.metadata.uid)
+            self._on_closed(written.metadata.uid)
         return written
 
     async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
@@ -86,7 +99,7 @@ class ExecutionRecords:
         return await self._patch(execution, "", {"metadata": {"finalizers": finalizers}})
 
     async def delete(self, execution: Execution) -> None:
-        """Delete this very state of the object: Superseded, Gone."""
+        """Delete the object if it has not changed since it was read."""
         meta = execution.metadata
         try:
             await self._api.delete(_path(execution), uid=meta.uid, resource_version=meta.resource_version or "")
@@ -101,46 +114,40 @@ class ExecutionRecords:
         except ApiError as error:
             raise _translated(error) from error
 
-    async def record_event(self, execution: Execution, announcement: EventRecord) -> None:
-        """Tell it in the log and as an Event. Telling it again changes nothing."""
-        count(execution, announcement.reason)
-        level = logging.WARNING if announcement.warning else logging.INFO
-        meta, status = execution.metadata, execution.status
-        fields = {
-            "execution": f"{meta.namespace}/{meta.name}",
-            "uid": meta.uid,
-            "generation": meta.generation,
-            "organization": status.organization,
-            "temporalNamespace": status.temporal_namespace,
-            "workflow": status.workflow_id,
-            "run": status.run_id,
-        }
-        known = " ".join(f"{name}={value}" for name, value in fields.items() if value)
-        logger.log(
-            level,
-            "%s: %r %s",
-            announcement.reason,
-            announcement.message,
-            known,
-            extra={"ids": {"reason": announcement.reason, **fields}},
-        )
-        try:
-            await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, announcement))
-        except ApiError as error:
-            if error.status not in (CONFLICT, *HOPELESS):
-                raise
-            if error.status != CONFLICT:
-                logger.warning("event of %s/%s not written: %s", meta.namespace, meta.name, error)
+    async def record_event(self, execution: Execution, event: EventRecord) -> None:
+        """Log the event, count it, and create an Event. Repeating this creates no second Event.
 
-    def _event(self, execution: Execution, announcement: EventRecord) -> Json:
-        """Return the Event. Its name is made of what it tells, so that telling it again changes nothing."""
+        An answer in PERMANENT_EVENT_ERRORS is logged, and the Event is given up.
+
+        Raises:
+            ApiError: The API server refused the Event for now, or gave no answer.
+        """
+        count(execution, event.reason)
+        _log(execution, event)
+        meta = execution.metadata
+        try:
+            await self._api.create(f"/api/v1/namespaces/{meta.namespace}/events", self._event(execution, event))
+        except ApiError as error:
+            if error.status == HTTPStatus.CONFLICT:
+                return  # the Event exists already
+            if error.status not in PERMANENT_EVENT_ERRORS:
+                raise
+            logger.warning("Event about Execution %s/%s not created: %s", meta.namespace, meta.name, error)
+
+    def _event(self, execution: Execution, event: EventRecord) -> Json:
+        """Return the Event.
+
+        Its name ends in a hash of the Execution's UID, the request, the reason and the run, so that the API server
+        refuses a second Event about the same outcome.
+        """
         meta, now = execution.metadata, rfc3339(self._api.clock.now())
-        told = f"{meta.uid} {_request(execution)} {announcement.reason} {execution.status.run_id}"
-        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+        identity = f"{meta.uid} {_request(execution)} {event.reason} {execution.status.run_id}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        prefix = meta.name[:MAX_EVENT_NAME_PREFIX_CHARACTERS].rstrip(".-")
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta.name[:200].rstrip('.-')}.{digest}", "namespace": meta.namespace},
+            "metadata": {"name": f"{prefix}.{digest}", "namespace": meta.namespace},
             "involvedObject": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": "Execution",
@@ -149,9 +156,9 @@ class ExecutionRecords:
                 "uid": meta.uid,
                 "resourceVersion": meta.resource_version,
             },
-            "type": "Warning" if announcement.warning else "Normal",
-            "reason": announcement.reason,
-            "message": announcement.message.encode()[:EVENT_LIMIT].decode(errors="ignore"),
+            "type": "Warning" if event.warning else "Normal",
+            "reason": event.reason,
+            "message": event.message.encode()[:MAX_EVENT_MESSAGE_BYTES].decode(errors="ignore"),
             "source": {"component": "execution-operator"},
             "reportingComponent": f"{GROUP}/execution-operator",
             "reportingInstance": self._instance,
@@ -164,7 +171,12 @@ class ExecutionRecords:
     async def list_executions(
         self, selection: Selection, uids: Container[str] | None = None
     ) -> AsyncIterator[Execution]:
-        """Yield the Executions of a selection; with `uids`, those of them: ApiError."""
+        """Yield the Executions of a selection.
+
+        Args:
+            selection: What to list.
+            uids: Yield only the Executions with these UIDs; None for all.
+        """
         async for item in list_objects(self._api, selection):
             if (uids is None or item["metadata"]["uid"] in uids) and (execution := parse(Execution, item)):
                 yield execution
@@ -193,8 +205,33 @@ class OrganizationRecords:
             raise _translated(error) from error
 
 
+def _log(execution: Execution, event: EventRecord) -> None:
+    """Log the event with the names and ids of the Execution and its workflow."""
+    meta, status = execution.metadata, execution.status
+    fields = {
+        "execution": f"{meta.namespace}/{meta.name}",
+        "uid": meta.uid,
+        "generation": meta.generation,
+        "organization": status.organization,
+        "temporalNamespace": status.temporal_namespace,
+        "workflow": status.workflow_id,
+        "run": status.run_id,
+    }
+    logger.log(
+        logging.WARNING if event.warning else logging.INFO,
+        "%s: %r %s",
+        event.reason,
+        event.message,
+        " ".join(f"{name}={value}" for name, value in fields.items() if value),
+        extra={"ids": {"reason": event.reason, **fields}},
+    )
+
+
 def _request(execution: Execution) -> str:
-    """Return what tells one request of an Execution from the next: nothing more, once it is answered."""
+    """Return the part of an Event's name that tells the requests of one Execution apart.
+
+    It is the generation until the request has an outcome. After that, no other edit makes a new Event.
+    """
     return "answered" if is_answered(execution.status) else str(execution.metadata.generation)
 
 
@@ -203,4 +240,11 @@ def _path(execution: Execution) -> str:
 
 
 def _translated(error: ApiError) -> Exception:
-    return {NOT_FOUND: ObjectNotFound(error.message), CONFLICT: Conflict(error.message)}.get(error.status, error)
+    """Return the error as a caller expects it: ObjectNotFound for 404, Conflict for 409, else the same error."""
+    match error.status:
+        case HTTPStatus.NOT_FOUND:
+            return ObjectNotFound(error.message)
+        case HTTPStatus.CONFLICT:
+            return Conflict(error.message)
+        case _:
+            return error

@@ -1,12 +1,11 @@
-"""What one operator works on, of all that there is."""
+"""The scope of one operator: which Executions and Organizations it works on."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from execution_operator.kube.client import Api, ApiError, collection
 from execution_operator.kube.shard import Shard
 from execution_operator.kube.watch import Selection
-
-FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
@@ -14,9 +13,10 @@ class WatchScope:
     """What this operator works on.
 
     Attributes:
-        shard: A share of the Executions by their UIDs; None: of all.
-        organizations: Those of these Organizations only; none: of all.
-        namespaces: Those in these namespaces only, so that it need not read any other; none: in all.
+        shard: The shard of the Executions, split by their UIDs; None for all.
+        organizations: Names of the Organizations whose Executions it works on; empty for all.
+        namespaces: The namespaces whose Executions it works on, so that it needs no right to read others; empty for
+            the whole cluster.
     """
 
     shard: Shard | None = None
@@ -25,37 +25,40 @@ class WatchScope:
 
     @property
     def watch_namespaces(self) -> list[str]:
-        """Where it looks: the namespaces, or "" for the whole cluster."""
+        """The namespaces to list and watch; one empty string for the whole cluster."""
         return sorted(self.namespaces) or [""]
 
     def serves_organization(self, organization: str) -> bool:
-        """Whether an Organization is this operator's to work for."""
+        """Whether this operator works on the Executions of an Organization."""
         return not self.organizations or organization in self.organizations
 
-    def selections(self, selector: str) -> dict[str, Selection]:
-        """Return this share of the Executions that a field selector selects: a selection for each place."""
-        return {place: self.selection(place, selector) for place in self.watch_namespaces}
+    def selections(self, field_selector: str) -> dict[str, Selection]:
+        """Return one selection of Executions for each watched namespace."""
+        return {namespace: self.selection(namespace, field_selector) for namespace in self.watch_namespaces}
 
-    def selection(self, place: str, selector: str) -> Selection:
-        """Return this share of the Executions of one place that a field selector selects."""
-        return Selection(collection("executions", place), self.selectors(selector))
+    def selection(self, namespace: str, field_selector: str) -> Selection:
+        """Return the selection of Executions in one watched namespace."""
+        return Selection(collection("executions", namespace), self.selectors(field_selector))
 
-    def selectors(self, selector: str) -> dict[str, str]:
-        """Return what lists and watches of Executions are narrowed by."""
+    def selectors(self, field_selector: str) -> dict[str, str]:
+        """Return the query parameters of a list or a watch: the field selector, and the shard if there is one."""
         shard = {"shardSelector": self.shard.selector} if self.shard else {}
-        return {"fieldSelector": selector, **shard}
+        return {"fieldSelector": field_selector, **shard}
 
     async def readable_namespaces(self, api: Api) -> list[str]:
-        """Return the places that can be watched now. One that was deleted took the right to read it along."""
+        """Return the watched namespaces whose Executions can be read now.
+
+        A deleted namespace is not readable, because its RoleBinding was deleted with it.
+        """
         if not await api.serves("executions"):
             return []
-        return [place for place in self.watch_namespaces if not place or await _may_read(api, place)]
+        return [each for each in self.watch_namespaces if not each or await _may_read(api, each)]
 
 
 async def _may_read(api: Api, namespace: str) -> bool:
-    """Whether the API server lets this account read Executions there; an error of another kind is no answer."""
+    """Whether the API server allows this account to read Executions. Only the answer 403 says that it does not."""
     try:
         await api.get(collection("executions", namespace), limit="1")
     except ApiError as error:
-        return error.status != FORBIDDEN
+        return error.status != HTTPStatus.FORBIDDEN
     return True

@@ -1,4 +1,4 @@
-"""The Secrets of the operator's own namespace, as they are now."""
+"""The Secrets in the operator's own namespace, kept up to date by a watch."""
 
 import asyncio
 import base64
@@ -9,18 +9,22 @@ from execution_operator.core.errors import SecretError
 from execution_operator.kube.client import Api
 from execution_operator.kube.watch import Change, Selection, Watch
 
-PATIENCE = 5.0
-"""Seconds to wait for the first list: without the right to read Secrets it never comes, and few need it."""
+SYNC_TIMEOUT_SECONDS = 5.0
+"""How long `synced` waits for the first list. Without the right to read Secrets, the list never comes; few operators
+need a Secret.
+"""
 
-KEPT = ("tls.crt", "tls.key", "ca.crt", "apiKey")
-"""What is kept of a Secret: the keys that an Organization can mean, and nothing else that lies in the namespace."""
+KEPT_KEYS = ("tls.crt", "tls.key", "ca.crt", "apiKey")
+"""The keys of a Secret that are kept in memory: those that an Organization can refer to."""
 
 
 class Secrets:
-    """Follows the Secrets of one namespace.
+    """A copy of the Secrets of one namespace.
 
     Args:
-        changed: Called when one has changed.
+        api: The API server.
+        namespace: The operator's own namespace.
+        changed: Called after the first list, and whenever a Secret has changed.
     """
 
     def __init__(self, api: Api, namespace: str, changed: Callable[[], None]) -> None:
@@ -28,34 +32,39 @@ class Secrets:
         self._data: dict[str, dict[str, bytes]] = {}
         self._uids: dict[str, str] = {}
         self._listed = asyncio.Event()
-        self._tell = changed
-        self._watch = Watch(api, Selection(f"/api/v1/namespaces/{namespace}/secrets"), self._changed, self._complete)
+        self._report = changed
+        self._watch = Watch(
+            api, Selection(f"/api/v1/namespaces/{namespace}/secrets"), self._on_change, self._on_complete_list
+        )
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Watch the Secrets until cancelled."""
         await self._watch.run()
 
     async def synced(self) -> None:
-        """Wait for the first list, but not for ever."""
+        """Wait for the first complete list, at most SYNC_TIMEOUT_SECONDS."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(SYNC_TIMEOUT_SECONDS):
                 await self._listed.wait()
         except TimeoutError:
             return
 
     def current(self, name: str) -> Mapping[str, bytes]:
-        """Return a Secret as it is now, its values decoded.
+        """Return the decoded values of a Secret as it is now.
 
         Raises:
-            SecretError: There is none, or none could be read so far.
+            SecretError: The Secret does not exist, or Secrets could not be listed yet.
         """
         if name in self._data:
             return self._data[name]
         if not self._listed.is_set():
-            raise SecretError(f"Secret {name} could not be read so far: may the operator list Secrets?")
-        raise SecretError(f"Secret {name} does not exist in the operator's namespace {self._namespace}")
+            raise SecretError(
+                f"Secret {name} could not be read: the operator has not been able to list the Secrets in its "
+                f"namespace {self._namespace}; check its Role"
+            )
+        raise SecretError(f"Secret {name} does not exist in the operator's namespace {self._namespace}: create it")
 
-    def _changed(self, change: Change) -> None:
+    def _on_change(self, change: Change) -> None:
         meta = change.object["metadata"]
         if change.deleted:
             self._drop(meta["name"])
@@ -63,27 +72,28 @@ class Secrets:
             self._uids[meta["name"]] = meta["uid"]
             self._put(meta["name"], change.object.get("data") or {})
 
-    def _complete(self, uids: set[str]) -> None:
-        """Drop the Secrets that a complete list does not hold: they were deleted while nobody looked."""
+    def _on_complete_list(self, uids: set[str]) -> None:
+        """Drop the Secrets that are not in the list: they were deleted while there was no watch."""
         for name in [name for name, uid in self._uids.items() if uid not in uids]:
             self._drop(name)
         if not self._listed.is_set():
             self._listed.set()
-            self._tell()
+            self._report()
 
     def _put(self, name: str, data: Mapping[str, str]) -> None:
-        content = {key: _decoded(data[key]) for key in KEPT if key in data}
+        content = {key: _decoded(data[key]) for key in KEPT_KEYS if key in data}
         if self._data.get(name) != content:
             self._data[name] = content
-            self._tell()
+            self._report()
 
     def _drop(self, name: str) -> None:
         self._uids.pop(name, None)
         if self._data.pop(name, None) is not None:
-            self._tell()
+            self._report()
 
 
 def _decoded(value: str) -> bytes:
+    """Return the decoded value; empty if it is not base64."""
     try:
         return base64.b64decode(value)
     except binascii.Error:

@@ -1,55 +1,59 @@
-"""The share of Executions that one of several operators sees, cut by the API server: KEP-5866, alpha since 1.36."""
+"""Shards: the API server splits the Executions between several operators (KEP-5866, alpha since Kubernetes 1.36)."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from execution_operator.kube.client import Api, ApiError, collection
 
-HASHES = 2**64
-"""The API server hashes UIDs to 64 bits, alike on all servers."""
+HASH_RANGE = 2**64
+"""Number of hash values. Every API server hashes a UID to the same 64 bits."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One of `count` equal shares.
+    """One of `count` equal shards.
 
     Attributes:
-        index: From 0.
-        count: How many there are.
+        index: Number of this shard, from 0.
+        count: Number of shards.
     """
 
     index: int
     count: int
 
     @classmethod
-    def parse(cls, words: str) -> Self:
-        """Read `0/3`.
+    def parse(cls, text: str) -> Self:
+        """Parse a shard, for example `0/3`.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The text is not a shard.
         """
-        index, _, count = words.partition("/")
+        index, _, count = text.partition("/")
         shard = cls(int(index), int(count))
         if not 0 <= shard.index < shard.count:
-            raise ValueError(f"there is no shard {words}")
+            raise ValueError(f"{text} is not a shard: the index must be from 0 to the count minus 1")
         return shard
 
     @property
     def selector(self) -> str:
-        """The shard selector, as lists and watches take it."""
-        start, end = (HASHES * edge // self.count for edge in (self.index, self.index + 1))
+        """The shard selector for lists and watches."""
+        start, end = (HASH_RANGE * edge // self.count for edge in (self.index, self.index + 1))
         return f"shardRange(object.metadata.uid, '{start:#018x}', '{end:#018x}')"
 
     @staticmethod
     async def is_supported_by(api: Api, namespace: str = "") -> bool:
-        """Tell whether the API server cuts shards; one that does not gives all to each.
+        """Return whether the API server supports shards. One that does not returns all objects to every shard.
 
-        It reads shard selectors then, and refuses one that is none. Lists of custom resources carry no `shardInfo`.
+        The probe is a malformed shard selector: an API server that supports shards refuses it. The field `shardInfo`
+        is no sign, because lists of custom resources do not have it.
+
+        Raises:
+            ApiError: The API server refused the list for another reason, or gave no answer.
         """
         try:
             await api.get(collection("executions", namespace), limit="1", shardSelector="none")
         except ApiError as error:
-            if "shard selector" not in error.message:  # it comes with status 500 in 1.37
+            if "shard selector" not in error.message:  # the status is 500 in Kubernetes 1.37
                 raise
             return True
         return False

@@ -52,5 +52,5 @@ class Records(Protocol):
     async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
         """Write the list of finalizers."""
 
-    async def record_event(self, execution: Execution, announcement: EventRecord) -> None:
-        """Tell it in the log and as an Event. Telling it again changes nothing."""
+    async def record_event(self, execution: Execution, event: EventRecord) -> None:
+        """Log the event and create an Event. Repeating this creates no second Event."""

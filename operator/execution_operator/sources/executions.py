@@ -116,7 +116,7 @@ class FinishedExecutions:
         def listed(_: set[str]) -> None:
             census.end_list()
 
-        return Watch(self._api, selection, counted, listed, pause=TRICKLE, begun=census.begin_list)
+        return Watch(self._api, selection, counted, listed, page_delay_seconds=TRICKLE, on_list_start=census.begin_list)
 
     def _changed(self, change: Change) -> None:
         meta = change.object["metadata"]

@@ -19,7 +19,7 @@ import kopf
 from execution_operator.api import GROUP, VERSION, Execution
 from execution_operator.kube.config import Login
 from execution_operator.kube.parse import parse
-from execution_operator.kube.watch import PAGE
+from execution_operator.kube.watch import PAGE_SIZE
 from execution_operator.telemetry.metrics import REQUEST_STREAM_RESTARTS
 
 logger = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) ->
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
     settings.watching.server_timeout = LIFE
-    settings.watching.chunk_size = int(PAGE)  # it asks for all at once otherwise, and holds them
+    settings.watching.chunk_size = PAGE_SIZE  # it asks for all at once otherwise, and holds them
     settings.queueing.idle_timeout = 0.2  # a worker keeps its last object alive so long
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3

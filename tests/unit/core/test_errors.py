@@ -1,13 +1,13 @@
-"""What can go wrong outside."""
+"""The errors of Temporal and of the API server."""
 
 from execution_operator.core.errors import Conflict, ObjectNotFound, RecordError, TemporalError
 
 
-def test_an_answer_that_says_no_is_told_from_none_at_all() -> None:
+def test_a_temporal_error_tells_a_refusal_from_no_answer() -> None:
     assert (TemporalError("down").refused, TemporalError("no", refused=True).refused) == (False, True)
     assert str(TemporalError("down")) == TemporalError("down").message == "down"
 
 
-def test_whoever_catches_what_the_api_server_does_catches_all_of_it() -> None:
+def test_conflict_and_object_not_found_are_record_errors() -> None:
     assert issubclass(Conflict, RecordError)
     assert issubclass(ObjectNotFound, RecordError)

@@ -1,4 +1,4 @@
-"""The operator's own credentials are followed: kubelets and people replace tokens."""
+"""The operator reads its own credentials again, because kubelets and people replace tokens."""
 
 import json
 from pathlib import Path
@@ -31,29 +31,29 @@ async def configuration(tmp_path: Path, token: Path) -> Configuration:
     return await load_configuration(file)
 
 
-def replace(token: Path) -> None:
+def replace_token(token: Path) -> None:
     token.write_text("second")
 
 
-async def present(configuration: Configuration) -> str | None:
+async def authorization_header(configuration: Configuration) -> str | None:
     return await configuration.get_api_key_with_prefix("BearerToken")
 
 
-async def test_good_ones_are_not_read_each_time(configuration: Configuration, token: Path) -> None:
-    replace(token)
-    assert await present(configuration) == "Bearer first"
+async def test_accepted_credentials_are_not_read_for_each_request(configuration: Configuration, token: Path) -> None:
+    replace_token(token)
+    assert await authorization_header(configuration) == "Bearer first"
 
 
-async def test_they_are_read_again_after_a_while(
+async def test_credentials_are_read_again_at_their_maximum_age(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace(token)
+    replace_token(token)
     monkeypatch.setattr(config, "CREDENTIALS_MAX_AGE_SECONDS", 0.0)
-    assert await present(configuration) == "Bearer second"
+    assert await authorization_header(configuration) == "Bearer second"
 
 
 @pytest.mark.parametrize("half", [0, 1, 60, 200])
-async def test_a_file_that_is_half_written_is_no_credential_and_is_not_shown(
+async def test_a_half_written_file_is_an_error_that_does_not_quote_it(
     configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: int
 ) -> None:
     file = tmp_path / "kubeconfig"
@@ -61,18 +61,18 @@ async def test_a_file_that_is_half_written_is_no_credential_and_is_not_shown(
     file.write_text(whole[:half])
     monkeypatch.setattr(config, "CREDENTIALS_MAX_AGE_SECONDS", 0.0)
     with pytest.raises(ConfigException) as refusal:
-        await present(configuration)
+        await authorization_header(configuration)
     assert "nowhere.example" not in str(refusal.value)
     file.write_text(whole)
     monkeypatch.setattr(config, "REJECTED_CREDENTIALS_MAX_AGE_SECONDS", 0.0)
-    assert await present(configuration) == "Bearer first"
+    assert await authorization_header(configuration) == "Bearer first"
 
 
-async def test_refused_ones_are_read_again_soon(
+async def test_rejected_credentials_are_read_again_soon(
     configuration: Configuration, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace(token)
+    replace_token(token)
     monkeypatch.setattr(config, "REJECTED_CREDENTIALS_MAX_AGE_SECONDS", 0.0)
-    assert await present(configuration) == "Bearer first"
+    assert await authorization_header(configuration) == "Bearer first"
     configuration.refresh_api_key_hook.mark_rejected()  # type: ignore[attr-defined] # the package types it as None
-    assert await present(configuration) == "Bearer second"
+    assert await authorization_header(configuration) == "Bearer second"

@@ -1,4 +1,4 @@
-"""The Lease: who may make it again when somebody deletes it."""
+"""The Lease: which candidate recreates it when somebody deletes it."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ DURATION = 10
 
 
 @dataclass
-class Shelf(Api):
+class FakeLeaseApi(Api):
     """An API server that has one Lease, or none."""
 
     lease: Json | None = None
@@ -44,47 +44,47 @@ class Shelf(Api):
         return self.lease
 
 
-def candidate(shelf: Shelf, name: str) -> asyncio.Task[None]:
-    return asyncio.create_task(Lease(shelf, "here", "lease", name, DURATION).run())
+def candidate(server: FakeLeaseApi, name: str) -> asyncio.Task[None]:
+    return asyncio.create_task(Lease(server, "here", "lease", name, DURATION).run())
 
 
-async def end(*candidates: asyncio.Task[None]) -> None:
+async def cancel(*candidates: asyncio.Task[None]) -> None:
     for each in candidates:
         each.cancel()
         with suppress(asyncio.CancelledError):
             await each
 
 
-def test_a_lease_that_was_deleted_is_its_leaders_to_make_again() -> None:
+def test_the_leader_recreates_a_deleted_lease() -> None:
     async def main() -> None:
-        shelf = Shelf()
-        leader = candidate(shelf, "leader")
+        server = FakeLeaseApi()
+        leader = candidate(server, "leader")
         await asyncio.sleep(0.9)  # so the one that stands by comes first after each deletion
-        standby = candidate(shelf, "standby")
+        standby = candidate(server, "standby")
         for _ in range(5):
             await asyncio.sleep(DURATION / 2)
-            assert shelf.holder == "leader"
-            shelf.lease = None
+            assert server.holder == "leader"
+            server.lease = None
         await asyncio.sleep(DURATION * 2)
-        assert (shelf.holder, leader.done()) == ("leader", False)
-        await end(leader, standby)
+        assert (server.holder, leader.done()) == ("leader", False)
+        await cancel(leader, standby)
 
     run(main())
 
 
-def test_a_lease_that_was_deleted_is_made_by_another_when_it_has_run_out() -> None:
+def test_another_candidate_recreates_a_deleted_lease_after_it_has_expired() -> None:
     async def main() -> list[str | None]:
-        shelf, holders = Shelf(), list[str | None]()
-        leader = candidate(shelf, "leader")
+        server, holders = FakeLeaseApi(), list[str | None]()
+        leader = candidate(server, "leader")
         await asyncio.sleep(1)
-        standby = candidate(shelf, "standby")
+        standby = candidate(server, "standby")
         await asyncio.sleep(DURATION)
-        await end(leader)
-        shelf.lease = None
+        await cancel(leader)
+        server.lease = None
         for _ in range(2):
             await asyncio.sleep(DURATION * 0.7)
-            holders.append(shelf.holder)
-        await end(standby)
+            holders.append(server.holder)
+        await cancel(standby)
         return holders
 
     assert run(main()) == [None, "standby"]

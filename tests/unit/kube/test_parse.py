@@ -1,4 +1,4 @@
-"""What is told of an object without a model is what its model tells."""
+"""What is decided without a model agrees with what the model says."""
 
 import pytest
 
@@ -36,7 +36,7 @@ OPEN = {
 
 
 @pytest.mark.parametrize("open_one", OPEN.values(), ids=OPEN)
-def test_an_open_execution_is_quiet_where_it_wants_no_attention(open_one: Execution) -> None:
+def test_needs_nothing_agrees_with_wants_attention(open_one: Execution) -> None:
     assert needs_nothing(open_one.wire()) is not needs_reconcile(open_one)
 
 
@@ -53,22 +53,22 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("one", REQUESTS.values(), ids=REQUESTS)
-def test_a_request_is_known_without_a_model(one: Execution) -> None:
+def test_request_pending_agrees_with_unanswered(one: Execution) -> None:
     assert request_pending(one.wire()) is is_unanswered(one)
 
 
-def test_one_that_is_being_deleted_gets_its_model_in_any_case() -> None:
+def test_an_execution_that_is_being_deleted_needs_a_reconcile() -> None:
     assert not needs_nothing(execution(status=SEEN, deleted=True).wire())
 
 
 @pytest.mark.parametrize("odd", [None, 7, [1], {"f:spec": None}, {"f:spec": [1]}])
-def test_odd_managed_fields_stop_nothing(odd: object) -> None:
+def test_malformed_managed_fields_are_ignored(odd: object) -> None:
     content = execution("stop", managed_fields=[{"time": AT, "fieldsV1": {"f:spec": {"f:terminate": {}}}}]).wire()
     content["metadata"]["managedFields"].append({"time": "2026-02-02T00:00:00Z", "fieldsV1": odd})
     assert requested_at(parse_strict(Execution, content)) == AT
 
 
-def test_of_managed_fields_those_of_a_request_are_kept() -> None:
+def test_only_managed_fields_of_a_request_are_kept() -> None:
     writers = [
         {"time": AT, "fieldsV1": {"f:spec": {"f:terminate": {"f:reason": {}}}}},
         {"time": AT, "fieldsV1": {"f:spec": {"f:executionId": {}}}},
@@ -79,7 +79,7 @@ def test_of_managed_fields_those_of_a_request_are_kept() -> None:
     assert parse_strict(Execution, one.wire()) == one
 
 
-def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_object_that_does_not_fit_its_schema_is_reported_with_its_faults(caplog: pytest.LogCaptureFixture) -> None:
     content = execution().wire()
     content["spec"] = {"executionId": 7}
     told = "Execution team-a/run does not fit its schema: spec.executionId: Input should be a valid string"
@@ -87,4 +87,4 @@ def test_what_does_not_fit_its_schema_is_named_with_its_faults(caplog: pytest.Lo
         parse_strict(Execution, content)
     assert str(caught.value) == told
     assert parse(Execution, content) is None
-    assert caplog.messages == [f"passed over: {told}"]
+    assert caplog.messages == [f"ignored: {told}"]

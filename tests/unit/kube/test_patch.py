@@ -1,4 +1,4 @@
-"""RFC 7386, as a property."""
+"""JSON merge patches (RFC 7386), as properties and as examples."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ OBJECTS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
 
 
 def apply(patch: Any, target: Any) -> Any:
-    """Apply a merge patch, word by word as the RFC has it."""
+    """Apply a merge patch, as the pseudo code of the RFC does."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -56,5 +56,5 @@ PATCHES: list[Any] = [
 
 
 @pytest.mark.parametrize(("old", "new", "patch"), PATCHES)
-def test_patches(old: dict[str, Any], new: dict[str, Any], patch: dict[str, Any]) -> None:
+def test_examples_of_patches(old: dict[str, Any], new: dict[str, Any], patch: dict[str, Any]) -> None:
     assert merge_patch(old, new) == patch

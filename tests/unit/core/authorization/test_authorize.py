@@ -1,4 +1,4 @@
-"""The whole chain of authorization: every row, and that the earlier check decides."""
+"""The chain of authorization: each check, and their order."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def unprobed() -> Mapping:
     return index
 
 
-def faulty(fault: Reason) -> Mapping:
+def with_fault(fault: Reason) -> Mapping:
     index = mapping(ACME)
     index.record_probe("acme", probe(ACME, fault, "because"))
     return index
@@ -38,31 +38,47 @@ def recorded(*, by: str | None = None, uid: str | None = None, temporal: str | N
 
 
 UNMAPPED, CONFLICTED = mapping(ELSEWHERE), mapping(RIVAL, ACME)
-AWAY, REFUSED = faulty(Reason.TEMPORAL_UNAVAILABLE), faulty(Reason.TEMPORAL_REFUSED)
+AWAY, REFUSED = with_fault(Reason.TEMPORAL_UNAVAILABLE), with_fault(Reason.TEMPORAL_REFUSED)
 
 CHAIN = [
     pytest.param(recorded(), mapping(ACME), None, "", id="mapped and ready"),
     pytest.param(recorded(by="acme", temporal="acme"), mapping(ACME), None, "", id="as recorded"),
     pytest.param(
-        recorded(), mapping(), Reason.NAMESPACE_NOT_MAPPED, "no Organization lists namespace team-a", id="none"
+        recorded(),
+        mapping(),
+        Reason.NAMESPACE_NOT_MAPPED,
+        "no Organization lists namespace team-a",
+        id="no Organizations",
     ),
     pytest.param(recorded(), UNMAPPED, Reason.NAMESPACE_NOT_MAPPED, "namespace team-a", id="not listed"),
-    pytest.param(recorded(), CONFLICTED, Reason.NAMESPACE_CONFLICT, "listed by acme, rival", id="two claim it"),
+    pytest.param(recorded(), CONFLICTED, Reason.NAMESPACE_CONFLICT, "listed by acme, rival", id="listed by two"),
     pytest.param(
-        recorded(by="rival"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "recorded for organization rival", id="moved"
+        recorded(by="rival"),
+        mapping(ACME),
+        Reason.ORGANIZATION_MISMATCH,
+        "recorded for organization rival",
+        id="the namespace moved",
     ),
     pytest.param(
-        recorded(by="acme", uid="of-another"), mapping(ACME), Reason.ORGANIZATION_MISMATCH, "is another", id="namesake"
+        recorded(by="acme", uid="of-another"),
+        mapping(ACME),
+        Reason.ORGANIZATION_MISMATCH,
+        "is another",
+        id="recreated Organization",
     ),
-    pytest.param(recorded(), unprobed(), None, "", id="not asked yet"),
-    pytest.param(recorded(), AWAY, Reason.TEMPORAL_UNAVAILABLE, "organization acme: because", id="away"),
-    pytest.param(recorded(), REFUSED, Reason.ORGANIZATION_NOT_READY, "organization acme: because", id="refused"),
+    pytest.param(recorded(), unprobed(), None, "", id="Temporal not called yet"),
+    pytest.param(
+        recorded(), AWAY, Reason.TEMPORAL_UNAVAILABLE, "organization acme: because", id="Temporal unavailable"
+    ),
+    pytest.param(
+        recorded(), REFUSED, Reason.ORGANIZATION_NOT_READY, "organization acme: because", id="Temporal refuses"
+    ),
     pytest.param(
         recorded(temporal="old"),
         mapping(ACME),
         Reason.ORGANIZATION_MISMATCH,
         "Temporal namespace old",
-        id="other place",
+        id="another Temporal namespace",
     ),
 ]
 
@@ -72,7 +88,9 @@ ORDER = [
     pytest.param(recorded(by="rival"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="mismatch before readiness"),
     pytest.param(recorded(by="rival"), AWAY, Reason.ORGANIZATION_MISMATCH, id="mismatch before waiting"),
     pytest.param(recorded(by="rival"), unprobed(), Reason.ORGANIZATION_MISMATCH, id="mismatch before undecided"),
-    pytest.param(recorded(by="acme", uid="of-another"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="namesake too"),
+    pytest.param(
+        recorded(by="acme", uid="of-another"), REFUSED, Reason.ORGANIZATION_MISMATCH, id="recreation before readiness"
+    ),
     pytest.param(recorded(temporal="old"), REFUSED, Reason.ORGANIZATION_NOT_READY, id="readiness before the namespace"),
     pytest.param(recorded(temporal="old"), AWAY, Reason.TEMPORAL_UNAVAILABLE, id="waiting before the namespace"),
 ]
@@ -83,7 +101,7 @@ def reason_of(decision: Grant | Decision) -> Reason | None:
 
 
 @pytest.mark.parametrize(("asked", "index", "reason", "message"), CHAIN)
-def test_every_check_of_the_chain(asked: Execution, index: Mapping, reason: Reason | None, message: str) -> None:
+def test_each_check_finds_its_state(asked: Execution, index: Mapping, reason: Reason | None, message: str) -> None:
     decision = authorize(asked, index)
     assert reason_of(decision) == reason
     assert message in (decision.message if isinstance(decision, Denied | Failing) else "")
@@ -94,23 +112,23 @@ def test_the_earlier_check_decides(asked: Execution, index: Mapping, reason: Rea
     assert reason_of(authorize(asked, index)) is reason
 
 
-def test_a_grant_names_the_organization_and_where_its_workflows_run() -> None:
+def test_a_grant_names_the_organization_and_its_temporal_namespace() -> None:
     decision = authorize(execution(), mapping(organization("acme", temporal="production")))
     assert isinstance(decision, Grant)
     assert (decision.organization.metadata.name, decision.temporal_namespace) == ("acme", "production")
 
 
-def test_only_what_mends_itself_is_waited_for() -> None:
+def test_only_an_unavailable_temporal_is_retried() -> None:
     assert isinstance(authorize(execution(), AWAY), Failing)
     assert isinstance(authorize(execution(), REFUSED), Denied)
     assert authorize(execution(), unprobed()) == Undecided()
 
 
-def test_an_unasked_temporal_decides_nothing_whatever_was_recorded_of_its_namespace() -> None:
+def test_nothing_is_decided_before_temporal_was_called_whatever_is_recorded() -> None:
     assert authorize(recorded(temporal="old"), unprobed()) == Undecided()
 
 
-def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
+def test_the_chain_has_exactly_these_checks() -> None:
     assert [check.__name__ for check in CHECKS] == [
         "_namespace_not_mapped",
         "_namespace_conflict",
@@ -124,7 +142,7 @@ def test_the_chain_has_no_check_that_this_table_does_not_know() -> None:
 LATER = [
     pytest.param(mapping(ACME), True, id="the same"),
     pytest.param(mapping(organization("acme", generation=2)), True, id="written again, not changed"),
-    pytest.param(mapping(organization("acme", uid="anew")), False, id="created anew"),
+    pytest.param(mapping(organization("acme", uid="anew")), False, id="recreated"),
     pytest.param(mapping(organization("acme", ownership="Owner")), False, id="other proof"),
     pytest.param(mapping(organization("acme", temporal="elsewhere")), False, id="other Temporal namespace"),
     pytest.param(mapping(), False, id="no grant"),
@@ -132,7 +150,7 @@ LATER = [
 
 
 @pytest.mark.parametrize(("index", "holds"), LATER)
-def test_a_grant_holds_as_long_as_nothing_that_it_rests_on_has_changed(index: Mapping, *, holds: bool) -> None:
+def test_a_grant_holds_until_the_organization_or_its_spec_changes(index: Mapping, *, holds: bool) -> None:
     grant = authorize(execution(), mapping(ACME))
     assert isinstance(grant, Grant)
     assert grant.holds(authorize(execution(), index)) is holds

@@ -1,4 +1,4 @@
-"""Whose workflow it is: what is asked, and when it is proven."""
+"""The proof of ownership: what an Organization requires, and when a workflow gives it."""
 
 import pytest
 
@@ -11,14 +11,14 @@ def proof(value: str, attribute: str = "Owner") -> OwnershipProof:
     return OwnershipProof(search_attribute=attribute, value=value)
 
 
-def test_the_value_is_the_organizations_name_unless_it_is_given() -> None:
+def test_the_required_value_is_the_organizations_name_by_default() -> None:
     assert required_proof(organization("acme")) is None
     assert required_proof(organization("acme", ownership="Owner")) == proof("acme")
     assert required_proof(organization("acme", ownership="Owner", value="a-1")) == proof("a-1")
 
 
 SHOWN = [
-    # shown by the start event, recorded before → what is doubted
+    # shown by the start event, recorded before → what the message says
     pytest.param("acme", None, None, id="shown"),
     pytest.param("acme", proof("rival"), None, id="shown, whatever was recorded"),
     pytest.param("", None, "does not show search attribute Owner=acme", id="started without"),
@@ -31,6 +31,8 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("shown", "recorded", "said"), SHOWN)
-def test_what_proves_and_what_does_not(shown: str | None, recorded: OwnershipProof | None, said: str | None) -> None:
+def test_a_proof_is_given_by_the_start_event_or_by_the_record_if_that_is_gone(
+    shown: str | None, recorded: OwnershipProof | None, said: str | None
+) -> None:
     why = missing_proof(proof("acme"), shown, recorded)
     assert why is None if said is None else why is not None and said in why

@@ -1,4 +1,4 @@
-"""The conditions: their order, their times, what they say when nothing is new."""
+"""The conditions: their order, their transition times, and their messages after a repeated finding."""
 
 import pytest
 
@@ -40,29 +40,29 @@ def test_conditions_come_in_the_order_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("status", [SEEN, DONE, DONE_BY_US, DONE_LATE])
-def test_in_the_normal_state_nothing_is_reconciling_or_stalled(status: ExecutionStatus) -> None:
+def test_reconciling_and_stalled_are_absent_in_a_normal_state(status: ExecutionStatus) -> None:
     assert (status.condition("Reconciling"), status.condition("Stalled")) == (None, None)
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING, OPEN, GRACE, OURS])
-def test_never_reconciling_and_stalled_at_once(finding: Finding) -> None:
+def test_reconciling_and_stalled_are_never_both_present(finding: Finding) -> None:
     status = after((finding, "stop"))
     assert None in (status.condition("Reconciling"), status.condition("Stalled"))
 
 
-def test_an_error_that_goes_on_keeps_its_first_message() -> None:
+def test_a_repeated_error_keeps_its_first_message() -> None:
     first = after((AWAY, "stop"))
     again = after((Failing(Reason.TEMPORAL_UNAVAILABLE, "other words"), "stop"), status=first, now=NOW)
     assert merge_patch(first.wire(), again.wire()) == {}
 
 
-def test_an_outcome_may_change_its_message() -> None:
+def test_a_denial_may_change_its_message() -> None:
     first = after((DENIED, "stop"))
     again = after((Denied(Reason.NAMESPACE_NOT_MAPPED, "other words"), "stop"), status=first, now=NOW)
     assert {each.message for each in again.conditions} >= {"other words"}
 
 
-def test_the_transition_time_moves_with_the_status_only() -> None:
+def test_the_transition_time_changes_only_with_the_status() -> None:
     denied = after((DENIED, "stop"))
     other = after((Denied(Reason.NAMESPACE_CONFLICT, "both"), "stop"), status=denied, now=NOW)
     granted = after((OPEN, "stop"), status=denied, now=NOW)
@@ -74,7 +74,7 @@ def test_the_transition_time_moves_with_the_status_only() -> None:
     assert times == [THEN, NOW]
 
 
-def test_a_recording_without_a_finished_condition_has_nothing_to_quote() -> None:
+def test_already_closed_has_an_empty_message_without_a_finished_condition() -> None:
     status = render(execution("stop", status=ExecutionStatus(phase=Phase.COMPLETED)), RECORDED, NOWHERE, NOW)
     condition = status.condition("Terminated")
     assert condition is not None

@@ -1,4 +1,4 @@
-"""What a change of status tells people."""
+"""The Events that a change of status calls for, and the outcomes in metrics."""
 
 import pytest
 
@@ -56,7 +56,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("old", "new", "told"), TABLE)
-def test_what_is_told(old: ExecutionStatus, new: ExecutionStatus, told: list[tuple[str, bool]]) -> None:
+def test_a_change_of_status_calls_for_events(
+    old: ExecutionStatus, new: ExecutionStatus, told: list[tuple[str, bool]]
+) -> None:
     assert [(each.reason, each.warning) for each in events_to_record(old, new)] == told
 
 
@@ -75,11 +77,11 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("new", "message"), MESSAGES)
-def test_who_asked_for_what_is_said_where_temporal_does_not(new: ExecutionStatus, message: str) -> None:
+def test_the_message_names_the_request_unless_temporals_own_message_does(new: ExecutionStatus, message: str) -> None:
     assert events_to_record(NEW, new)[0].message == message
 
 
-def test_a_condition_without_a_request_stands_for_itself() -> None:
+def test_the_message_of_a_condition_without_a_request_is_unchanged() -> None:
     new = after((DENIED, "stop")).model_copy(update={"termination": None})
     assert events_to_record(NEW, new)[0].message == "no"
 

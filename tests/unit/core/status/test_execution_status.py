@@ -210,7 +210,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("finding", "place", "reason", "earlier", "want"), TABLE)
-def test_what_a_finding_shows(
+def test_a_finding_yields_its_phase_and_conditions(
     finding: Finding, place: ResolvedTarget | None, reason: str | None, earlier: ExecutionStatus, want: Want
 ) -> None:
     status = render(execution(reason, generation=3, status=earlier), finding, place, NOW)
@@ -229,7 +229,7 @@ def test_the_same_finding_again_writes_nothing(
 
 
 @pytest.mark.parametrize(("finding", "place", "reason", "earlier", "want"), TABLE)
-def test_what_is_written_is_read_back_the_same(
+def test_a_written_status_reads_back_the_same(
     finding: Finding, place: ResolvedTarget | None, reason: str | None, earlier: ExecutionStatus, want: Want
 ) -> None:
     status = render(execution(reason, status=earlier), finding, place, THEN)
@@ -270,7 +270,7 @@ def test_the_answers_of_the_rest_contract(
 # --- facts
 
 
-def test_an_open_run_is_pinned_with_its_place() -> None:
+def test_an_open_run_is_pinned_with_its_target() -> None:
     status = after((OPEN, None))
     assert status.model_dump(include={"workflow_id", "run_id", "first_run_id", "started_at"}) == {
         "workflow_id": "wf",
@@ -282,7 +282,7 @@ def test_an_open_run_is_pinned_with_its_place() -> None:
     assert pinned_run(status) == RUN
 
 
-def test_a_proof_that_was_given_is_recorded_and_stays_while_none_is_asked_for() -> None:
+def test_a_given_proof_is_recorded_and_stays_when_none_is_required() -> None:
     proof = OwnershipProof(search_attribute="Owner", value="acme")
     status = render(execution(), OPEN, replace(HERE, ownership=proof), THEN)
     assert status.observed_ownership == proof
@@ -291,24 +291,24 @@ def test_a_proof_that_was_given_is_recorded_and_stays_while_none_is_asked_for() 
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
-def test_a_proof_that_was_asked_for_and_not_given_is_not_recorded(finding: Finding) -> None:
+def test_a_required_proof_is_not_recorded_unless_it_was_given(finding: Finding) -> None:
     asking = replace(HERE, ownership=OwnershipProof(search_attribute="Owner", value="acme"))
     assert render(execution("stop", status=SEEN), finding, asking, NOW).observed_ownership is None
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
-def test_what_found_no_run_of_ours_pins_nothing(finding: Finding) -> None:
+def test_a_finding_without_a_run_pins_nothing(finding: Finding) -> None:
     status = render(execution("stop"), finding, HERE, NOW)
     assert pinned_run(status) is None
     assert (status.organization, status.temporal_namespace) == (None, None)
 
 
 @pytest.mark.parametrize("finding", [DENIED, MISMATCH, AWAY, MISSING])
-def test_what_found_nothing_leaves_the_pin(finding: Finding) -> None:
+def test_a_finding_without_a_run_keeps_the_pin(finding: Finding) -> None:
     assert pinned_run(after((finding, "stop"), status=SEEN)) == RUN
 
 
-def test_a_run_without_a_known_first_is_its_own_first() -> None:
+def test_a_pinned_run_without_a_first_run_id_is_its_own_first_run() -> None:
     assert pinned_run(ExecutionStatus(workflow_id="wf", run_id="r1")) == Run("wf", "r1", "r1")
     assert pinned_run(ExecutionStatus(workflow_id="wf")) is None
 
@@ -319,15 +319,15 @@ def test_times_keep_their_nine_digits() -> None:
 
 
 @pytest.mark.parametrize("finding", [COMPLETED, CANCELED, elsewhere(RunStatus.FAILED)])
-def test_only_a_termination_has_a_time_of_termination(finding: Closed) -> None:
+def test_only_a_terminated_run_has_terminated_at(finding: Closed) -> None:
     assert after((finding, "stop")).terminated_at is None
 
 
-def test_a_termination_elsewhere_has_its_time_too() -> None:
+def test_a_run_terminated_by_others_has_terminated_at() -> None:
     assert after((TERMINATED, None)).terminated_at == CLOSE
 
 
-def test_what_is_set_once_stays() -> None:
+def test_terminated_at_and_the_outcome_are_set_once() -> None:
     later = Closed(RUN, CloseEvent(RunStatus.TERMINATED, "2030-01-01T00:00:00Z", "other", "other", "uid-1"))
     status = after((later, "changed"), status=DONE_BY_US)
     assert (status.terminated_at, status.termination) == (CLOSE, DONE_BY_US.termination)

@@ -1,4 +1,4 @@
-"""The record of a request: who asked for what, and how it was answered."""
+"""The record of a request: its reason, its requester and its outcome."""
 
 import pytest
 
@@ -39,13 +39,13 @@ def test_a_request_is_recorded_with_who_and_when() -> None:
     assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "requestedAt": THEN}
 
 
-def test_an_act_of_ours_is_recorded_as_temporals_history_has_it() -> None:
+def test_our_termination_is_recorded_with_the_reason_in_temporals_history() -> None:
     termination = after((OPEN, "stop"), (OURS, "changed meanwhile")).termination
     assert termination is not None
     assert termination.wire() == {"reason": "stop", "requestedBy": "jane", "outcome": "Terminated"}
 
 
-def test_the_time_of_the_request_outlives_its_withdrawal_after_the_act() -> None:
+def test_requested_at_stays_when_the_request_is_removed_after_the_termination() -> None:
     asked = execution("stop", managed_fields=[{"time": THEN, "fieldsV1": {"f:spec": {"f:terminate": {}}}}])
     status = render(asked, OPEN, HERE, THEN)
     termination = after((OURS, None), status=status).termination
@@ -53,20 +53,20 @@ def test_the_time_of_the_request_outlives_its_withdrawal_after_the_act() -> None
     assert termination.requested_at == THEN
 
 
-def test_an_unstamped_requester_stays_absent() -> None:
+def test_a_requester_that_was_not_stamped_is_absent() -> None:
     ours = Closed(RUN, CloseEvent(RunStatus.TERMINATED, CLOSE, "stop", "us", "uid-1"))
     termination = after((ours, "stop")).termination
     assert termination is not None
     assert termination.requested_by is None
 
 
-def test_a_withdrawn_request_leaves_no_trace() -> None:
+def test_a_withdrawn_request_has_no_record_and_no_condition() -> None:
     status = after((OPEN, None), status=TERMINATING)
     assert (status.termination, status.condition("Terminated")) == (None, None)
 
 
 @pytest.mark.parametrize("finding", [DENIED, AWAY, MISSING])
-def test_the_deadline_outlives_what_goes_wrong_in_the_grace_period(finding: Finding) -> None:
+def test_the_deadline_stays_when_the_run_can_not_be_read_in_the_grace_period(finding: Finding) -> None:
     termination = after((finding, "stop"), status=TERMINATING).termination
     assert termination is not None
     assert termination.deadline == DEADLINE
