@@ -132,8 +132,8 @@ def _line(results: Results, mix: str, key: str, peer: str) -> list[tuple[float, 
 
 def _verdicts(results: Results) -> str:
     bulk = max(_bulks(results), default=0)
-    crowd = max((size for mix in _mixes(results) for size in _sizes(results, mix)), default=0)
-    lines = "\n".join(target.verdict(results) for target in targets(bulk, crowd))
+    factory = max((size for mix in _mixes(results) for size in _sizes(results, mix)), default=0)
+    lines = "\n".join(target.verdict(results) for target in targets(bulk, factory))
     return f"## What was promised of it\n\n{lines}\n"
 
 
