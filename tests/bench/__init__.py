@@ -1,1 +1,1 @@
-"""What is measured: run by hand, never part of the tests."""
+"""The benchmark. It is run by hand and is not part of the tests."""

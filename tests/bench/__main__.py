@@ -9,42 +9,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench.arena import Arena
 from tests.bench.kube import Kube
 from tests.bench.peers import Peer
 from tests.bench.plan import FULL, QUICK, plan
 from tests.bench.report import write
 from tests.bench.scenarios import Scenario
-from tests.bench.stage import Stage
+from tests.bench.servers import BenchServers
+from tests.bench.session import Session
 from tests.bench.stats import Results
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def say(text: str) -> None:
-    """Tell how far it is."""
+    """Print a line of progress."""
     print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
-class Take:
-    """A peer's turn at a scenario."""
+class Turn:
+    """One measurement of one peer."""
 
     scenario: Scenario
     number: int
     peer: Peer
 
 
-def takes(scenarios: list[Scenario], names: list[str] | None = None) -> Iterator[list[Take]]:
-    """Yield the turns, those together that share servers; of these peers only, if some are named.
+def turns_by_servers(scenarios: list[Scenario], names: list[str] | None = None) -> Iterator[list[Turn]]:
+    """Yield the turns in groups that share servers. `names` limits the peers.
 
-    Peers take turns (A B C D, then B C D A), so that what else the machine does meets all of them.
+    The order of the peers rotates (A B C D, then B C D A), so that other load on the machine affects all of them.
     """
-    shared: list[Take] = []
+    shared: list[Turn] = []
     for scenario in scenarios:
         peers = tuple(peer for peer in scenario.peers if names is None or peer.name in names)
         for number in range(scenario.rounds if peers else 0):
-            turns = [Take(scenario, number, peer) for peer in _rotated(peers, number)]
+            turns = [Turn(scenario, number, peer) for peer in _rotated(peers, number)]
             if scenario.fresh:
                 yield from ([turn] for turn in turns)
             else:
@@ -54,25 +54,25 @@ def takes(scenarios: list[Scenario], names: list[str] | None = None) -> Iterator
 
 
 def _rotated(peers: tuple[Peer, ...], number: int) -> tuple[Peer, ...]:
-    """Let another one begin in each round."""
+    """Start each round with another peer."""
     first = number % len(peers)
     return peers[first:] + peers[:first]
 
 
-async def run(stage: Stage, turns: list[Take], results: Results) -> None:
-    """Let peers take their turns at the same servers."""
-    client = await stage.client()
-    async with Kube(stage.control_plane.admin_kubeconfig) as kube:
-        arena = Arena(stage, kube, client)
-        await arena.crowd.learn()
+async def run(servers: BenchServers, turns: list[Turn], results: Results) -> None:
+    """Run the turns on the same servers."""
+    client = await servers.client()
+    async with Kube(servers.control_plane.admin_kubeconfig) as kube:
+        session = Session(servers, kube, client)
+        await session.factory.record_shapes()
         for turn in turns:
-            await _take(arena, turn, results)
+            await _run_turn(session, turn, results)
 
 
-async def _take(arena: Arena, turn: Take, results: Results) -> None:
+async def _run_turn(session: Session, turn: Turn, results: Results) -> None:
     start, outcome, scenario, name = time.monotonic(), "", turn.scenario, turn.peer.name
     try:
-        await scenario.measure(arena, turn.peer, results)
+        await scenario.measure(session, turn.peer, results)
     except TimeoutError:
         outcome = ": gave no answer in time"
         results.add("failures", name, 1)
@@ -84,8 +84,8 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: about two minutes")
-    parser.add_argument("--bulk", type=int, nargs="+", metavar="N", help="crowds that are terminated at once")
-    parser.add_argument("--crowds", type=int, nargs="+", metavar="N", help="crowds among which a peer is started")
+    parser.add_argument("--bulk", type=int, nargs="+", metavar="N", help="numbers of simultaneous terminations")
+    parser.add_argument("--crowds", type=int, nargs="+", metavar="N", help="numbers of idle Executions at a start")
     parser.add_argument("--only", default="", metavar="WORDS", help="the scenarios whose titles contain this")
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="these peers only")
     parser.add_argument("--docs", type=Path, default=DOCS, metavar="FOLDER", help="where the report goes")
@@ -96,15 +96,15 @@ def main() -> None:
     results, start = Results(), time.monotonic()
     scenarios = [scenario for scenario in plan(sizes) if arguments.only in scenario.title]
     try:
-        for number, turns in enumerate(takes(scenarios, arguments.peers)):
+        for number, turns in enumerate(turns_by_servers(scenarios, arguments.peers)):
             say(f"new servers, number {number}")
-            with Stage() as stage:
+            with BenchServers() as servers:
                 try:
-                    asyncio.run(run(stage, turns, results))
+                    asyncio.run(run(servers, turns, results))
                 finally:
                     if arguments.logs:
-                        shutil.copytree(stage.folder.path, arguments.logs / str(number), dirs_exist_ok=True)
-    finally:  # what was measured is told, whatever has ended the rest
+                        shutil.copytree(servers.folder.path, arguments.logs / str(number), dirs_exist_ok=True)
+    finally:  # the report has all results up to an error
         print(write(results, arguments.docs, seconds=time.monotonic() - start))
 
 

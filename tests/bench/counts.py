@@ -1,4 +1,4 @@
-"""What a peer costs, counted from outside: calls by the servers that answered them, CPU and memory by the kernel."""
+"""The costs of a peer, measured from outside: calls from the servers' logs and metrics, CPU and memory from /proc."""
 
 import asyncio
 import json
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.kube import Json
-from tests.bench.stage import TEMPORAL_NAMESPACE, Stage
+from tests.bench.servers import TEMPORAL_NAMESPACE, BenchServers
 
 TICK = os.sysconf("SC_CLK_TCK")
 REQUEST = re.compile(r"^service_requests\{(?P<labels>[^}]*)\} (?P<count>\S+)$", re.MULTILINE)
-FLUSH = 1.2
-"""Seconds after which Temporal's metrics show a call for sure: they are flushed each second."""
+METRICS_DELAY_SECONDS = 1.2
+"""Time after which Temporal's metrics surely include a call. They are flushed each second."""
 
-FILLING = "filling-"
-"""What the names of Executions that need nothing begin with."""
+IDLE_PREFIX = "filling-"
+"""The name prefix of idle Executions."""
 
 WRITES = ("create", "patch", "update", "delete")
 
@@ -28,7 +28,7 @@ QUIET, LOOK = 0.04, 0.5
 
 @dataclass(frozen=True)
 class Spent:
-    """What a process has used since it started."""
+    """The CPU time and memory that a process has used since its start."""
 
     cpu: float
     memory: float
@@ -36,7 +36,7 @@ class Spent:
 
     @classmethod
     def by(cls, pid: int) -> "Spent":
-        """Read CPU seconds, and MiB now and at most."""
+        """Read the CPU seconds, and the current and the peak memory in MiB."""
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         memory, peak = (int(status[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
@@ -44,7 +44,7 @@ class Spent:
 
 
 async def settled(pid: int, seconds: float = 60, looks: int = 1) -> Spent:
-    """Wait until a process has nothing to do for so many looks in a row, or the time is up."""
+    """Wait until a process is idle in `looks` samples in a row, or until `seconds` have passed."""
     before, quiet = Spent.by(pid), 0
     for _ in range(int(seconds / LOOK)):
         await asyncio.sleep(LOOK)
@@ -57,15 +57,15 @@ async def settled(pid: int, seconds: float = 60, looks: int = 1) -> Spent:
 
 
 class Calls:
-    """Calls since the last look: the account's Kubernetes requests, and RPCs in the workflows' namespace.
+    """Counts calls between two samples: the account's Kubernetes requests, and RPCs in the workflows' namespace.
 
     Attributes:
         needless: Writes since the last look to Executions that need nothing.
         touched: Whether there was one since this was set to False.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, servers: BenchServers) -> None:
+        self._servers = servers
         self._offset = 0
         self._rpcs: Counter[str] = Counter()
         self.needless = 0
@@ -73,22 +73,22 @@ class Calls:
 
     async def take(self) -> Counter[str]:
         """Return the calls by kind, such as `patch executions/status` or `TerminateWorkflowExecution`."""
-        await asyncio.sleep(FLUSH)
+        await asyncio.sleep(METRICS_DELAY_SECONDS)
         return self._requests() + self._new_rpcs()
 
     def _requests(self) -> Counter[str]:
-        with self._stage.audit_log.open("rb") as log:
+        with self._servers.audit_log.open("rb") as log:
             log.seek(self._offset)
             text = log.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         events = [event for event in map(json.loads, whole.splitlines()) if _counts(event)]
-        self.needless = sum(event["verb"] in WRITES and _name(event).startswith(FILLING) for event in events)
+        self.needless = sum(event["verb"] in WRITES and _name(event).startswith(IDLE_PREFIX) for event in events)
         self.touched |= self.needless > 0
         return Counter(_kind(event) for event in events)
 
     def _new_rpcs(self) -> Counter[str]:
-        url = self._stage.temporal.metrics_url
+        url = self._servers.temporal.metrics_url
         text = urllib.request.urlopen(url, timeout=10).read().decode()
         now: Counter[str] = Counter()
         for found in REQUEST.finditer(text):

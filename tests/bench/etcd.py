@@ -1,4 +1,4 @@
-"""etcd by its JSON gateway: 100,000 objects in seconds, which by the API server would take many minutes."""
+"""Direct access to etcd through its JSON gateway: 100,000 objects take seconds instead of many minutes."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-TOGETHER = 100
+KEYS_PER_TRANSACTION = 100
 """Keys written in one transaction; etcd takes 128."""
 
 WRITERS = 16
@@ -20,7 +20,7 @@ KEY = "/registry/control-plane.kubiya.ai/executions/"
 
 
 class Etcd:
-    """The objects as the API server stores them, written and removed behind its back. Its watch cache follows."""
+    """Writes and removes objects in the API server's store. The API server's watch cache follows."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -32,15 +32,15 @@ class Etcd:
         content: dict[str, Any] = json.loads(base64.b64decode(found["kvs"][0]["value"]))
         return content
 
-    async def pour(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Write objects that nobody watches: many in one transaction, and so of one revision."""
+    async def write_in_batches(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects that no peer watches yet, many in one transaction. They share a revision."""
         async with aiohttp.ClientSession(self._url) as session:
             rest = iter(objects)
-            while some := list(islice(rest, TOGETHER)):
+            while some := list(islice(rest, KEYS_PER_TRANSACTION)):
                 await _post(session, "txn", {"success": [{"requestPut": _pair(*each)} for each in some]})
 
     async def write(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Write objects as the API server does: each has its own revision, at which a broken watch can go on."""
+        """Write objects as the API server does. Each has its own revision, so that a broken watch can resume there."""
         rest = iter(objects)
         async with aiohttp.ClientSession(self._url) as session:
 
@@ -51,7 +51,7 @@ class Etcd:
             await asyncio.gather(*(some() for _ in range(WRITERS)))
 
     async def remove(self, prefix: str) -> None:
-        """Remove all whose keys begin so."""
+        """Remove all objects whose keys begin with the prefix."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         async with aiohttp.ClientSession(self._url) as session:
             await _post(session, "deleterange", {"key": _encode(prefix), "range_end": _encode(end)})

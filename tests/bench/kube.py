@@ -14,7 +14,7 @@ Json = dict[str, Any]
 GROUP = "/apis/control-plane.kubiya.ai/v1alpha1"
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-ENDLESS = aiohttp.ClientTimeout(total=None)
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
 class Kube:
@@ -58,7 +58,7 @@ class Kube:
         """Watch: yield one JSON document a line."""
         headers = {"Accept": METADATA_ONLY} if metadata_only else {}
         query = {"watch": "true", "timeoutSeconds": "3600", **query}
-        async with self._session.get(path, params=query, headers=headers, timeout=ENDLESS) as response:
+        async with self._session.get(path, params=query, headers=headers, timeout=NO_TIMEOUT) as response:
             response.raise_for_status()
             async for line in response.content:
                 yield line

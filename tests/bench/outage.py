@@ -1,4 +1,4 @@
-"""Many requests wait through an outage of Temporal: how often it is called meanwhile, and how soon all are settled.
+"""Measures an outage of Temporal with many pending requests: the calls during the outage, and the time to recover.
 
 python -m tests.bench.outage [--executions 10000] [--seconds 120]
 """
@@ -14,22 +14,22 @@ from pathlib import Path
 from execution_operator.kube.client import Api, collection
 from execution_operator.kube.config import load_configuration
 from execution_operator.kube.records import UNANSWERED
-from tests.bench.gate import Gate
+from tests.bench.tcp_proxy import TcpProxy
 from tests.support.operator import Operator
 from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent
 
-NAMESPACE, AT_ONCE = "crowd", 50
-LONGEST = 600
-"""Seconds after the end of the outage when it is given up."""
+NAMESPACE, CONCURRENCY = "crowd", 50
+SETTLE_TIMEOUT_SECONDS = 600
+"""Time after the outage in which all requests must have an outcome."""
 
 EXECUTIONS = collection("executions", NAMESPACE)
 
 
 async def each(names: Iterable[str], do: Callable[[str], Awaitable[object]]) -> None:
-    """Do something for each name, some at once."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Run an action for each name, with limited concurrency."""
+    slots = asyncio.Semaphore(CONCURRENCY)
 
     async def one(name: str) -> None:
         async with slots:
@@ -39,7 +39,7 @@ async def each(names: Iterable[str], do: Callable[[str], Awaitable[object]]) -> 
 
 
 async def with_api(kubeconfig: Path, do: Callable[[Api], Awaitable[object]]) -> None:
-    """Do something with the API server."""
+    """Run an action with a client of the API server."""
     api = Api(await load_configuration(kubeconfig))
     try:
         await do(api)
@@ -47,14 +47,14 @@ async def with_api(kubeconfig: Path, do: Callable[[Api], Awaitable[object]]) -> 
         await api.close()
 
 
-class Crowd:
+class Load:
     """Workflows without a worker, and their Executions."""
 
     def __init__(self, stack: LocalStack, size: int) -> None:
         self.stack = stack
         self.names = [f"one-{number}" for number in range(size)]
 
-    def gather(self) -> None:
+    def prepare(self) -> None:
         """Start the workflows, create the Executions, and wait until the operator has pinned them all."""
         client = self.stack.samples.client
         start = each(
@@ -67,18 +67,18 @@ class Crowd:
         self._all(lambda api, name: api.create(EXECUTIONS, _manifest(name)))
         wait_for(lambda: self.count("status.phase=running") == len(self.names), "all to be pinned", 1200, 1)
 
-    def ask(self) -> None:
-        """Ask for the termination of all."""
+    def request_termination(self) -> None:
+        """Request the termination of all."""
         request = {"spec": {"terminate": {"reason": "outage"}}}
         self._all(lambda api, name: api.merge(f"{EXECUTIONS}/{name}", request))
 
     def count(self, selector: str) -> int:
-        """Count those that a field selector selects."""
+        """Count the Executions that a field selector selects."""
         arguments = ("get", "executions", f"--namespace={NAMESPACE}", f"--field-selector={selector}", "--output=name")
         return len(self.stack.control_plane.kubectl(*arguments).stdout.splitlines())
 
     async def settled(self, api: Api) -> None:
-        """Wait until none waits for its answer, at little cost to those that are being measured."""
+        """Wait until no request is pending, with one cheap GET a second."""
         while (await api.get(EXECUTIONS, limit="1", fieldSelector=UNANSWERED))["items"]:  # noqa: ASYNC110 (one GET tells)
             await asyncio.sleep(1)
 
@@ -103,24 +103,24 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def measure(stack: LocalStack, gate: Gate, size: int, seconds: float) -> None:
-    """Run the outage and print what was seen."""
-    crowd, start = Crowd(stack, size), time.monotonic()
-    crowd.gather()
+def measure(stack: LocalStack, proxy: TcpProxy, size: int, seconds: float) -> None:
+    """Run the outage and print the figures."""
+    load, start = Load(stack, size), time.monotonic()
+    load.prepare()
     _say(f"{size} Executions pinned after {time.monotonic() - start:.0f} s")
-    gate.shut()
+    proxy.block()
     start = time.monotonic()
-    crowd.ask()
+    load.request_termination()
     _say(f"{size} requests made in {time.monotonic() - start:.0f} s, Temporal being away")
     time.sleep(max(0.0, seconds - (time.monotonic() - start)))
-    took, attempts = time.monotonic() - start, gate.attempts
+    took, attempts = time.monotonic() - start, proxy.attempts
     _say(f"outage of {took:.0f} s: {attempts} attempts to reach Temporal, {attempts / took:.2f} a second")
-    _say(f"waiting visibly: {crowd.count(UNANSWERED)} unanswered")
-    gate.open()
+    _say(f"waiting visibly: {load.count(UNANSWERED)} unanswered")
+    proxy.unblock()
     start = time.monotonic()
-    asyncio.run(asyncio.wait_for(with_api(stack.control_plane.admin_kubeconfig, crowd.settled), LONGEST))
+    asyncio.run(asyncio.wait_for(with_api(stack.control_plane.admin_kubeconfig, load.settled), SETTLE_TIMEOUT_SECONDS))
     settled = time.monotonic() - start
-    ended = crowd.count("status.termination.outcome=Terminated")
+    ended = load.count("status.termination.outcome=Terminated")
     _say(f"all settled {settled:.0f} s after its return; {ended} Terminated")
 
 
@@ -131,12 +131,12 @@ def main() -> None:
     parser.add_argument("--executions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=120)
     arguments = parser.parse_args()
-    with LocalStack(temporal_namespace="solo") as stack, Gate(stack.temporal.address) as gate:
+    with LocalStack(temporal_namespace="solo") as stack, TcpProxy(stack.temporal.address) as proxy:
         stack.operator.end()
-        stack.operator = Operator(stack.control_plane, gate.address)
+        stack.operator = Operator(stack.control_plane, proxy.address)
         stack.operator.start()
         stack.organization("crowd", NAMESPACE, temporal="solo", owned=False)
-        measure(stack, gate, arguments.executions, arguments.seconds)
+        measure(stack, proxy, arguments.executions, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from tests.bench.crowd import Filling
+from tests.bench.execution_factory import IdleExecutions
 from tests.bench.peers import FLOOR, GO, LEAN, NAIVE, OURS
 from tests.bench.scenarios import Scenario, at_once, batch, elsewhere, failover, growth, one_at_a_time, steadily
 
@@ -22,7 +22,7 @@ class Sizes:
         count: Terminations in such a turn.
         seconds: Seconds of a turn at 20 a second.
         bulk: Crowds that are terminated at once, the smallest of them also by Temporal's batch.
-        takes: Turns of each peer at them, but of the naive one, which takes too long.
+        repetitions: Turns of each peer at them, but of the naive one, which takes too long.
         crowds: Crowds among which a peer is started; among the largest it is left alone for a while.
         idle: Seconds of that while.
         closings: Workflows that are terminated by others.
@@ -34,7 +34,7 @@ class Sizes:
     count: int
     seconds: int
     bulk: tuple[int, ...]
-    takes: int
+    repetitions: int
     crowds: tuple[int, ...]
     idle: float
     closings: int
@@ -47,7 +47,7 @@ QUICK = Sizes(
     count=30,
     seconds=3,
     bulk=(300,),
-    takes=1,
+    repetitions=1,
     crowds=(1_000, 5_000),
     idle=5,
     closings=200,
@@ -59,7 +59,7 @@ FULL = Sizes(
     count=30,
     seconds=15,
     bulk=(1_000, 10_000),
-    takes=2,
+    repetitions=2,
     crowds=(1_000, 10_000, 100_000),
     idle=60,
     closings=1_000,
@@ -73,7 +73,7 @@ def plan(sizes: Sizes) -> list[Scenario]:
     latency = Scenario("one at a time", partial(one_at_a_time, count=sizes.count), sizes.rounds, TIMED)
     load = Scenario("20 a second", partial(steadily, rate=20, seconds=sizes.seconds))
     feed = Scenario("closings elsewhere", partial(elsewhere, size=sizes.closings), peers=(OURS,), fresh=True)
-    standby = partial(failover, filling=Filling(sizes.open, 0), lease=sizes.lease)
+    standby = partial(failover, filling=IdleExecutions(sizes.open, 0), lease=sizes.lease)
     return [latency, load, *_bulks(sizes), feed, Scenario("failover", standby, peers=(OURS,)), *_crowds(sizes)]
 
 
@@ -82,9 +82,11 @@ def _bulks(sizes: Sizes) -> list[Scenario]:
     bulks = [
         Scenario(f"{size:,} at once", partial(at_once, size=size), rounds, peers, fresh=True)
         for size in sizes.bulk
-        for rounds, peers in ((sizes.takes, (FLOOR, GO, OURS)), (1, (NAIVE,)))
+        for rounds, peers in ((sizes.repetitions, (FLOOR, GO, OURS)), (1, (NAIVE,)))
     ]
-    theirs = Scenario(f"{least:,} by Temporal's batch", partial(batch, size=least), sizes.takes, (FLOOR,), fresh=True)
+    theirs = Scenario(
+        f"{least:,} by Temporal's batch", partial(batch, size=least), sizes.repetitions, (FLOOR,), fresh=True
+    )
     return [*bulks, theirs]
 
 
@@ -93,6 +95,6 @@ def _crowds(sizes: Sizes) -> list[Scenario]:
     for size in sizes.crowds:
         for finished in MIXES:
             idle = sizes.idle if size == max(sizes.crowds) and finished else 0
-            measure = partial(growth, filling=Filling(size, finished), idle=idle)
+            measure = partial(growth, filling=IdleExecutions(size, finished), idle=idle)
             scenarios.append(Scenario(f"among {size:,}, {finished:.0%} finished", measure))
     return scenarios

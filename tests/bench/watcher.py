@@ -1,4 +1,4 @@
-"""Somebody who watches Executions become cancelled, at as little cost as can be."""
+"""A cheap watch that notes when Executions become cancelled."""
 
 import asyncio
 import json
@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Self
 
 from tests.bench.kube import Kube, executions
-from tests.bench.stage import CROWD
+from tests.bench.servers import EXECUTIONS_NAMESPACE
 
 
 class Watcher:
-    """Notes when each Execution of the crowd is first seen cancelled."""
+    """Notes the time at which each Execution is first seen cancelled."""
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
@@ -19,7 +19,7 @@ class Watcher:
         self._waiting: dict[str, asyncio.Future[float]] = {}
 
     async def __aenter__(self) -> Self:
-        version = (await self._kube.get(executions(CROWD), limit="1"))["metadata"]["resourceVersion"]
+        version = (await self._kube.get(executions(EXECUTIONS_NAMESPACE), limit="1"))["metadata"]["resourceVersion"]
         self._task = asyncio.create_task(self._run(version))
         return self
 
@@ -29,7 +29,7 @@ class Watcher:
             await self._task
 
     async def cancelled(self, name: str, seconds: float = 60) -> float:
-        """Wait until it is cancelled; return the moment at which that was seen."""
+        """Wait until the Execution is cancelled. Return the time at which the watch saw it."""
         if name not in self._seen:
             self._waiting[name] = asyncio.get_running_loop().create_future()
             async with asyncio.timeout(seconds):
@@ -37,7 +37,7 @@ class Watcher:
         return self._seen[name]
 
     async def all(self, names: list[str], seconds: float) -> dict[str, float]:
-        """Wait until all are, or the time is up; return the moments at which those that are were seen."""
+        """Wait until all are cancelled or the time is up. Return the time of each cancelled Execution."""
         deadline = time.perf_counter() + seconds
         done: dict[str, float] = {}
         while len(done) < len(names) and time.perf_counter() < deadline and not self._task.done():
@@ -46,10 +46,10 @@ class Watcher:
         return done
 
     async def _run(self, version: str) -> None:
-        """Watch for ever: the API server ends watches whose reader falls behind in a burst."""
+        """Watch, and restart the watch when it ends: the API server ends watches of slow readers."""
         while True:
             query = {"fieldSelector": "status.phase=cancelled", "resourceVersion": version}
-            async for line in self._kube.lines(executions(CROWD), metadata_only=True, **query):
+            async for line in self._kube.lines(executions(EXECUTIONS_NAMESPACE), metadata_only=True, **query):
                 now, event = time.perf_counter(), json.loads(line)
                 if event["type"] == "ERROR":
                     raise RuntimeError(f"the watcher's watch broke: {event['object']}")

@@ -20,9 +20,11 @@ CREATE = (
 
 
 def main() -> int:
-    """Run the demo; return 0 only if all came out as promised."""
+    """Run the demo. Return 0 only if each check passed."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="stay up afterwards, and print what to try")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the servers running afterwards, and print commands to try"
+    )
     keep = parser.parse_args().keep
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     screen = Screen()
@@ -44,7 +46,7 @@ def main() -> int:
 def _introduce(stack: LocalStack, screen: Screen) -> None:
     account = "system:serviceaccount:execution-operator:execution-operator"
     screen.say(f"API server {stack.control_plane.url}, Temporal {stack.temporal.address}")
-    screen.say(f"the operator runs as {account}, with RBAC on; beside what every account may, it may:")
+    screen.say(f"the operator runs as {account}, with RBAC on; its permissions beyond those of every account:")
     rights = stack.control_plane.kubectl("auth", "can-i", "--list", f"--as={account}", "--namespace=team-a").stdout
     for row in rights.splitlines():
         if "kubiya" in row or row.startswith("events"):
@@ -52,7 +54,7 @@ def _introduce(stack: LocalStack, screen: Screen) -> None:
 
 
 def _stay(stack: LocalStack, screen: Screen) -> None:
-    screen.title("everything stays up until Ctrl-C; in another terminal:")
+    screen.title("the servers run until Ctrl-C; commands for another terminal:")
     for line in (
         f"export PATH={Path(sys.executable).parent}:$PATH KUBECONFIG={stack.control_plane.admin_kubeconfig}",
         f"export TEMPORAL_ADDRESS={stack.temporal.address} TEMPORAL_NAMESPACE=shared",

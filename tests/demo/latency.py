@@ -1,4 +1,4 @@
-"""The time from a patch to `cancelled` in a watch, measured by one client that does nothing else."""
+"""Measures the time from a patch to the phase `cancelled` in a watch, by one client that does nothing else."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from execution_operator.kube.watch import Change, Selection, Watch
 
 
 def patch_to_cancelled(kubeconfig: Path, namespace: str, names: list[str]) -> list[float]:
-    """Terminate the Executions one after the other; return the seconds that each took."""
+    """Terminate the Executions one after the other. Return the seconds of each."""
     return asyncio.run(_measure(kubeconfig, namespace, names))
 
 

@@ -1,4 +1,4 @@
-"""What the demo does, as the user alice, and what it promises."""
+"""The steps of the demo, as the user alice, and the checks of their results."""
 
 import shlex
 import statistics
@@ -12,11 +12,11 @@ from tests.support.workflows import Agent, Done, Stubborn
 
 RESOURCES = Path(__file__).with_name("resources.yaml")
 SAMPLES = 20
-"""Terminations that are timed."""
+"""The number of timed terminations."""
 
 
 class Scenario:
-    """alice may edit and terminate Executions in team-a and in nobodys; nothing else."""
+    """The user alice may edit and terminate Executions in team-a and in nobodys, and nothing else."""
 
     def __init__(self, stack: Stack, screen: Screen) -> None:
         self.stack, self.screen = stack, screen
@@ -47,58 +47,62 @@ class Scenario:
         self.stack.until("billing", Stalled="True/OrganizationMismatch")
 
     def kubectl(self, line: str) -> str:
-        """Run a kubectl command as alice, and show it."""
+        """Run a kubectl command as alice, and print it with its output."""
         result = self.stack.control_plane.kubectl(*shlex.split(line), kubeconfig=self.alice, check=False)
         self.screen.command(f"kubectl {line}", result.stdout + result.stderr)
         return result.stdout
 
     def terminate(self, name: str, reason: str, namespace: str = "team-a") -> None:
-        """Patch, as users do."""
+        """Set `spec.terminate` by a patch, as users do."""
         patch = f'{{"spec":{{"terminate":{{"reason":"{reason}"}}}}}}'
         self.kubectl(f"patch execution {name} -n {namespace} --type=merge -p '{patch}'")
 
     def main_job(self) -> None:
-        """Terminate a workflow, and one that swallows cancellation."""
-        self.screen.title("alice ends two workflows; the second swallows every cancellation")
+        """Terminate two workflows, one of which ignores cancellation."""
+        self.screen.title("alice terminates two workflows; the second ignores every cancellation")
         self.kubectl("get executions -n team-a")
         for name, reason in (("research", "runaway cost"), ("stubborn", "ignores cancellation")):
             self.terminate(name, reason)
             self.kubectl(f"wait execution/{name} -n team-a --for=condition=Finished --timeout=10s")
         for name, reason in (("research", "runaway cost"), ("stubborn", "ignores cancellation")):
             self._compare(name, reason)
-        self.screen.title("the same as users see it")
+        self.screen.title("the second Execution in kubectl describe")
         self.kubectl("describe execution stubborn -n team-a")
 
     def _compare(self, name: str, reason: str) -> None:
-        """Hold the status against Temporal's own record."""
+        """Compare the status with Temporal's close event."""
         status = self.stack.get(name)["status"]
         event = self.stack.samples.last_event(name)
         attributes = event.workflow_execution_terminated_event_attributes
-        self.screen.title(f"Temporal's own record of {name}")
+        self.screen.title(f"the close event of {name} in Temporal's history")
         self.screen.say(f"{event.event_time.ToJsonString()}  WorkflowExecutionTerminated")
         self.screen.say(f"reason: {attributes.reason}   identity: {attributes.identity}")
         self.screen.say(f"details: {attributes.details.payloads[0].data.decode()}")
         ended = self.stack.samples.status(name)
-        self.screen.promise("Temporal shows it as terminated", kept=ended == "TERMINATED", found=ended)
+        self.screen.promise("Temporal shows the workflow as terminated", kept=ended == "TERMINATED", found=ended)
         self.screen.promise(
-            "the reason is alice's, verbatim", kept=attributes.reason == reason, found=attributes.reason
+            "the reason in Temporal is alice's, verbatim", kept=attributes.reason == reason, found=attributes.reason
         )
-        self.screen.promise("the Execution is cancelled", kept=status["phase"] == "cancelled", found=status["phase"])
+        self.screen.promise(
+            "the Execution's phase is cancelled", kept=status["phase"] == "cancelled", found=status["phase"]
+        )
         same = status["terminatedAt"] == event.event_time.ToJsonString()
         self.screen.promise(
-            "terminatedAt is the event's time, to the nanosecond", kept=same, found=status["terminatedAt"]
+            "terminatedAt is the time of the event, to the nanosecond", kept=same, found=status["terminatedAt"]
         )
         requester = status["termination"].get("requestedBy")
-        self.screen.promise("the API server vouches that it was alice", kept=requester == "alice", found=requester)
+        self.screen.promise(
+            "requestedBy is alice, as the API server authenticated her", kept=requester == "alice", found=requester
+        )
 
     def refusals(self) -> None:
-        """Try what must not work."""
+        """Make three requests that must be refused."""
         self.screen.title("three requests that must be refused")
         self._refuse("research", "nobodys", "False/NamespaceNotMapped")
         self._refuse("billing", "team-a", "False/OrganizationMismatch")
         self._refuse("report", "team-a", "False/AlreadyClosed")
         running = self.stack.samples.status("billing")
-        self.screen.promise("globex's workflow runs on", kept=running == "RUNNING", found=running)
+        self.screen.promise("the workflow of globex is still running", kept=running == "RUNNING", found=running)
         phase = self.stack.get("report")["status"]["phase"]
         self.screen.promise("the finished workflow stays completed", kept=phase == "completed", found=phase)
 
@@ -111,15 +115,15 @@ class Scenario:
         self.screen.say(f"  {''.join(messages)}")
 
     def _answered(self, name: str, namespace: str) -> Object:
-        """Wait for any answer: which one it is, is the promise."""
+        """Wait until the condition Terminated is False, whatever its reason."""
         condition = "jsonpath={.status.conditions[?(@.type=='Terminated')].status}"
         wait = ("wait", f"execution/{name}", f"--namespace={namespace}", f"--for={condition}=False", "--timeout=10s")
         self.stack.control_plane.kubectl(*wait, check=False)
         return self.stack.get(name, namespace)
 
     def speed(self) -> None:
-        """Time the way from the patch to `cancelled`, as a watcher sees it."""
-        self.screen.title(f"{SAMPLES} more, timed one by one from the patch to `cancelled` in a watch")
+        """Measure the time from the patch to the phase `cancelled` in a watch."""
+        self.screen.title(f"{SAMPLES} more terminations, one by one: time from the patch to `cancelled` in a watch")
         names = [f"timed-{number}" for number in range(SAMPLES)]
         for name in names:
             self.stack.samples.begin(Agent, name)
@@ -132,8 +136,8 @@ class Scenario:
         self.screen.promise("all of them were cancelled", kept=len(taken) == SAMPLES, found=len(taken))
 
     def result(self) -> None:
-        """Show where all of it stands now."""
-        self.screen.title("where everything stands")
+        """Print all Executions and the Events of one."""
+        self.screen.title("all Executions at the end")
         columns = "NAMESPACE:.metadata.namespace,NAME:.metadata.name,PHASE:.status.phase,REASON:.spec.terminate.reason"
         conditions = "ANSWER:.status.conditions[?(@.type=='Terminated')].reason"
         for namespace in ("team-a", "nobodys"):

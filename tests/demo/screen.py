@@ -1,11 +1,11 @@
-"""What the demo prints: commands with their real output, and what was promised with whether it came out."""
+"""The output of the demo: commands with their real output, and the result of each check."""
 
 import sys
 import time
 
 
 class Screen:
-    """Prints, and remembers what did not come out."""
+    """Prints lines, and remembers the checks that failed."""
 
     def __init__(self) -> None:
         self.broken: list[str] = []
@@ -13,7 +13,7 @@ class Screen:
         self._start = time.monotonic()
 
     def title(self, text: str) -> None:
-        """Begin a part."""
+        """Print the title of a part."""
         self._print(f"\n== {text}  [{time.monotonic() - self._start:.1f} s]")
 
     def say(self, text: str) -> None:
@@ -21,13 +21,13 @@ class Screen:
         self._print(f"   {text}")
 
     def command(self, line: str, output: str) -> None:
-        """Show a command and what it printed."""
+        """Print a command and its output."""
         self._print(f"$ {line}")
         for row in output.rstrip().splitlines():
             self._print(f"  {row}")
 
     def promise(self, text: str, *, kept: bool, found: object = None) -> None:
-        """Show whether something came out as promised."""
+        """Print the result of a check."""
         self.promises += 1
         if kept:
             self._print(f"  \N{CHECK MARK} {text}")
@@ -36,7 +36,7 @@ class Screen:
         self._print(f"  \N{BALLOT X} {text}: found {found!r}")
 
     def verdict(self) -> int:
-        """Sum up; return the exit code."""
+        """Print the summary. Return the exit code."""
         took = time.monotonic() - self._start
         if self.broken:
             self._print(f"\n{len(self.broken)} of {self.promises} promises broken, after {took:.1f} s")

@@ -1,4 +1,4 @@
-"""What pods go through in a cluster, and what users see of it: nothing."""
+"""Disruptions of the operator's pods in a cluster. Users must not notice any of them."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BUDGET = "violate the pod's disruption budget"
 
 @dataclass(frozen=True)
 class Disruptions:
-    """Each of them under the load of terminations that goes on meanwhile."""
+    """Runs each disruption under a continuous load of terminations."""
 
     stack: KindStack
     load: Load
@@ -35,7 +35,7 @@ class Disruptions:
         self._answers(begun)
 
     def kill(self) -> None:
-        """Take the leader's pod away by force."""
+        """Delete the leader's pod by force."""
         leader, begun = self.stack.operators.leader(), self.load.begun()
         self.screen.title(f"the leader's pod {leader} is deleted by force")
         force = ("--force", "--grace-period=0", "--wait=false")
@@ -47,31 +47,35 @@ class Disruptions:
         self._answers(begun)
 
     def drain(self) -> None:
-        """Drain the leader's node of operators, and give it back."""
+        """Drain the leader's node of operators, and make it schedulable again."""
         operators, cluster, begun = self.stack.operators, self.stack.control_plane, self.load.begun()
         leader = operators.leader()
         node = next(pod["spec"]["nodeName"] for pod in operators.pods() if pod["metadata"]["name"] == leader)
         alone = len(cluster.kube.call("GET", "/api/v1/nodes")["items"]) == 1
-        self.screen.title(f"the node of the leader, {node}, is drained of operators, and given back")
+        self.screen.title(f"the node of the leader, {node}, is drained of operators, and uncordoned")
         with operators.counted() as ready:
             options = (f"--pod-selector={operators.selector}", "--timeout=20s")
             drained = cluster.kubectl("drain", node, *options, check=False)
             self.screen.command(f"kubectl drain {node} --pod-selector=…", _first_lines(drained.stdout + drained.stderr))
             if alone:
                 held = drained.returncode != 0 and BUDGET in drained.stderr
-                self.screen.promise("there is no other node, so the budget keeps one", kept=held, found=drained.stderr)
+                self.screen.promise(
+                    "there is no other node, so the PodDisruptionBudget keeps one operator",
+                    kept=held,
+                    found=drained.stderr,
+                )
             else:
                 moved = {pod["spec"].get("nodeName") for pod in operators.ready()}
-                self.screen.promise("the operators are elsewhere", kept=node not in moved, found=moved)
+                self.screen.promise("the operators run on other nodes", kept=node not in moved, found=moved)
             self._asked("drained")
             cluster.kubectl("uncordon", node)
             operators.rolled_out()
         self.screen.promise("an operator was ready all the time", kept=min(ready) >= 1, found=min(ready))
-        self.screen.promise("all are again, once the node is back", kept=len(operators.ready()) == 2)
+        self.screen.promise("both operators are ready once the node is back", kept=len(operators.ready()) == 2)
         self._answers(begun)
 
     def _led(self, unlike: str = "") -> str:
-        """Wait until a pod leads that is there, and is another one."""
+        """Wait until another existing pod leads."""
 
         def leads() -> str:
             leader = self.stack.operators.leader()
@@ -81,13 +85,13 @@ class Disruptions:
         return wait_for(leads, "a leader", seconds=60)
 
     def _asked(self, name: str) -> None:
-        """Make a request at the worst moment."""
+        """Make a request in the middle of the disruption."""
         seconds = self.load.answered_one(name)
-        self.screen.say(f"a request made at that moment was answered after {seconds:.1f} s")
+        self.screen.say(f"a request at that moment got its outcome after {seconds:.1f} s")
 
     def _answers(self, begun: int) -> None:
         more = self.load.begun() - begun
-        self.screen.say(f"{more} requests were made meanwhile; answered so far: {json.dumps(self.load.answers)}")
+        self.screen.say(f"{more} requests were made meanwhile; outcomes so far: {json.dumps(self.load.answers)}")
 
 
 def _first_lines(text: str, lines: int = 6) -> str:

@@ -24,7 +24,7 @@ VALUES = ("temporal.address=temporal.temporal.svc:7233", "gateway.enabled=true")
 
 @dataclass(frozen=True)
 class Images:
-    """What the cluster runs."""
+    """The images that the cluster runs."""
 
     operator: str
     temporal: str
@@ -56,7 +56,7 @@ class KindStack(Stack):
         self._parts: list[Server] = []
 
     def start(self) -> None:
-        """Create and install everything; return once it works."""
+        """Create the cluster, and install Temporal and the chart. Return once the operator is ready."""
         self._screen.title("creating a kind cluster, loading the images")
         self.control_plane.start()
         self.control_plane.load(self._images.operator, self._images.upgrade, self._images.temporal)
@@ -91,7 +91,7 @@ class KindStack(Stack):
         return samples
 
     def _tell(self) -> None:
-        """Say what a platform team asks first."""
+        """Print the image's size, the pods' start times and the leader."""
         seconds = ", ".join(f"{taken:.0f} s" for taken in self.operators.seconds_to_ready())
         self._screen.say(f"the operator's image: {facts(self._images.operator)}")
         self._screen.say(f"its pods, from their start to ready: {seconds}; {self.operators.leader()} leads")

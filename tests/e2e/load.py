@@ -1,4 +1,4 @@
-"""Terminations at a steady rate, whatever happens to the operator meanwhile; held against Temporal in the end."""
+"""Terminations at a steady rate during all disruptions of the operator, verified against Temporal at the end."""
 
 import random
 import threading
@@ -15,15 +15,15 @@ from tests.support.kube import Json, Kube
 from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
-RATE = 3.0
-"""Stories begun in a second."""
+STORIES_PER_SECOND = 3.0
+"""Rate at which stories start."""
 
-LAST_WORDS = 120.0
-"""Seconds after the last story, by which everything must be settled."""
+SETTLE_TIMEOUT_SECONDS = 120.0
+"""Time after the last story in which each request must get its outcome."""
 
 
 class _StackEnvironment:
-    """The site as it is found: what was terminated before is nobody's business."""
+    """The stack, without the runs that were terminated before the load."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self.samples = stack, stack.samples
@@ -44,7 +44,7 @@ class _StackEnvironment:
 
 
 class Load:
-    """The users of the soak, in `team-a`; their stories begin and are judged until the block ends.
+    """Runs the stories of the soak's users in `team-a` and verifies their outcomes until the block ends.
 
     Args:
         site: Where.
@@ -60,39 +60,41 @@ class Load:
         self._thread = threading.Thread(target=self._live, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the load."""
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Begin no more stories; wait until those that are under way are settled."""
+        """Start no more stories. Wait until the running stories have outcomes."""
         self._ended.set()
         self._thread.join()
 
     @property
     def answers(self) -> dict[str, int]:
-        """How many have been answered with what."""
+        """The number of requests by outcome."""
         return dict(self._verifier.answers)
 
     def begun(self) -> int:
-        """Count the requests that were made."""
+        """Count the requests."""
         return len(self._users.expectations)
 
     def answered_one(self, name: str) -> float:
-        """Make one request more, now; return how many seconds its answer takes."""
+        """Make one more request now. Return the seconds until its outcome."""
         start = time.monotonic()
         self._users.expectations[name] = self._users.creation(name)
         wait_for(lambda: name in self._verifier.verified, f"{name} to be answered", seconds=90)
         return time.monotonic() - start
 
     def violations(self) -> list[str]:
-        """Judge what can only be judged when nothing happens any more; return all that is not as promised."""
+        """Verify what can only be verified at the end. Return all violations."""
         self._verifier.verify_end()
         return [*self._broken, *self._verifier.violations]
 
     def _live(self) -> None:
-        self._broken = generate_load(self._users, self._verifier, RATE, self._ended.is_set, say=lambda _: None)
-        deadline = time.monotonic() + LAST_WORDS
+        self._broken = generate_load(
+            self._users, self._verifier, STORIES_PER_SECOND, self._ended.is_set, say=lambda _: None
+        )
+        deadline = time.monotonic() + SETTLE_TIMEOUT_SECONDS
         while self._verifier.pending and time.monotonic() < deadline:
             self._verifier.verify_settled()
             time.sleep(0.2)

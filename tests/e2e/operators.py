@@ -1,4 +1,4 @@
-"""The operator's pods in the cluster, as their Deployment and their Lease show them."""
+"""The operator's pods in the cluster, read from their Deployment and Lease."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ ERROR = '"level": "ERROR"'
 
 
 class Operators:
-    """Looks, and waits.
+    """Reads the state of the operator's pods, and waits for it.
 
     Args:
         cluster: Where they run.
@@ -29,17 +29,17 @@ class Operators:
         self.selector = ",".join(f"{key}={value}" for key, value in labels.items())
 
     def pods(self) -> List:
-        """Return those that are not on their way out."""
+        """Return the pods that are not being deleted."""
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         found: List = self._cluster.kube.call("GET", path, labelSelector=self.selector)["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self) -> List:
-        """Return those that are ready."""
+        """Return the ready pods."""
         return [pod for pod in self.pods() if _ready_since(pod)]
 
     def leader(self) -> str:
-        """Return the pod that holds the Lease; empty if none does."""
+        """Return the pod that holds the Lease. Empty if none does."""
         path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases/{self.name}"
         holder: str = self._cluster.kube.call("GET", path)["spec"].get("holderIdentity") or ""
         return holder.partition("_")[0]
@@ -49,26 +49,26 @@ class Operators:
         self._cluster.rolled_out(self.namespace, self.name)
 
     def images(self) -> set[str]:
-        """Return the images that they run."""
+        """Return the images of the pods."""
         return {_container(pod)["image"].rpartition("/")[2] for pod in self.pods()}
 
     def restarts(self) -> int:
-        """Count how often a container of theirs had to be started again."""
+        """Count the restarts of the pods' containers."""
         return sum(_container(pod)["restartCount"] for pod in self.pods())
 
     def errors(self) -> list[str]:
-        """Return what they have logged as errors."""
+        """Return the errors in the pods' logs."""
         options = (f"--selector={self.selector}", f"--namespace={self.namespace}", "--tail=-1")
         return [line for line in self._cluster.kubectl("logs", *options).stdout.splitlines() if ERROR in line]
 
     def seconds_to_ready(self) -> list[float]:
-        """Return how long each took from its start by the kubelet until it was ready, in whole seconds."""
+        """Return for each pod the whole seconds from its start by the kubelet until it was ready."""
         starts = [(_time(pod["status"]["startTime"]), _time(_ready_since(pod))) for pod in self.ready()]
         return [(ready - start).total_seconds() for start, ready in starts]
 
     @contextmanager
     def counted(self) -> Iterator[list[int]]:
-        """Count those that are ready, over and over, during the block."""
+        """Count the ready pods repeatedly during the block."""
         counts: list[int] = []
         done = threading.Event()
 
@@ -96,7 +96,7 @@ def _container(pod: Json) -> Json:
 
 
 def _ready_since(pod: Json) -> str:
-    """Return since when it is ready; empty if it is not."""
+    """Return the time since which the pod is ready. Empty if it is not ready."""
     conditions = pod["status"].get("conditions", [])
     return next((of["lastTransitionTime"] for of in conditions if (of["type"], of["status"]) == ("Ready", "True")), "")
 

@@ -17,7 +17,7 @@ print(urllib.request.urlopen(request, timeout=60).read().decode())
 
 
 def call(stack: KindStack, screen: Screen) -> None:
-    """Terminate a workflow as a ServiceAccount, and hold the answer against Temporal."""
+    """Terminate a workflow as a ServiceAccount, and compare the response with Temporal."""
     screen.title("the REST call, from a pod, through the gateway's Service")
     caller = Account(stack.control_plane, "team-a", "caller").bind("team-a", "execution-editor", "execution-terminator")
     stack.samples.begin(Agent, "rest")
@@ -29,7 +29,7 @@ def call(stack: KindStack, screen: Screen) -> None:
     screen.command(f"POST {url}", answer)
     event = stack.samples.last_event("rest")
     expected = {"success": True, "workflow_id": "rest", "terminated_at": event.event_time.ToJsonString()}
-    screen.promise("its answer is Temporal's record", kept=json.loads(answer) == expected, found=answer)
+    screen.promise("the response agrees with Temporal's history", kept=json.loads(answer) == expected, found=answer)
     details = event.workflow_execution_terminated_event_attributes.details.payloads[0].data.decode()
     by = json.loads(details).get("requestedBy")
-    screen.promise("the caller stands in it", kept=by == "system:serviceaccount:team-a:caller", found=by)
+    screen.promise("the history names the caller", kept=by == "system:serviceaccount:team-a:caller", found=by)

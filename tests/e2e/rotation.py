@@ -1,4 +1,4 @@
-"""The client certificate of an Organization, rotated: its Secret is replaced while requests wait."""
+"""Rotates the client certificate of an Organization: its Secret is replaced while requests are pending."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ class Rotation:
         self._names: list[str] = []
 
     def rotate(self) -> None:
-        """Have the endpoint refuse what it took, and the Secret hold what it takes."""
+        """Change the certificates that the endpoint accepts, then replace the Secret."""
         self._screen.title("the Secret with an Organization's client certificate is rotated; the old one is refused")
         _, old, new = self._authorities
         self._samples = self._stack.worker("solo")
@@ -56,16 +56,18 @@ class Rotation:
         self._ask("between")
         self._ready("False/TemporalRefused")
         pending = sum(not outcome_of(self._get(name)) for name in self._names[EACH:])
-        self._screen.promise("nothing is answered that was not done", kept=pending == EACH, found=pending)
+        self._screen.promise(
+            "no request has an outcome while the certificate is refused", kept=pending == EACH, found=pending
+        )
         self._certify(new)
         self._ready("True/Ready")
         self._ask("after")
         self._settle()
         same = {pod["metadata"]["name"] for pod in self._stack.operators.pods()} == before
-        self._screen.promise("no operator was restarted for it", kept=same)
+        self._screen.promise("no operator was restarted for the rotation", kept=same)
 
     def _serve(self, clients: Authority) -> None:
-        """Run the endpoint, which takes certificates of this authority."""
+        """Run the endpoint with this authority for client certificates."""
         certificate, key = self._authorities[0].issue_server("front")
         self._put("configmap", "front", "temporal", CODE)
         files = {"tls.crt": certificate, "tls.key": key, "clients.crt": clients.certificate}
@@ -90,7 +92,7 @@ class Rotation:
         self._cluster.kubectl("apply", "--filename=-", input=manifest)
 
     def _ready(self, expected: str) -> None:
-        """Wait for the Organization's condition, and show it."""
+        """Wait for the Organization's condition, and print it."""
 
         def shown() -> Json | None:
             organization = self._cluster.kube.call("GET", f"{GROUP}/organizations/{ORGANIZATION}")
@@ -102,7 +104,7 @@ class Rotation:
         self._screen.say(f"  {message}")
 
     def _ask(self, when: str) -> None:
-        """Start workflows and ask for their end."""
+        """Start workflows and request their termination."""
         for number in range(EACH):
             name = f"{when}-{number}"
             self._samples.begin(Agent, name, organization=None)
@@ -110,10 +112,12 @@ class Rotation:
             self._names.append(name)
 
     def _settle(self) -> None:
-        """Wait until all is answered, and hold it against Temporal."""
+        """Wait until all requests have outcomes, and verify them against Temporal."""
         wait_for(lambda: all(outcome_of(self._get(name)) for name in self._names), "all to be answered", seconds=60)
         wrong = [f"{name}: {fault}" for name in self._names for fault in self._faults(name)]
-        self._screen.promise(f"{len(self._names)} requests, each done once and truly", kept=not wrong, found=wrong)
+        self._screen.promise(
+            f"{len(self._names)} requests, each terminated exactly once with a true status", kept=not wrong, found=wrong
+        )
 
     def _faults(self, name: str) -> list[str]:
         return check_terminated(self._get(name), self._samples.history(name))

@@ -503,7 +503,7 @@ class TestOrganizations:
         assert stack.samples.status(name) == "RUNNING"
 
 
-class TestBetweenLookAndAct:
+class TestBetweenReadAndCall:
     """The Organization changes while the operator asks Temporal whose the run is: nothing is sent after that."""
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How far the model looks."""
+"""The number of schedules that the model runs, and the seed of the first."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def count() -> int:
-    """Return how many schedules are played."""
+    """Return the number of schedules."""
     return int(os.environ.get("EXECUTION_OPERATOR_SCHEDULES", "20000"))
 
 

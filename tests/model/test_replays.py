@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.model.schedule import play
+from tests.model.harness.schedule import play
 
 REPLAYS = [
     pytest.param(["created asking", "A sees", "deleted", "A"], id="deleted before its run was pinned"),
@@ -44,11 +44,11 @@ ACCEPTED = ["created asking", "A sees", "A", "A is raced", *["A"] * 4, "is reset
 
 
 @pytest.mark.parametrize("schedule", REPLAYS)
-def test_what_broke_once_holds(schedule: list[str]) -> None:
+def test_former_violations_stay_fixed(schedule: list[str]) -> None:
     assert play(schedule, strict=True) is None
 
 
-def test_what_the_contract_accepts_is_known() -> None:
+def test_the_accepted_violation_is_known() -> None:
     """A chain is named after three misses: a reset between the walk and that call is ended with it (design §3, 3)."""
     assert play(ACCEPTED) is None
     assert "terminated, pinned is" in (play(ACCEPTED, strict=True) or "")

@@ -1,1 +1,1 @@
-"""The product with one check of tenancy taken out: the test that is there for it must fail."""
+"""Mutants: the product without one tenancy check. The test of that check must fail."""

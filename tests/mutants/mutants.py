@@ -1,4 +1,4 @@
-"""What is taken out of the product, and which test of `tests/integration/test_tenancy.py` must see it."""
+"""The checks that are removed from the product, each with the test of `test_tenancy.py` that must then fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A build without a check.
+    """A build without one check.
 
     Attributes:
-        without: The check, in words.
-        build: The product without it.
-        test: Class and function.
-        arguments: What the function takes besides the stack and a name.
+        without: The description of the check.
+        build: The product without the check.
+        test: The class and function of the test that must fail.
+        arguments: The function's arguments besides `stack` and `name`.
     """
 
     without: str
@@ -29,7 +29,7 @@ class Mutant:
 
     @property
     def row(self) -> str:
-        """The line of the table."""
+        """The mutant's row in the document's table."""
         more = f" [{', '.join(map(str, self.arguments.values()))}]" if self.arguments else ""
         return f"| {self.without} | `{self.build.file}` | `{self.test}`{more} |"
 
@@ -50,13 +50,17 @@ BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
 
 MUTANTS = (
     Mutant(
-        "a namespace that nobody lists is denied",
+        "a namespace that no Organization lists is denied",
         _check("_namespace_not_mapped"),
         "TestOrganizations.test_it_is_deleted",
     ),
-    Mutant("a namespace that two list is denied", _check("_namespace_conflict"), "TestNamespaces.test_listed_by_two"),
     Mutant(
-        "what was recorded for another organization is denied",
+        "a namespace that two Organizations list is denied",
+        _check("_namespace_conflict"),
+        "TestNamespaces.test_listed_by_two",
+    ),
+    Mutant(
+        "an Execution that is recorded for another Organization is denied",
         _check("_recorded_organization_differs"),
         "TestNamespaces.test_moved_after_the_pin",
     ),
@@ -67,24 +71,24 @@ MUTANTS = (
         {"difference": "none"},
     ),
     Mutant(
-        "an Organization that is not Ready is not acted for",
+        "an Execution of an Organization that is not Ready is denied",
         _check("_organization_not_ready"),
         "TestTemporalNamespaces.test_both_must_declare_ownership",
         {"spelling": "same"},
     ),
     Mutant(
-        "what was recorded in another Temporal namespace is denied",
+        "an Execution that is recorded in another Temporal namespace is denied",
         _check("_recorded_temporal_namespace_differs"),
         "TestOrganizations.test_its_temporal_namespace_changes",
     ),
     Mutant(
-        "who shares a Temporal namespace must declare ownership",
+        "Organizations that share a Temporal namespace must declare ownership",
         _readiness("_temporal_namespace_shared"),
         "TestTemporalNamespaces.test_both_must_declare_ownership",
         {"spelling": "same"},
     ),
     Mutant(
-        "a Temporal namespace is known by its id, whatever its address",
+        "a Temporal namespace is identified by its ID, whatever its address",
         Build(
             "core.authorization.mapping",
             "Probe.shares_with",
@@ -94,7 +98,7 @@ MUTANTS = (
         {"spelling": "other"},
     ),
     Mutant(
-        "the same proof of ownership is none",
+        "two Organizations with the same ownership value are not Ready",
         Build("core.authorization.mapping", "_temporal_namespace_shared", WithoutElement("own")),
         "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
     ),
@@ -109,12 +113,12 @@ MUTANTS = (
         "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
     ),
     Mutant(
-        "the start event must name the organization",
+        "the start event must name the Organization",
         OWNERSHIP_NOT_CHECKED,
         "TestOwnership.test_absent",
     ),
     Mutant(
-        "the same, for an Execution created anew",
+        "the same, for an Execution that was deleted and created again",
         OWNERSHIP_NOT_CHECKED,
         "TestNamespaces.test_an_execution_created_anew_inherits_nothing",
     ),
@@ -139,19 +143,19 @@ MUTANTS = (
         "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
     ),
     Mutant(
-        "the grant is asked for again right before the call",
+        "authorization is repeated right before the terminate call",
         GRANT_NOT_REPEATED,
         BETWEEN,
         {"change": "namespace", "reason": "NamespaceNotMapped", "grace": 0},
     ),
     Mutant(
-        "the same, before a request to cancel",
+        "the same, before the cancel request",
         GRANT_NOT_REPEATED,
         BETWEEN,
         {"change": "ownership", "reason": "OrganizationMismatch", "grace": 60},
     ),
     Mutant(
-        "a grant is of this very Organization, as it was",
+        "a grant holds only for the same Organization with the same spec",
         Build(
             "core.authorization.authorize",
             "Grant.holds",
@@ -161,7 +165,7 @@ MUTANTS = (
         {"change": "ownership", "reason": "OrganizationMismatch", "grace": 0},
     ),
     Mutant(
-        "nothing is decided before the Organizations are known",
+        "nothing is decided before the Organizations are listed",
         INDEX_NOT_AWAITED,
         "TestIndex.test_nothing_is_decided_without_it",
     ),
@@ -169,8 +173,8 @@ MUTANTS = (
 
 
 def table() -> str:
-    """Render the list for the document."""
-    head = "| Taken out | Of | Seen by |\n|---|---|---|"
+    """Render the mutants as a Markdown table."""
+    head = "| Removed check | Module | Failing test |\n|---|---|---|"
     return "\n".join([head, *(mutant.row for mutant in MUTANTS)])
 
 

@@ -1,4 +1,4 @@
-"""Each check of tenancy on real servers: its test passes with the product, and fails with the product without it."""
+"""Each tenancy check on real servers: its test passes with the product, and fails with the mutant without the check."""
 
 import uuid
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ def stack() -> Iterator[tenancy.Tenants]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.without)
-def test_a_check_that_is_taken_out_is_missed(stack: tenancy.Tenants, tmp_path: Path, mutant: Mutant) -> None:
-    _play(stack, mutant)
+def test_a_removed_check_is_detected(stack: tenancy.Tenants, tmp_path: Path, mutant: Mutant) -> None:
+    _run_test(stack, mutant)
     with _running(stack, mutant.build.make(tmp_path)), pytest.raises((AssertionError, TimeoutError)):
-        _play(stack, mutant)
+        _run_test(stack, mutant)
 
 
-def _play(stack: tenancy.Tenants, mutant: Mutant) -> None:
-    """Play the test under a name of its own."""
+def _run_test(stack: tenancy.Tenants, mutant: Mutant) -> None:
+    """Run the mutant's test with a new name."""
     group, function = mutant.test.split(".")
     stack.namespace(name := f"t{uuid.uuid4().hex[:8]}")
     getattr(getattr(tenancy, group)(), function)(stack, name, **mutant.arguments)
@@ -36,7 +36,7 @@ def _play(stack: tenancy.Tenants, mutant: Mutant) -> None:
 
 @contextmanager
 def _running(stack: tenancy.Tenants, package: Path) -> Iterator[None]:
-    """Have another build run in place of the product."""
+    """Run another build instead of the product."""
     sound = stack.operator
     sound.end()
     stack.operator = Operator(stack.control_plane, stack.temporal.address, PYTHONPATH=str(package))

@@ -1,4 +1,4 @@
-"""A fault proxy in front of the API server: ends TLS with a certificate of the same authority, and tells the writes."""
+"""A fault proxy in front of the API server. It terminates TLS and names the operator's requests."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ EXPIRED = {
 
 
 class ApiProxy(Proxy):
-    """Passes requests on to the API server, each as the rules have it.
+    """Passes requests on to the API server, and causes the faults of the rules.
 
     Args:
         upstream: URL of the API server.
@@ -50,7 +50,7 @@ class ApiProxy(Proxy):
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """The proxy's address."""
         return f"https://127.0.0.1:{self.port}"
 
     async def _open(self) -> None:
@@ -117,7 +117,7 @@ class ApiProxy(Proxy):
 
 @dataclass
 class _Answer:
-    """A reply; of a watch, one that goes on."""
+    """A reply. The reply of a watch continues."""
 
     status: int
     headers: dict[str, str]
@@ -138,11 +138,11 @@ class _HttpLine:
         self.transport = transport
 
     def cut(self) -> None:
-        """Break it."""
+        """Break the connection."""
         self.transport.abort()
 
     def garbage(self) -> None:
-        """Send what is no protocol, then break it."""
+        """Send random bytes, then break the connection."""
         self.transport.write(GARBAGE)
         self.transport.close()
 
@@ -154,7 +154,7 @@ class _HttpLine:
 
 
 def call_of(request: web.BaseRequest, body: bytes) -> Call:
-    """Tell what a request is for, and about which Execution it is."""
+    """Return the purpose of a request, and the Execution that it concerns."""
     parts = request.path.strip("/").split("/")
     if request.method == "POST" and parts[-1] == "events":
         return Call("create event", json.loads(body)["involvedObject"]["name"])
@@ -170,7 +170,7 @@ def _resource(parts: list[str]) -> str:
 
 
 def _purpose(patch: dict[str, Any]) -> str:
-    """Tell the writes of the act from each other."""
+    """Return the purpose of a status write."""
     if "status" not in patch:
         return "write finalizers"
     termination = patch["status"].get("termination") or {}

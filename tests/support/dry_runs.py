@@ -1,4 +1,4 @@
-"""What users try to do to Executions: one request each, of which nothing is stored."""
+"""Requests of users to the API server, made as dry runs, so that nothing is stored."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NO_REQUEST: Json = {"terminate": None}
 
 @dataclass(frozen=True)
 class DryRun:
-    """One request; `{namespace}` in its path is the tenant's."""
+    """One request. `{namespace}` in its path stands for the tenant's namespace."""
 
     method: str
     path: str
@@ -23,12 +23,12 @@ class DryRun:
     kind: str = JSON
 
     def by(self, tenant: Tenant, user: str = "") -> Answer:
-        """Make it in a user's name, as a dry run: it passes through all of admission."""
+        """Make the request in a user's name. A dry run passes through authorization and admission."""
         query = {} if self.method == "GET" else {"dryRun": "All"}
         if self.kind == APPLY:
             query |= {"fieldManager": "tries", "force": "true"}
         path, body, kube = self.path.format(namespace=tenant.namespace), self.body, tenant.control_plane.kube
-        if self.method == "PUT":  # as kubectl replaces: what is there now
+        if self.method == "PUT":  # kubectl replace reads the current resourceVersion first
             version = kube.call("GET", path)["metadata"]["resourceVersion"]
             body = {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
         return kube.ask(self.method, path, body, kind=self.kind, user=user, **query)
@@ -75,7 +75,7 @@ def deleting(name: str) -> DryRun:
 
 
 def stamped(by: str | None) -> Json:
-    """The part of a patch that writes the stamp, or removes it."""
+    """Return the part of a patch that sets or removes the requester annotation."""
     return {"metadata": {"annotations": {REQUESTER_ANNOTATION: by}}}
 
 

@@ -1,4 +1,4 @@
-"""What may go wrong between the operator and its servers, and when: rules that the fault proxies carry out."""
+"""Faults between the operator and its servers, and the rules by which the fault proxies cause them."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105 - the name that read
 
 
 class Fault(StrEnum):
-    """What happens to one request."""
+    """The fault that meets a request."""
 
     CUT = "cut before"
     """The connection breaks before the request is passed on."""
@@ -22,13 +22,13 @@ class Fault(StrEnum):
     """The request is passed on; its reply is dropped and the connection breaks."""
 
     SWALLOWED = "half-open"
-    """The request is taken and not passed on; nothing ever comes back."""
+    """The request is accepted and not passed on. No reply is sent."""
 
     WITHHELD = "reply never comes"
-    """The request is passed on; its reply never comes."""
+    """The request is passed on. Its reply is never sent."""
 
     GARBAGE = "garbage"
-    """The request is passed on; what comes back is no protocol, and then the connection breaks."""
+    """The request is passed on. The caller gets random bytes, then the connection breaks."""
 
     SLOW = "slow"
     """The request is passed on late."""
@@ -42,11 +42,11 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One request on its way.
+    """One request.
 
     Attributes:
-        operation: Temporal's RPC (`TerminateWorkflowExecution`), or what it is for the API server (`record status`).
-        subject: The workflow ID, or the Execution's name; empty where it is about neither.
+        operation: Temporal's RPC (`TerminateWorkflowExecution`), or a name for the API server's (`record status`).
+        subject: The workflow ID or the Execution's name. Empty if the request concerns neither.
     """
 
     operation: str
@@ -55,18 +55,18 @@ class Call:
 
 @dataclass
 class Rule:
-    """Does something to the requests that it matches.
+    """Causes a fault for the requests that it matches.
 
     Attributes:
-        fault: What happens to them.
-        operation: Which they are.
-        subject: Of which workflow or Execution; empty: of any.
-        skip: How many of them pass first.
-        times: How many of them it happens to.
-        then: Called at that very point, before the connection breaks: kills the operator, say.
-        delay: Seconds that a slow one takes longer.
-        code: What a refused one is answered with: a status of HTTP, or of gRPC.
-        fired: Set once it has happened.
+        fault: The fault.
+        operation: The operation of the requests.
+        subject: The workflow ID or the Execution's name. Empty matches any.
+        skip: The number of matching requests that pass before the first fault.
+        times: The number of requests that meet the fault.
+        then: A function to call at the fault, before the connection breaks. For example, it kills the operator.
+        delay: The additional seconds of a slow request.
+        code: The HTTP or gRPC status of a refused request.
+        fired: Set after the fault has happened.
     """
 
     fault: Fault
@@ -80,7 +80,7 @@ class Rule:
     fired: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, call: Call) -> bool:
-        """Tell whether it happens to this call, and count it."""
+        """Return whether the rule applies to this call, and count the call."""
         if call.operation != self.operation or (self.subject and call.subject != self.subject):
             return False
         if self.skip or not self.times:
@@ -91,7 +91,7 @@ class Rule:
 
 
 class Faults:
-    """The rules in force, and a count of what was passed on and what was done. Safe to use from any thread."""
+    """The active rules, and counters of requests and faults. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,21 +100,21 @@ class Faults:
         self.passed: Counter[Call] = Counter()
         self.done: Counter[tuple[str, Fault]] = Counter()
         self.asked: defaultdict[str, list[str]] = defaultdict(list)
-        """What was asked about each workflow or Execution, passed on or not, in its order."""
+        """The operations on each workflow or Execution in their order, whether passed on or not."""
 
     def add(self, *rules: Rule) -> None:
-        """Put rules in force."""
+        """Activate rules."""
         with self._lock:
             self._rules += rules
 
     def clear(self) -> None:
-        """Let everything pass."""
+        """Remove all rules."""
         with self._lock:
             self._rules = []
             self.at_random = lambda _: None
 
     def rule_for(self, call: Call) -> Rule | None:
-        """Return the first rule that takes the call."""
+        """Return the first rule that applies to the call."""
         with self._lock:
             self.asked[call.subject].append(call.operation)
             rule = next((rule for rule in self._rules if rule.takes(call)), None) or self.at_random(call)
@@ -123,13 +123,13 @@ class Faults:
             return rule
 
     def give_back(self, call: Call, rule: Rule) -> None:
-        """Have a rule wait for another call: this one ended before anything happened to it."""
+        """Restore a rule whose call ended before the fault happened."""
         with self._lock:
             rule.times += 1
             self.done[call.operation, rule.fault] -= 1
 
     def note(self, call: Call) -> None:
-        """Count a request that goes on to its server."""
+        """Count a request that is passed on to its server."""
         with self._lock:
             self.passed[call] += 1
 
@@ -144,11 +144,11 @@ class Line(Protocol[Answer]):
         """Break it."""
 
     def garbage(self) -> None:
-        """Send what is no protocol, then break it."""
+        """Send random bytes, then break the connection."""
 
 
 async def carry(faults: Faults, call: Call, line: Line[Reply], forward: Callable[[], Awaitable[Reply]]) -> Reply | None:
-    """Pass a request on as the rules have it. Returns the reply; None where none is to be sent."""
+    """Pass a request on, with the fault of its rule, if any. Return the reply, or None if no reply is to be sent."""
     rule = faults.rule_for(call)
     try:
         reply = await _forwarded(faults, call, rule, forward)

@@ -1,4 +1,4 @@
-"""A fault proxy in front of Temporal: HTTP/2 without TLS, one request at a time told by its RPC and its workflow."""
+"""A fault proxy in front of Temporal: HTTP/2 without TLS. It names each request by its RPC and its workflow."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ PREFIX = 5
 
 
 class GrpcProxy(Proxy):
-    """Passes unary calls on to Temporal, each as the rules have it.
+    """Passes unary calls on to Temporal, and causes the faults of the rules.
 
     Args:
         upstream: host:port of Temporal.
@@ -96,7 +96,7 @@ class _Side:
         self._flush()
 
     async def events(self) -> list[Event] | None:
-        """Return what comes next; None once the peer has closed."""
+        """Return the next events, or None once the peer has closed."""
         try:
             data = await self._reader.read(65536)
             events: list[Event] = self.http.receive_data(data) if data else []
@@ -111,7 +111,7 @@ class _Side:
         return events if data else None
 
     async def send(self, stream: int, message: _Message) -> None:
-        """Send headers, body and trailers; a stream that the peer has given up is let go."""
+        """Send headers, body and trailers. A stream that the peer has reset is ignored."""
         with contextlib.suppress(ProtocolError):
             alone = not message.body and message.trailers is None
             self.http.send_headers(stream, message.headers, end_stream=alone)
@@ -161,13 +161,13 @@ class _Bridge:
             side.writer.transport.abort()
 
     def garbage(self) -> None:
-        """Send the operator what is no protocol, and break both connections once it is out."""
+        """Send random bytes to the operator, then break both connections."""
         self._down.writer.write(GARBAGE)
         self._down.writer.close()
         self._up.writer.transport.abort()
 
     def refusal(self, code: int) -> _Message:
-        """Return a reply that has nothing but a gRPC status."""
+        """Return a reply with only a gRPC status."""
         status = [(b":status", b"200"), (b"content-type", b"application/grpc"), (b"grpc-status", str(code).encode())]
         return _Message([*status, (b"grpc-message", b"refused by the fault proxy")])
 
@@ -227,7 +227,7 @@ class _Bridge:
 
 
 def call_of(headers: Headers, body: bytes | bytearray) -> Call:
-    """Tell a request's RPC and workflow."""
+    """Return a request's RPC and workflow ID."""
     method = dict(headers)[b":path"].decode().rsplit("/", 1)[-1]
     kind = getattr(service, f"{method}Request", None)
     if kind is None:

@@ -21,7 +21,7 @@ GRACE_SECONDS = 2.0
 
 
 def main(mode: str, *arguments: str) -> int:
-    """Guard what the mode names until the end of input."""
+    """Guard a folder or a server, by the mode, until the end of input."""
     if mode == "folder":
         return remove_folder(*arguments)
     return run_server(list(arguments))
@@ -36,7 +36,7 @@ def remove_folder(folder: str) -> int:
 
 
 def run_server(command: list[str]) -> int:
-    """Run the server in a process group of its own, tell its process id, and return its exit code."""
+    """Run the server in its own process group, print its process ID, and return its exit code."""
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, process_group=0)
 
     def terminate(_signal: int, _frame: FrameType | None) -> None:
@@ -51,7 +51,7 @@ def run_server(command: list[str]) -> int:
 
 
 def stop_at_end_of_input(group: int) -> None:
-    """Stop the group; a group that is paused is woken, so that it can."""
+    """Stop the group. A paused group is resumed first, so that it can stop."""
     wait_for_end_of_input()
     signal_group(group, signal.SIGTERM)
     signal_group(group, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""The operator as users run it: a process of its own, under its own ServiceAccount's token."""
+"""The operator as users run it: in its own process, with the token of its own ServiceAccount."""
 
 import os
 import signal
@@ -19,11 +19,11 @@ class Operator(Server):
     """`execution-operator run` against a control plane and a Temporal address.
 
     Args:
-        control_plane: Where its resources are.
-        temporal_address: host:port.
-        arguments: Its command line.
-        ready: What it says once it is started.
-        environment: More of its environment.
+        control_plane: The API server.
+        temporal_address: host:port of Temporal.
+        arguments: The command line.
+        ready: The log line that shows that the operator is ready.
+        environment: Additional environment variables.
     """
 
     namespace, account = NAMESPACE, ACCOUNT
@@ -43,7 +43,7 @@ class Operator(Server):
         self.process: GuardedProcess | None = None
 
     def start(self) -> None:
-        """Start it; return once it takes up requests."""
+        """Start the operator. Return once it processes requests."""
         self._folder = self._folder or GuardedFolder("execution-operator-process-")
         self.log = self._folder.path / "operator.log"
         offset = self.log.stat().st_size if self.log.exists() else 0
@@ -63,14 +63,14 @@ class Operator(Server):
         wait_for(lambda: self._says(self._ready, offset), f"the operator to say {self._ready!r}", seconds=30)
 
     def stop(self) -> None:
-        """End it, and remove its log."""
+        """Stop the operator, and remove its log."""
         self.end()
         if self._folder:
             self._folder.remove()
             self._folder = None
 
     def end(self) -> None:
-        """Ask it to end, and wait until it has; its log stays."""
+        """Send SIGTERM, and wait for the end. The log stays."""
         if self.process:
             self.process.signal(signal.SIGTERM)
             wait_for(lambda: self.process is None or self.process.poll() is not None, "the operator to end", seconds=15)
@@ -78,7 +78,7 @@ class Operator(Server):
             self.process = None
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the operator with SIGKILL."""
         if self.process:
             self.process.kill()
             self.process = None

@@ -16,7 +16,7 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on, and that neither this process nor another of the user's tests was given."""
+    """Return a port without a listener that no test process of this user has got yet."""
     while True:
         port = random.choice(PORTS)
         if _reserve(port) and _is_free(port):
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def _reserve(port: int) -> bool:
-    """Lock the port's byte of a file until this process ends: a server binds its port later, or again."""
+    """Lock the port's byte of a file until this process ends, because a server binds its port later, or again."""
     if port in _given:  # a process' own locks don't shut it out
         return False
     reservations = _reservations()
@@ -38,7 +38,7 @@ def _reserve(port: int) -> bool:
 
 @functools.cache
 def _reservations() -> int:
-    """Open the file that all of the user's tests share. It stays open, and empty: closing it would end the locks."""
+    """Open the file that all tests of the user share. It stays open, because closing it would release the locks."""
     file = Path(tempfile.gettempdir()) / f"execution-operator-ports-{os.getuid()}.lock"
     return os.open(file, os.O_CREAT | os.O_RDWR)
 

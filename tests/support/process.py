@@ -13,7 +13,7 @@ GUARD = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
 
 
 class GuardedFolder:
-    """A temporary folder that vanishes with the run, but never under a server that still uses it."""
+    """A temporary folder that is removed at the end of the run, once no server uses it any more."""
 
     def __init__(self, prefix: str = "execution-operator-", parent: Path | None = None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
@@ -24,14 +24,14 @@ class GuardedFolder:
         self._given_up = False
 
     def remove(self) -> None:
-        """Let the guard remove the folder, and wait until it has: once no server uses the folder."""
+        """Let the guard remove the folder, and wait for that. The guard waits for the servers that use the folder."""
         if not self._given_up:
             self._given_up = True
             os.close(self.pipe)
             self._guard.wait(10)
 
     def __enter__(self) -> Self:
-        """Hold the folder for a `with` block."""
+        """Use the folder for a `with` block."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,7 +40,7 @@ class GuardedFolder:
 
 
 class GuardedProcess:
-    """A program under guard: it writes to a log in its folder, and ends when the run ends."""
+    """A program that writes to a log in its folder and ends with the test run at the latest."""
 
     def __init__(
         self,
@@ -66,26 +66,26 @@ class GuardedProcess:
         self.pid = self._read_pid()
 
     def poll(self) -> int | None:
-        """Tell the exit code, or None while the program runs."""
+        """Return the exit code, or None while the program runs."""
         return self._guard.poll()
 
     def wait(self, seconds: float | None = None) -> int:
-        """Wait for the program to end by itself; raise TimeoutExpired if it has not in time."""
+        """Wait for the program to end by itself. Raise TimeoutExpired if it takes longer."""
         return self._guard.wait(seconds)
 
     def stop(self) -> None:
-        """End it as an orderly shutdown does: TERM, then KILL."""
+        """Send SIGTERM, then SIGKILL if the program does not end."""
         self._close()
         self._guard.wait()
 
     def kill(self) -> None:
-        """End it as a crash does, without a chance to tidy up."""
+        """Kill the program with SIGKILL."""
         self.signal(signal.SIGKILL)
         self._guard.wait()
         self._close()
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal its process group: SIGSTOP and SIGCONT make a server that hangs for a while."""
+        """Signal the program's process group. SIGSTOP and SIGCONT pause and resume a server."""
         if self._guard.poll() is None:
             os.killpg(self.pid, number)
 
@@ -103,5 +103,5 @@ class GuardedProcess:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """Give the last lines of a log, for the message of a failure."""
+    """Return the last lines of a log, for error messages."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,4 +1,4 @@
-"""One line of progress for each long step, so that nobody wonders what takes so long."""
+"""A line of progress for each long step."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ from tests.support.process import GuardedFolder, GuardedProcess, tail
 
 
 def say(message: str) -> None:
-    """Tell the user on stderr; stdout belongs to results."""
+    """Print a message on stderr. stdout is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 def run_step(
     title: str, command: Sequence[str | Path], folder: GuardedFolder, *, cwd: Path | None = None, env: Mapping[str, str]
 ) -> None:
-    """Run a long command under guard with its title and the time it takes; raise RuntimeError if it fails."""
+    """Run a long command and print its title and duration. Raise RuntimeError if the command fails."""
     log = folder.path / "step.log"
     step = GuardedProcess(command, folder, log, cwd=cwd, env=env)
     started = time.monotonic()

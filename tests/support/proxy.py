@@ -13,24 +13,24 @@ from tests.support.server import Server
 
 T = TypeVar("T")
 
-MOMENTS = 64
-"""How many faults may be about to happen at once: those of many requests may wait for each other."""
+MAX_CONCURRENT_FAULTS = 64
+"""Threads for the `then` functions of rules. The faults of many requests may wait for each other."""
 
 GARBAGE = b"\x00\xff\x13\x37 this is no protocol \xfe" * 20
 
 
 class Proxy(Server):
-    """Stands between the operator and one server.
+    """A proxy between the operator and one server.
 
     Args:
-        faults: What to do to which request.
+        faults: The rules.
     """
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(MOMENTS))
+        self._loop.set_default_executor(ThreadPoolExecutor(MAX_CONCURRENT_FAULTS))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def start(self) -> None:
@@ -47,7 +47,7 @@ class Proxy(Server):
             self._loop.close()
 
     def break_all(self) -> None:
-        """Break all connections at once, whatever they carry."""
+        """Break all connections."""
         self._do(self._break())
 
     @abc.abstractmethod
@@ -56,7 +56,7 @@ class Proxy(Server):
 
     @abc.abstractmethod
     async def _close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
 
     @abc.abstractmethod
     async def _break(self) -> None:

@@ -1,4 +1,4 @@
-"""What the servers have in common: start together, and fail with the log in view."""
+"""The base class of the test servers. They start in parallel, and a failure shows the end of the server's log."""
 
 import abc
 import shutil
@@ -16,7 +16,7 @@ from tests.support.waiting import wait_for
 
 
 class Server(abc.ABC):
-    """Something that starts and stops, by hand or with a `with` block."""
+    """A server that starts and stops by method calls or with a `with` block."""
 
     @abc.abstractmethod
     def start(self) -> None:
@@ -24,10 +24,10 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def stop(self) -> None:
-        """End it and remove what it has stored; harmless where it does not run."""
+        """Stop the server and remove its data. Does nothing if it does not run."""
 
     def __enter__(self) -> Self:
-        """Start, or leave nothing behind."""
+        """Start the server. If that fails, stop it."""
         start_all(self)
         return self
 
@@ -37,7 +37,7 @@ class Server(abc.ABC):
 
 
 def start_all(*servers: Server) -> None:
-    """Start the servers at the same time; if one fails, or Ctrl-C comes, stop them all and raise that."""
+    """Start the servers at the same time. If one fails, or on Ctrl-C, stop all of them and raise the error."""
     errors: list[BaseException] = []
 
     def start(server: Server) -> None:
@@ -61,7 +61,7 @@ def start_all(*servers: Server) -> None:
 
 
 def wait_until_ready(name: str, process: GuardedProcess, is_ready: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until the server serves; if it ends or takes too long, show its last words and where the rest is."""
+    """Wait until the server serves. If it ends or takes too long, raise an error with the end of its log."""
 
     def is_settled() -> bool:
         return process.poll() is not None or is_ready()
@@ -75,7 +75,7 @@ def wait_until_ready(name: str, process: GuardedProcess, is_ready: Callable[[], 
 
 
 def answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
-    """Tell whether the URL answers with success."""
+    """Return whether the URL responds with success."""
     try:
         urllib.request.urlopen(url, context=tls, timeout=5).close()
     except urllib.error.HTTPError as refusal:
@@ -87,7 +87,7 @@ def answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
 
 
 def _explain(what: str, process: GuardedProcess) -> str:
-    """Keep the log, since the server's folder is about to vanish."""
+    """Copy the log, because the server's folder will be removed. Return the message."""
     kept = Path(tempfile.mkdtemp(prefix="execution-operator-log-")) / process.log.name
     shutil.copyfile(process.log, kept)
-    return f"{what}; its last words (all: {kept}):\n{tail(process.log)}"
+    return f"{what}; the end of its log (all of it: {kept}):\n{tail(process.log)}"

@@ -1,4 +1,4 @@
-"""Everything at once, as users have it: API server, Temporal, the installed resources, the operator, a worker."""
+"""A complete installation: API server, Temporal, the resources of deploy/, the operator, and a worker."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 class Stack(Server):
-    """A cluster where the operator runs, and a worker: short words for what users do with kubectl."""
+    """A cluster where the operator runs, and a worker, with methods for what users do with kubectl."""
 
     control_plane: Cluster
     samples: Samples
@@ -32,14 +32,14 @@ class Stack(Server):
         self.control_plane.kube.apply(f"{GROUP}{where}/{kind.lower()}s", manifest)
 
     def organization(self, name: str, *namespaces: str, temporal: str = "shared", owned: bool = True) -> None:
-        """Create an Organization and its namespaces; `owned`: its workflows name it."""
+        """Create an Organization and its namespaces. With `owned`, its workflows must name it."""
         for namespace in namespaces:
             self.namespace(namespace)
         ownership = {"ownership": {"searchAttribute": "OrganizationId"}} if owned else {}
         self.apply("Organization", name, {"namespaces": namespaces, "temporal": {"namespace": temporal}, **ownership})
 
     def namespace(self, name: str) -> None:
-        """Create a namespace, if it is not there."""
+        """Create a namespace if it does not exist."""
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         self.control_plane.kube.apply("/api/v1/namespaces", manifest)
 
@@ -48,21 +48,21 @@ class Stack(Server):
         return self.control_plane.kube.get(name, namespace)
 
     def terminate(self, name: str, reason: str, namespace: str = "team-a", **more: Any) -> None:
-        """Set spec.terminate, as users do."""
+        """Set `spec.terminate`, as users do."""
         patch = json.dumps({"spec": {"terminate": {"reason": reason, **more}}})
         self.control_plane.kubectl(
             "patch", "execution", name, "--namespace", namespace, "--type=merge", "--patch", patch
         )
 
     def withdraw(self, name: str, namespace: str = "team-a") -> None:
-        """Remove spec.terminate."""
+        """Remove `spec.terminate`."""
         patch = '{"spec":{"terminate":null}}'
         self.control_plane.kubectl(
             "patch", "execution", name, "--namespace", namespace, "--type=merge", "--patch", patch
         )
 
     def until(self, name: str, namespace: str = "team-a", seconds: float = 15, **conditions: str) -> Object:
-        """Wait until the Execution's current conditions are these (`Terminated="True/Terminated"`); return it."""
+        """Wait until the Execution has these up-to-date conditions, as in `Terminated="True/Terminated"`. Return it."""
 
         def settled() -> Object | None:
             execution = self.get(name, namespace)
@@ -75,13 +75,13 @@ class Stack(Server):
             raise TimeoutError(f"{error}; it is {status}") from None
 
     def events(self, name: str, namespace: str = "team-a") -> list[tuple[str, str, str]]:
-        """Return type, reason and message of the Events that tell of an Execution, in their order."""
+        """Return type, reason and message of the Events of an Execution, in their order."""
         found = self.control_plane.kube.events(namespace, name)
         items = sorted(found, key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [(event["type"], event["reason"], event["message"]) for event in items]
 
     def wait_for_events(self, name: str, namespace: str = "team-a", events: int = 1) -> list[tuple[str, str, str]]:
-        """Wait for so many Events, which come after the status; return all."""
+        """Wait for this number of Events, which are created after the status write. Return all."""
         wait_for(lambda: len(self.events(name, namespace)) >= events, f"{events} Events of {namespace}/{name}", 10)
         return self.events(name, namespace)
 
@@ -89,8 +89,8 @@ class Stack(Server):
 class LocalStack(Stack):
     """The servers, and the operator under its ServiceAccount's token.
 
-    Temporal has the namespace `shared`, in which workflows name their organization, and `solo`, which is one
-    organization's alone; the worker is in the one that is named.
+    Temporal has two namespaces. In `shared`, workflows name their organization. `solo` belongs to one organization.
+    The worker runs in `temporal_namespace`.
     """
 
     control_plane: ControlPlane
@@ -109,7 +109,7 @@ class LocalStack(Stack):
         self._temporal_namespace = temporal_namespace
 
     def start(self) -> None:
-        """Start the servers, install what deploy/ ships, and take up work."""
+        """Start the servers, install the resources of deploy/, and start the worker and the operator."""
         start_all(self.control_plane, self.temporal)
         install(self.control_plane)
         self.samples = Samples(self.temporal.address, self._temporal_namespace)
@@ -117,17 +117,17 @@ class LocalStack(Stack):
         start_all(self.samples, self.operator)
 
     def stop(self) -> None:
-        """Stop all of it."""
+        """Stop the operator, the worker and the servers."""
         for server in (self.operator, self.samples, self.control_plane, self.temporal):
             server.stop()
 
     def exists(self, workflow_id: str) -> bool:
-        """Tell whether the shared Temporal namespace has such a workflow."""
+        """Return whether the shared Temporal namespace has a workflow of this ID."""
         return bool(self.temporal.cli("workflow", "describe", "-w", workflow_id, "-n", "shared", check=False).stdout)
 
 
 def matches(execution: Object, conditions: Mapping[str, str]) -> bool:
-    """Tell whether the status is up to date with the spec, and shows these conditions; empty stands for absent."""
+    """Return whether the status is up to date and has these conditions. An empty string means an absent condition."""
     current = execution.get("status", {}).get("observedGeneration") == execution["metadata"]["generation"]
     found = conditions_of(execution)
     return current and all(found.get(of, "") == value for of, value in conditions.items())

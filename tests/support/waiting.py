@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline, in place of sleeps."""
+"""Waits for a condition with a deadline, instead of sleeping."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def wait_for(check: Callable[[], T | None], what: str, seconds: float = 30.0, interval: float = 0.05) -> T:
-    """Return the first truthy answer of the check; raise TimeoutError, naming what was awaited, at the deadline."""
+    """Call `check` until it returns a true value, and return that. Raise TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := check()):
         if time.monotonic() > deadline:

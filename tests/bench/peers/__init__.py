@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.gopeer import go_peer
-from tests.bench.stage import Stage
+from tests.bench.servers import BenchServers
 from tests.support.process import GuardedProcess
 
 BIN, HERE = Path(sys.executable).parent, Path(__file__).parent
@@ -26,10 +26,10 @@ class Peer:
     command: Callable[[], Command]
     about: str
 
-    def start(self, stage: Stage) -> GuardedProcess:
+    def start(self, servers: BenchServers) -> GuardedProcess:
         """Start it against the servers. It may need a while until it answers."""
-        log = stage.folder.path / f"{self.name.replace(' ', '-')}.log"
-        return GuardedProcess(self.command(), stage.folder, log, cwd=HERE.parents[2], env=stage.environment)
+        log = servers.folder.path / f"{self.name.replace(' ', '-')}.log"
+        return GuardedProcess(self.command(), servers.folder, log, cwd=HERE.parents[2], env=servers.environment)
 
 
 FLOOR = Peer(

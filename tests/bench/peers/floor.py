@@ -22,7 +22,7 @@ from temporalio.service import WorkflowService
 from tests.bench.kube import GROUP, Json, Kube, executions
 
 UNANSWERED = "spec.terminate.reason!=,status.termination.outcome="
-AT_ONCE = 25
+CONCURRENCY = 25
 """As many as our operator has under way in one namespace."""
 
 
@@ -93,7 +93,7 @@ async def record(kube: Kube, execution: Json, at: str) -> None:
 async def main(*, lean: bool) -> None:
     """Answer requests for ever."""
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
-    slots, tasks, taken = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]](), set[str]()
+    slots, tasks, taken = asyncio.Semaphore(CONCURRENCY), set[asyncio.Task[None]](), set[str]()
 
     async with Kube(Path(os.environ["KUBECONFIG"])) as kube:
 

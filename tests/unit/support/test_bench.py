@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.__main__ import takes
+from tests.bench.__main__ import turns_by_servers
 from tests.bench.peers import FLOOR, GO, OURS
 from tests.bench.plot import Panel, svg
 from tests.bench.scenarios import Scenario
@@ -70,7 +70,10 @@ def test_scenarios_share_servers_unless_each_turn_is_to_have_its_own() -> None:
     ]
 
     def turns(names: list[str] | None = None) -> list[list[str]]:
-        return [[f"{take.scenario.title}, {take.peer.name}" for take in group] for group in takes(scenarios, names)]
+        return [
+            [f"{take.scenario.title}, {take.peer.name}" for take in group]
+            for group in turns_by_servers(scenarios, names)
+        ]
 
     fresh = [["fresh, floor"], ["fresh, ours"], ["fresh, ours"], ["fresh, floor"]]
     rotated = [f"shared, {name}" for name in ("floor", "Go", "ours", "Go", "ours", "floor")]

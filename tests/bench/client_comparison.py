@@ -1,6 +1,6 @@
-"""The three ways beside each other: patch and watch by hand, the REST call, `kubectl patch` in a loop, the plugin.
+"""Compares ways to terminate many workflows: patch and watch, the REST call, `kubectl patch` in a loop, the plugin.
 
-python -m tests.bench.hands [--calls 500] [--rounds 1] [--bulk 1000] [--prompt 1000]
+python -m tests.bench.client_comparison [--calls 500] [--rounds 1] [--bulk 1000] [--prompt 1000]
 """
 
 import argparse
@@ -23,19 +23,19 @@ from tests.support.stack import API_VERSION, LocalStack
 from tests.support.waiting import wait_for
 from tests.support.workflows import TASK_QUEUE, Agent
 
-NAMESPACE, AT_ONCE, REASON = "team-a", 50, "measured"
+NAMESPACE, CONCURRENCY, REASON = "team-a", 50, "measured"
 EXECUTIONS = collection("executions", NAMESPACE)
 
 
-class Hands:
-    """The local stack, and batches of Executions whose workflows run."""
+class ClientComparison:
+    """A local stack with batches of Executions whose workflows run."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.kubeconfig = stack.control_plane.admin_kubeconfig
 
     def batch(self, label: str, size: int) -> list[str]:
-        """Start workflows and their Executions; return their names once the operator has seen them all."""
+        """Start workflows and create their Executions. Return the names once the operator has pinned all runs."""
         names = [f"{label}-{number}" for number in range(size)]
         client = self.stack.samples.client
         start = _each(names, lambda name: client.start_workflow(Agent.run, id=name, task_queue=TASK_QUEUE))
@@ -59,8 +59,8 @@ class Hands:
         phases = self.stack.control_plane.kubectl(*query, "jsonpath={.items[*].status.phase}").stdout.split()
         return phases.count("running")
 
-    async def by_hand(self, names: list[str]) -> list[float]:
-        """Patch all at once, and watch them end; return the seconds of each."""
+    async def by_patch(self, names: list[str]) -> list[float]:
+        """Patch all at the same time, and watch until they are cancelled. Return the seconds of each."""
         api = Api(await load_configuration(self.kubeconfig))
         ended = {name: asyncio.Event() for name in names}
 
@@ -87,7 +87,7 @@ class Hands:
             await api.close()
 
     async def by_rest(self, gateway: Gateway, token: str, names: list[str]) -> tuple[list[float], list[int]]:
-        """Call for all at once, by the HTTP client that patches by hand; return the seconds and the status of each."""
+        """Make one REST call for each at the same time. Return the seconds and the HTTP status of each."""
         headers = {"Authorization": f"Bearer {token}"}
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(gateway.url, headers=headers, connector=connector) as client:
@@ -102,7 +102,7 @@ class Hands:
         return [seconds for seconds, _ in answers], [status for _, status in answers]
 
     async def by_bulk(self, gateway: Gateway, token: str, names: list[str]) -> tuple[float, list[int]]:
-        """Make one call for all; return its seconds, and the status of each."""
+        """Make one bulk call for all. Return its seconds, and the status of each result."""
         async with gateway.client(token) as client:
             started = time.perf_counter()
             body = {"execution_ids": names, "reason": REASON}
@@ -111,7 +111,7 @@ class Hands:
         return seconds, [result["status"] for result in answer.json()["results"]]
 
     def by_loop(self, names: list[str]) -> float:
-        """Run kubectl patch in a loop, 8 at once; return the seconds of all."""
+        """Run `kubectl patch` for each, 8 at the same time. Return the total seconds."""
         patch = shlex.quote(f'{{"spec":{{"terminate":{{"reason":"{REASON}"}}}}}}')
         command = f"xargs -P8 -I% kubectl patch execution % -n {NAMESPACE} --type=merge -p {patch}"
         started = time.perf_counter()
@@ -123,7 +123,7 @@ class Hands:
         return time.perf_counter() - started
 
     def by_plugin(self, label: str) -> float:
-        """Run the plugin once; return its seconds."""
+        """Run the plugin once for all. Return its seconds."""
         started = time.perf_counter()
         words = ("terminate", "-n", NAMESPACE, "-l", f"batch={label}", "--reason", REASON)
         result = execution(self.kubeconfig, *words)
@@ -133,8 +133,8 @@ class Hands:
 
 
 async def _each(names: Iterable[str], do: Callable[[str], Awaitable[object]]) -> None:
-    """Do something for each name, some at once."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Run an action for each name, with limited concurrency."""
+    slots = asyncio.Semaphore(CONCURRENCY)
 
     async def one(name: str) -> None:
         async with slots:
@@ -145,7 +145,7 @@ async def _each(names: Iterable[str], do: Callable[[str], Awaitable[object]]) ->
 
 def main() -> int:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.hands", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.client_comparison", description=__doc__)
     parser.add_argument("--calls", type=int, default=500, help="concurrent REST calls (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=1, help="of those (default: %(default)s)")
     parser.add_argument("--bulk", type=int, default=1000, help="in one REST call (default: %(default)s)")
@@ -154,41 +154,41 @@ def main() -> int:
     with LocalStack() as stack:
         stack.organization("acme", NAMESPACE, owned=False)
         stack.namespace("callers")
-        hands = Hands(stack)
+        comparison = ClientComparison(stack)
         with Gateway(stack.control_plane) as gateway:
             caller = Account(stack.control_plane, "callers", "bench")
             caller.bind(NAMESPACE, "execution-editor", "execution-terminator")
             if arguments.calls:
-                _rest(hands, gateway, caller.token, [arguments.calls] * arguments.rounds)
+                _rest(comparison, gateway, caller.token, [arguments.calls] * arguments.rounds)
             if arguments.bulk:
-                _bulk(hands, gateway, caller.token, arguments.bulk)
+                _bulk(comparison, gateway, caller.token, arguments.bulk)
         if arguments.prompt:
-            _prompt(hands, arguments.prompt)
+            _prompt(comparison, arguments.prompt)
     return 0
 
 
-def _rest(hands: Hands, gateway: Gateway, token: str, rounds: list[int]) -> None:
-    by_hand: list[float] = []
+def _rest(comparison: ClientComparison, gateway: Gateway, token: str, rounds: list[int]) -> None:
+    by_patch: list[float] = []
     by_rest: list[float] = []
     statuses: list[int] = []
     for round_, calls in enumerate(rounds):
-        by_hand += asyncio.run(hands.by_hand(hands.batch(f"hand{round_}", calls)))
-        seconds, codes = asyncio.run(hands.by_rest(gateway, token, hands.batch(f"rest{round_}", calls)))
+        by_patch += asyncio.run(comparison.by_patch(comparison.batch(f"hand{round_}", calls)))
+        seconds, codes = asyncio.run(comparison.by_rest(gateway, token, comparison.batch(f"rest{round_}", calls)))
         by_rest, statuses = by_rest + seconds, statuses + codes
-    hand, rest = statistics.median(by_hand), statistics.median(by_rest)
+    hand, rest = statistics.median(by_patch), statistics.median(by_rest)
     print(f"{rounds} at once: patch and watch p50 {hand:.2f} s, REST p50 {rest:.2f} s: {rest / hand:.2f} times")
     print(f"  answers of 200: {statuses.count(200)} of {len(statuses)}")
 
 
-def _bulk(hands: Hands, gateway: Gateway, token: str, count: int) -> None:
-    seconds, statuses = asyncio.run(hands.by_bulk(gateway, token, hands.batch("bulk", count)))
+def _bulk(comparison: ClientComparison, gateway: Gateway, token: str, count: int) -> None:
+    seconds, statuses = asyncio.run(comparison.by_bulk(gateway, token, comparison.batch("bulk", count)))
     print(f"{count} in one REST call: {seconds:.1f} s, results of 200: {statuses.count(200)} of {len(statuses)}")
 
 
-def _prompt(hands: Hands, count: int) -> None:
-    loop = hands.by_loop(hands.batch("loop", count))
-    hands.batch("plugin", count)
-    plugin = hands.by_plugin("plugin")
+def _prompt(comparison: ClientComparison, count: int) -> None:
+    loop = comparison.by_loop(comparison.batch("loop", count))
+    comparison.batch("plugin", count)
+    plugin = comparison.by_plugin("plugin")
     print(
         f"{count} at the prompt: xargs -P8 kubectl patch {loop:.1f} s, plugin {plugin:.1f} s: {loop / plugin:.1f} times"
     )

@@ -1,4 +1,4 @@
-"""What everybody in the model shares: who owns what, both servers, the clock, the points where turns are taken."""
+"""The shared state of the model: the mapping of Organizations, both fake servers, the clock, the scheduler's points."""
 
 import types
 from collections.abc import Callable, Generator
@@ -18,7 +18,7 @@ GRACE = 20
 
 
 class ViolationError(Exception):
-    """Something happened that may never be."""
+    """An invariant of the model is violated."""
 
 
 def _organization(name: str, *namespaces: str, ownership: str | None = OWNER) -> Organization:
@@ -27,28 +27,28 @@ def _organization(name: str, *namespaces: str, ownership: str | None = OWNER) ->
 
 
 ACME, RIVAL = _organization("acme", "team-a"), _organization("rival", "team-b")
-LAWS: dict[str, tuple[Organization, ...]] = {
+MAPPINGS: dict[str, tuple[Organization, ...]] = {
     "mapped": (ACME, RIVAL),
     "unmapped": (_organization("acme", "team-c"), RIVAL),
     "contested": (ACME, _organization("rival", "team-a")),
     "moved": (_organization("acme", "team-c"), _organization("rival", "team-a")),
     "alone": (_organization("acme", "team-a", ownership=None),),
 }
-"""Who owns which namespace, as an administrator may have it."""
+"""The Organizations under each mapping that an administrator may configure."""
 
 
-def enact(mapping: Mapping, law: str) -> None:
-    """Bring a mapping up to date."""
+def apply_mapping(mapping: Mapping, mapping_name: str) -> None:
+    """Replace the Organizations of an operator's mapping."""
     for known in mapping:
         mapping.drop(known.metadata.name)
-    for each in LAWS[law]:
+    for each in MAPPINGS[mapping_name]:
         mapping.put(each)
         mapping.record_probe(each.metadata.name, probe(each))
 
 
-def owners(law: str) -> set[str]:
-    """Return whose workflows may be ended from the namespace `team-a`."""
-    claimants = [each for each in LAWS[law] if "team-a" in each.spec.namespaces]
+def owners(mapping_name: str) -> set[str]:
+    """Return the organizations whose workflows may be terminated from the namespace `team-a`."""
+    claimants = [each for each in MAPPINGS[mapping_name] if "team-a" in each.spec.namespaces]
     if len(claimants) != 1:
         return set()
     return {"acme", "rival"} if claimants[0].spec.ownership is None else {claimants[0].metadata.name}
@@ -59,16 +59,16 @@ def _point(name: str) -> Generator[str, None, None]:
     yield name
 
 
-async def gate(name: str) -> None:
-    """Give the scheduler its turn."""
+async def yield_to_scheduler(name: str) -> None:
+    """Suspend the coroutine, so that the scheduler can run something else."""
     await _point(name)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The product, or a broken one that the model must see through."""
+    """The product, or a broken variant that the model must detect."""
 
-    runs: Callable[[FakeTemporal], FakeRuns] = lambda temporal: FakeRuns(temporal, NAMESPACE, gate)
+    runs: Callable[[FakeTemporal], FakeRuns] = lambda temporal: FakeRuns(temporal, NAMESPACE, yield_to_scheduler)
     mapping: Callable[[], Mapping] = Mapping
     reconciler: type[Reconciler] = Reconciler
 
@@ -77,18 +77,18 @@ SOUND = Variant()
 
 
 @dataclass
-class Scene:
-    """The state of the world outside of the operators.
+class SharedState:
+    """The state outside of the operators.
 
     Attributes:
         law: Who owns which namespace now.
-        asked: The reasons that the user gave, with the end of the grace period of each.
-        crashes: How many operators ended in the middle of a pass.
+        asked: The reason of each request, with the end of its grace period.
+        crashes: The number of operators that ended during a reconcile.
     """
 
     clock: Clock = field(default_factory=Clock)
     server: FakeApiServer = field(default_factory=FakeApiServer)
-    law: str = "mapped"
+    mapping_name: str = "mapped"
     asked: dict[str, str] = field(default_factory=dict)
     crashes: int = 0
 
@@ -96,8 +96,8 @@ class Scene:
         self.temporal = FakeTemporal(self.clock, [NAMESPACE])
 
 
-def never(found: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-    """Say that something happened that may never be."""
+def violation_if(found: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Raise ViolationError if something forbidden was found."""
     if found:
         raise ViolationError(what)
 

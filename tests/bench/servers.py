@@ -14,7 +14,7 @@ from tests.support.process import GuardedFolder
 from tests.support.server import Server, start_all
 from tests.support.temporal import TemporalServer
 
-TEMPORAL_NAMESPACE, CROWD = "bench", "crowd"
+TEMPORAL_NAMESPACE, EXECUTIONS_NAMESPACE = "bench", "crowd"
 """The Temporal namespace of all workflows, and the Kubernetes namespace of their Executions."""
 
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
@@ -33,7 +33,7 @@ FOR_KOPF = ("create", "clusterrole", "for-kopf", "--verb=list,watch", "--resourc
 """What a kopf operator with defaults asks for beyond our own account's rights."""
 
 
-class Stage(Server):
+class BenchServers(Server):
     """Servers, one Organization, and the ways to all of it."""
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class Stage(Server):
         """Start the servers, and install what deploy/ ships."""
         start_all(self.control_plane, self.temporal)
         install(self.control_plane)
-        self._apply("v1", "Namespace", CROWD)
-        spec = {"namespaces": [CROWD], "temporal": {"namespace": TEMPORAL_NAMESPACE}}
+        self._apply("v1", "Namespace", EXECUTIONS_NAMESPACE)
+        spec = {"namespaces": [EXECUTIONS_NAMESPACE], "temporal": {"namespace": TEMPORAL_NAMESPACE}}
         self._apply(API_VERSION, "Organization", "bench", spec=spec)
         self.control_plane.kubectl(*FOR_KOPF)
         self.control_plane.kubectl(

@@ -1,46 +1,49 @@
-"""Schedules: made of a seed, played, and cut down to what matters once one shows a violation."""
+"""Schedules: lists of step names. They are generated from a seed, run, and shortened if they show a violation."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.model.calm import rest
-from tests.model.scene import SOUND, Variant, ViolationError
-from tests.model.steps import STEPS
-from tests.model.world import World
+from tests.model.harness.quiescence import check_quiescence
+from tests.model.harness.simulation import Simulation
+from tests.model.harness.state import SOUND, Variant, ViolationError
+from tests.model.harness.steps import STEPS
 
 NAMES = tuple(STEPS)
 WEIGHTS = tuple(weight for weight, _ in STEPS.values())
-LENGTH = 90
-"""How many steps a schedule has."""
+SCHEDULE_LENGTH = 90
+"""The number of steps in a schedule."""
 
 Schedule = Sequence[str]
 
 
 def schedules(seed: int, count: int) -> Iterator[list[str]]:
-    """Yield as many schedules; each one's seed is the first's plus its number."""
+    """Yield `count` schedules. The seed of each is one more than the seed before."""
     for number in range(seed, seed + count):
         chance = random.Random(number)
-        yield ["created asking" if chance.random() < 0.5 else "created", *chance.choices(NAMES, WEIGHTS, k=LENGTH)]
+        yield [
+            "created asking" if chance.random() < 0.5 else "created",
+            *chance.choices(NAMES, WEIGHTS, k=SCHEDULE_LENGTH),
+        ]
 
 
 def play(schedule: Schedule, variant: Variant = SOUND, *, strict: bool = False) -> str | None:
-    """Play a schedule; return which invariant it broke, if it did."""
-    world = World(variant, strict=strict)
+    """Run a schedule. Return the violation, or None."""
+    simulation = Simulation(variant, strict=strict)
     try:
         for name in schedule:
-            STEPS[name][1](world)
-        rest(world)
+            STEPS[name][1](simulation)
+        check_quiescence(simulation)
     except ViolationError as violation:
         return str(violation)
     finally:
-        for operator in (world.a, world.b):
+        for operator in (simulation.a, simulation.b):
             if operator.task is not None:
                 operator.task.close()
     return None
 
 
 def shrink(schedule: Schedule, breaks: Callable[[Schedule], object]) -> list[str]:
-    """Drop steps, in ever smaller pieces, as long as what is left still breaks something."""
+    """Remove steps, in smaller and smaller pieces, as long as the rest still shows the violation."""
     kept, piece = list(schedule), len(schedule) // 2
     while piece:
         at = 0

@@ -1,4 +1,4 @@
-"""Products that are broken on purpose: the model must see through each of them."""
+"""Broken variants of the product. The model must detect each of them."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,28 +8,28 @@ from execution_operator.core.errors import TemporalError
 from execution_operator.core.reasons import Reason
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus, TerminationRequest, Unclosed
 from execution_operator.reconciler.reconciler import Reconciler
-from tests.model.scene import ACME, NAMESPACE, Variant, gate
+from tests.model.harness.state import ACME, NAMESPACE, Variant, yield_to_scheduler
 from tests.mutants.mutants import GRANT_NOT_REPEATED
 from tests.support.fake_temporal import FakeRuns, FakeTemporal
 
 
 class Unpinned(FakeRuns):
-    """Acts on whatever run the workflow ID means now."""
+    """Terminates the current run of the workflow ID instead of the pinned run."""
 
     async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         await super().terminate(replace(run, run_id=""), order, chain=chain)
 
 
-class ByChain(FakeRuns):
-    """Names the chain at once, and never the run."""
+class TerminatesByChain(FakeRuns):
+    """Terminates by the chain's first run ID from the start, and never by run ID."""
 
     async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:  # noqa: ARG002
         await super().terminate(run, order, chain=True)
 
 
 @dataclass
-class Hasty(FakeRuns):
-    """Takes a termination that was sent for one that was carried out."""
+class RecordsBeforeObserving(FakeRuns):
+    """Takes a termination that was sent for one that was observed."""
 
     sent: dict[str, CloseEvent] = field(default_factory=dict)
 
@@ -42,24 +42,24 @@ class Hasty(FakeRuns):
         return self.sent.get(run.run_id) or await super().close_event(run)
 
 
-class Trusting(FakeRuns):
-    """Takes every workflow for the organization's."""
+class SkipsOwnership(FakeRuns):
+    """Believes that each workflow belongs to the organization."""
 
     async def ownership_value(self, run: Run, search_attribute: str) -> str | None:  # noqa: ARG002
         return "acme"
 
 
 @dataclass
-class Believing(FakeRuns):
-    """Believes search attributes as they are now, which workflow code may overwrite."""
+class TrustsCurrentAttributes(FakeRuns):
+    """Reads the current search attributes, which workflow code may overwrite."""
 
     async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
         found = self.temporal.get(run.workflow_id, run.run_id, self.namespace)
         return found.attributes.get(search_attribute, "") if found else None
 
 
-class Insistent(FakeRuns):
-    """Sends a termination again by itself where no answer came, as SDKs do."""
+class RetriesBlindly(FakeRuns):
+    """Repeats a terminate call that got no answer, as SDKs do."""
 
     async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
         try:
@@ -70,8 +70,8 @@ class Insistent(FakeRuns):
             await super().terminate(run, order, chain=chain)
 
 
-class Unauthorized(Mapping):
-    """Has an answer before it knows, and always the same one."""
+class AnswersBeforeKnowing(Mapping):
+    """Answers before it has received any Organization, and always with the same one."""
 
     def claimants(self, namespace: str) -> list[Organization]:  # noqa: ARG002
         return [ACME]
@@ -82,24 +82,24 @@ class Unauthorized(Mapping):
 
 def _with(runs: type[FakeRuns]) -> Variant:
     def of(temporal: FakeTemporal) -> FakeRuns:
-        return runs(temporal, NAMESPACE, gate)
+        return runs(temporal, NAMESPACE, yield_to_scheduler)
 
     return Variant(runs=of)
 
 
 UNASKED: type[Reconciler] = GRANT_NOT_REPEATED.load("reconciler.reconciler").Reconciler
 
-BROKEN = {
+BROKEN_VARIANTS = {
     "unpinned": (_with(Unpinned), "terminated, pinned is"),
-    "by chain": (_with(ByChain), "terminated, pinned is"),
-    "hasty": (_with(Hasty), "is not closed for good"),
-    "trusting": (_with(Trusting), "run recorded for"),
-    "believing": (_with(Believing), "run recorded for"),
-    "insistent": (_with(Insistent), "terminated by one who knew"),
-    "unasked": (Variant(reconciler=UNASKED), "terminated by one who knew"),
-    "unauthorized": (Variant(mapping=Unauthorized), "terminated by one who knew"),
+    "by chain": (_with(TerminatesByChain), "terminated, pinned is"),
+    "hasty": (_with(RecordsBeforeObserving), "is not closed for good"),
+    "trusting": (_with(SkipsOwnership), "run recorded for"),
+    "believing": (_with(TrustsCurrentAttributes), "run recorded for"),
+    "insistent": (_with(RetriesBlindly), "terminated by an operator that knew"),
+    "unasked": (Variant(reconciler=UNASKED), "terminated by an operator that knew"),
+    "unauthorized": (Variant(mapping=AnswersBeforeKnowing), "terminated by an operator that knew"),
 }
-"""Each with what the model says of it."""
+"""Each variant with a pattern of the violation that the model reports."""
 
-RARE = {"insistent": 3000}
-"""Seeds before which no schedule shows it: the search begins there."""
+FIRST_SEED = {"insistent": 3000}
+"""The first seed of the search, for variants that no earlier schedule shows."""

@@ -1,4 +1,4 @@
-"""A TCP gate in front of a server: open it passes bytes, shut it breaks every connection and counts the attempts."""
+"""A TCP proxy that can be blocked. While blocked, it breaks each connection and counts the attempts."""
 
 import asyncio
 import threading
@@ -10,8 +10,8 @@ from tests.support.server import Server
 CHUNK = 1 << 16
 
 
-class Gate(Server):
-    """Listens on a loopback port of its own, in a thread of its own."""
+class TcpProxy(Server):
+    """Listens on its own loopback port, in its own thread."""
 
     def __init__(self, upstream: str) -> None:
         self._host, port = upstream.split(":")
@@ -21,11 +21,11 @@ class Gate(Server):
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self.attempts = 0
-        """Connections that came while it was shut."""
+        """Connections that arrived while the proxy was blocked."""
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address of the proxy."""
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -35,17 +35,17 @@ class Gate(Server):
         self._server = asyncio.run_coroutine_threadsafe(listen, self._loop).result(5)
 
     def stop(self) -> None:
-        """Break everything, and end the thread."""
+        """Break all connections, and end the thread."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def shut(self) -> None:
-        """Let nothing through any more."""
+    def block(self) -> None:
+        """Break all connections, and refuse new ones."""
         self._open = False
         self._loop.call_soon_threadsafe(self._break)
 
-    def open(self) -> None:
-        """Let everything through again."""
+    def unblock(self) -> None:
+        """Accept connections again."""
         self._open = True
 
     async def _end(self) -> None:
