@@ -176,7 +176,7 @@ def test_probes_and_metrics_tell_the_truth(stack: LocalStack, pair: tuple[Operat
         assert (served(operator, "/healthz"), served(operator, "/readyz")) == ("ok\n", "ok\n")
         assert f"execution_operator_leader {leads}.0" in served(operator, "/metrics")
     metrics = served(leader, "/metrics")
-    assert 'execution_operator_outcomes_total{outcome="terminated",reason="Terminated"} 1.0' in metrics
+    assert 'execution_operator_outcomes_total{outcome="Terminated",reason="Terminated"} 1.0' in metrics
     assert 'execution_operator_request_duration_seconds_count{outcome="Terminated"} 1.0' in metrics
     assert 'request_duration_seconds_count{method="TerminateWorkflowExecution",status="OK"} 1.0' in metrics
     assert 'execution_operator_reconcile_duration_seconds_count{request="true"}' in metrics

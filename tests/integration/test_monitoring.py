@@ -46,31 +46,31 @@ FAST, SLOW, ALL = (
 )
 CASES = {
     "ExecutionOperatorDown": Case({UP: "0x60", UP_TOO: "0x60"}, {UP: "1x60"}, 6),
-    "ExecutionOperatorWithoutLeader": Case({ours("leader", 'instance="a"'): "0x60"}, {ours("leader"): "1x60"}, 3),
-    "ExecutionOperatorRequestsWait": Case(
+    "ExecutionOperatorNoLeader": Case({ours("leader", 'instance="a"'): "0x60"}, {ours("leader"): "1x60"}, 3),
+    "ExecutionOperatorRequestsDelayed": Case(
         {ours("oldest_pending_request_age_seconds"): "0+60x60"},
         {ours("oldest_pending_request_age_seconds"): "119x60"},
         6,
     ),
-    "ExecutionOperatorWithoutStandby": Case({UP: "1x60", UP_TOO: "0x60"}, {UP_TOO: "1x60"}, 31),
-    "ExecutionOperatorSlow": Case(
+    "ExecutionOperatorNoStandby": Case({UP: "1x60", UP_TOO: "0x60"}, {UP_TOO: "1x60"}, 31),
+    "ExecutionOperatorRequestsSlow": Case(
         {FAST: "0+98x60", SLOW: "0+100x60", ALL: "0+100x60"}, {FAST: "0+995x60", SLOW: "0+1000x60", ALL: "0+1000x60"}
     ),
-    "ExecutionOperatorTemporalFails": Case(
+    "ExecutionOperatorTemporalErrors": Case(
         {ours(CALLS, 'status="OK"'): "0+80x60", ours(CALLS, 'status="NO_ANSWER"'): "0+20x60"},
         {ours(CALLS, 'status="NO_ANSWER"'): "0+5x60", ours(CALLS, 'status="NOT_FOUND"'): "0+50x60"},
     ),
-    "ExecutionOperatorBlindToTemporal": Case(
+    "ExecutionOperatorVisibilityPollStale": Case(
         {ours("visibility_poll_age_seconds"): "0+60x60"}, {ours("visibility_poll_age_seconds"): "2x60"}
     ),
-    "ExecutionOperatorWatchSilent": Case(
-        {ours("last_event_age_seconds", 'of="watch of Organizations"'): "0+60x60"},
+    "ExecutionOperatorWatchStale": Case(
+        {ours("last_event_age_seconds", 'source="watch of Organizations"'): "0+60x60"},
         {
-            ours("last_event_age_seconds", 'of="watch of Organizations"'): "60x60",
-            ours("last_event_age_seconds", 'of="stream of requests"'): "600x60",
+            ours("last_event_age_seconds", 'source="watch of Organizations"'): "60x60",
+            ours("last_event_age_seconds", 'source="stream of requests"'): "600x60",
         },
     ),
-    "ExecutionOperatorMissesRequests": Case(
+    "ExecutionOperatorRequestsFoundByRelist": Case(
         {ours("requests_found_by_relist_total"): "0x30 1x30"}, {ours("requests_found_by_relist_total"): "7x60"}, 40
     ),
     "ExecutionOperatorOrganizationNotReady": Case(
@@ -243,7 +243,7 @@ def test_each_alert_measures_something_that_the_operator_shows(scrape: str, tmp_
 
 BROKEN: list[Callable[[str], str]] = [
     lambda query: query.replace("execution_operator_open_requests", "execution_operator_openrequests"),
-    lambda query: query.replace("open_requests{", 'open_requests{waits_for="godot",'),
+    lambda query: query.replace("open_requests{", 'open_requests{state="godot",'),
 ]
 
 

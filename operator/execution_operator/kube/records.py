@@ -15,7 +15,7 @@ from execution_operator.kube.client import Api, ApiError, Json, collection
 from execution_operator.kube.parse import parse, parse_strict
 from execution_operator.kube.patch import merge_patch
 from execution_operator.kube.watch import Selection, list_objects
-from execution_operator.telemetry.metrics import count
+from execution_operator.telemetry.metrics import count_event
 
 logger = logging.getLogger("execution_operator.decisions")
 
@@ -122,7 +122,7 @@ class ExecutionRecords:
         Raises:
             ApiError: The API server refused the Event for now, or gave no answer.
         """
-        count(execution, event.reason)
+        count_event(execution, event.reason)
         _log(execution, event)
         meta = execution.metadata
         try:

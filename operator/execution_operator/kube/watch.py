@@ -129,7 +129,7 @@ class Watch:
         self._last_answer_at = time.monotonic()
 
     @property
-    def silence(self) -> float:
+    def seconds_since_last_event(self) -> float:
         """Seconds since the last line or page from the API server."""
         return time.monotonic() - self._last_answer_at
 

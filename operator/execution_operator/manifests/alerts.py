@@ -1,4 +1,4 @@
-"""The alerts, as data: what is measured, when that is too much, what it means. What to do: docs/runbooks.md."""
+"""The alerts, as data: an expression, a limit and a summary. docs/runbooks.md has a runbook for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 Object = dict[str, Any]
 
 JOB = "$job"
-"""Stands in expressions for the matchers by which the operator is told from what else Prometheus knows."""
+"""Placeholder in expressions for the label matchers of the operator's job."""
 
 PAGE, TICKET = "critical", "warning"
 
@@ -17,12 +17,12 @@ class Alert:
     """One alert.
 
     Attributes:
-        name: Also the heading of its runbook.
-        measured: PromQL.
-        limit: The comparison that makes it an alert.
-        lasting: How long it must hold.
-        severity: PAGE where terminations are in danger, TICKET where they will be.
-        summary: What it means, for whoever is woken.
+        name: The name of the alert and the heading of its runbook.
+        measured: The measured value, in PromQL.
+        limit: The comparison that fires the alert.
+        lasting: The time for which the comparison must be true.
+        severity: PAGE where terminations are delayed, TICKET where they may soon be.
+        summary: The meaning, for the person on call.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Alert:
 
     @property
     def expression(self) -> str:
-        """The rule's expression."""
+        """The expression of the rule."""
         return f"{self.measured} {self.limit}".strip()
 
 
@@ -45,43 +45,43 @@ ALERTS = (
         "",
         "5m",
         PAGE,
-        "No replica of the operator answers: requests to terminate wait.",
+        "No replica of the operator answers. Termination requests are delayed.",
     ),
     Alert(
-        "ExecutionOperatorWithoutLeader",
+        "ExecutionOperatorNoLeader",
         f"sum(execution_operator_leader{{{JOB}}})",
         "< 1",
         "2m",
         PAGE,
-        "Replicas answer, but none leads: requests to terminate wait.",
+        "No replica of the operator is the leader. Termination requests are delayed.",
     ),
     Alert(
-        "ExecutionOperatorRequestsWait",
+        "ExecutionOperatorRequestsDelayed",
         f"max(execution_operator_oldest_pending_request_age_seconds{{{JOB}}})",
         "> 120",
         "2m",
         PAGE,
-        "A request to terminate that should be answered within seconds has waited for minutes.",
+        "A termination request that should be answered within seconds has been pending for minutes.",
     ),
     Alert(
-        "ExecutionOperatorWithoutStandby",
+        "ExecutionOperatorNoStandby",
         f"count(up{{{JOB}}} == 1)",
         "< 2",
         "30m",
         TICKET,
-        "One replica of the operator answers: if it ends, requests wait for a new pod.",
+        "Only one replica of the operator answers. If it ends, requests are delayed until a new pod is ready.",
     ),
     Alert(
-        "ExecutionOperatorSlow",
+        "ExecutionOperatorRequestsSlow",
         "histogram_quantile(0.99, sum by (le) "
         f"(rate(execution_operator_request_duration_seconds_bucket{{{JOB}}}[15m])))",
         "> 5",
         "10m",
         TICKET,
-        "One request in a hundred takes more than five seconds to be carried out and recorded.",
+        "One termination request in a hundred takes more than five seconds.",
     ),
     Alert(
-        "ExecutionOperatorTemporalFails",
+        "ExecutionOperatorTemporalErrors",
         f'sum(rate(execution_operator_temporal_request_duration_seconds_count{{{JOB},status!~"OK|NOT_FOUND"}}[10m]))'
         f" / sum(rate(execution_operator_temporal_request_duration_seconds_count{{{JOB}}}[10m]))",
         "> 0.1",
@@ -90,28 +90,28 @@ ALERTS = (
         "More than a tenth of the calls to Temporal fail.",
     ),
     Alert(
-        "ExecutionOperatorBlindToTemporal",
+        "ExecutionOperatorVisibilityPollStale",
         f"max(execution_operator_visibility_poll_age_seconds{{{JOB}}})",
         "> 300",
         "5m",
         TICKET,
-        "Looks at Temporal's visibility fail: workflows that others close show late.",
+        "Polls of Temporal's visibility fail. Workflows that close without a request are detected late.",
     ),
     Alert(
-        "ExecutionOperatorWatchSilent",
-        f'max(execution_operator_last_event_age_seconds{{{JOB},of=~"watch.*"}})',
+        "ExecutionOperatorWatchStale",
+        f'max(execution_operator_last_event_age_seconds{{{JOB},source=~"watch.*"}})',
         "> 180",
         "5m",
         TICKET,
-        "A watch of the API server has been silent for minutes: what changes there shows late.",
+        "A watch of the API server had no event for minutes. Changes are detected late.",
     ),
     Alert(
-        "ExecutionOperatorMissesRequests",
+        "ExecutionOperatorRequestsFoundByRelist",
         f"sum(increase(execution_operator_requests_found_by_relist_total{{{JOB}}}[1h]))",
         "> 0",
         "0m",
         TICKET,
-        "Requests were found by the sweep of each minute only: their stream does not bring them.",
+        "The relist of each minute found termination requests that the request stream did not deliver.",
     ),
     Alert(
         "ExecutionOperatorOrganizationNotReady",
@@ -119,7 +119,7 @@ ALERTS = (
         "> 0",
         "15m",
         TICKET,
-        "An Organization waits for a human: its Executions are denied.",
+        "An Organization is not ready until somebody corrects it. Its Executions are denied.",
     ),
 )
 
@@ -128,8 +128,8 @@ def groups(fill: Callable[[str], Any], runbook: Callable[[str], Any]) -> list[Ob
     """Return the rule groups.
 
     Args:
-        fill: Puts an installation's matchers in JOB's place.
-        runbook: Gives the address of the runbook with an anchor.
+        fill: Replaces JOB by the label matchers of an installation.
+        runbook: Returns the URL of the runbook with this anchor.
     """
     rules = [
         {

@@ -1,4 +1,4 @@
-"""What the Grafana dashboard shows, as data: rows of panels, each with its queries."""
+"""The rows and panels of the Grafana dashboard, as data."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ SECONDS, PER_SECOND, NUMBER, BYTES = "s", "ops", "short", "bytes"
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL, and what its lines are called: `{{label}}` stands for a label's value."""
+    """A PromQL expression and the legend of its lines. `{{label}}` in a legend is replaced by the label's value."""
 
     expression: str
     legend: str
@@ -19,15 +19,15 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram.
+    """One panel.
 
     Attributes:
-        title: What it shows.
-        unit: Of Grafana.
-        queries: Its lines.
-        what: More about it, for whoever asks.
-        kind: timeseries, or stat for one number.
-        width: In columns of which a row has 24.
+        title: The title.
+        unit: A unit of Grafana.
+        queries: The queries.
+        what: The description, shown on demand.
+        kind: `timeseries`, or `stat` for one number.
+        width: Number of columns; a row has 24.
     """
 
     title: str
@@ -59,30 +59,32 @@ def _quantiles(title: str, metric: str, what: str = "", *shares: float) -> Panel
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
-        "Requests to terminate",
+        "Termination requests",
         (
             _number("Leaders", NUMBER, f"sum(execution_operator_leader{OURS})"),
-            _number("Oldest request", SECONDS, f"max(execution_operator_oldest_pending_request_age_seconds{OURS})"),
+            _number(
+                "Oldest pending request", SECONDS, f"max(execution_operator_oldest_pending_request_age_seconds{OURS})"
+            ),
             _number("Organizations not ready", NUMBER, f'max(execution_operator_organizations{{{JOB},ready!="True"}})'),
             _number(
-                "Missed by the stream, 24 h",
+                "Requests found by a relist, 24 h",
                 NUMBER,
                 f"sum(increase(execution_operator_requests_found_by_relist_total{OURS}[24h]))",
             ),
             _one(
-                "Tellings",
+                "Events by outcome",
                 PER_SECOND,
                 _rate("outcomes_total", "outcome", "reason"),
                 "{{outcome}}: {{reason}}",
-                "What Executions were told. `unasked`: no termination was asked for.",
+                "Events of Executions. `NotRequested`: no termination was requested.",
             ),
             _quantiles(
-                "From request to record",
+                "Request duration",
                 "request_duration_seconds",
-                "From the operator's knowledge of a request to the record of its answer, by its own clock.",
+                "Time from when the operator learns of a request until its answer is recorded.",
             ),
             Panel(
-                "Stages of a request, mean",
+                "Mean duration of each request stage",
                 SECONDS,
                 (
                     Query(
@@ -91,21 +93,22 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         "{{stage}}",
                     ),
                 ),
-                "Each from the end of the one before.",
+                "Each stage is measured from the end of the stage before.",
             ),
             _one(
                 "Requests without a final answer",
                 NUMBER,
-                f"sum by (waits_for) (execution_operator_open_requests{OURS})",
-                "{{waits_for}}",
-                "`denied` and `not_found` wait for a human, `grace` for the workflow.",
+                f"sum by (state) (execution_operator_open_requests{OURS})",
+                "{{state}}",
+                "Requests in state `denied` or `not_found` wait for a human, those in `grace_period` for the workflow.",
             ),
             _quantiles(
-                "Age at the record",
+                "End-to-end request duration",
                 "request_end_to_end_duration_seconds",
-                "From the request's time in managedFields, in whole seconds: two clocks, so up to a second too much.",
+                "Time from the request in managedFields until its answer is recorded. The start is in whole seconds,"
+                " so a value can be up to one second too long.",
             ),
-            _one("Queue", NUMBER, f"sum(execution_operator_workqueue_depth{OURS})", "worked on, or waiting"),
+            _one("Queue depth", NUMBER, f"sum(execution_operator_workqueue_depth{OURS})", "Executions"),
         ),
     ),
     (
@@ -113,15 +116,15 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         (
             _one("By phase", NUMBER, f"sum by (phase) (execution_operator_executions{OURS})", "{{phase}}"),
             _one(
-                "Passes",
+                "Reconciles",
                 PER_SECOND,
                 _rate("reconcile_duration_seconds_count", "request"),
-                "request waits: {{request}}",
+                "with a request: {{request}}",
             ),
             _quantiles(
-                "Closings by others, until noticed",
+                "Close detection delay",
                 "close_detection_delay_seconds",
-                "From Temporal's close time to the feed's notice: two clocks.",
+                "Time from Temporal's close time until visibility polling detects it. Two clocks are compared.",
             ),
         ),
     ),
@@ -130,28 +133,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         (
             _one("Calls", PER_SECOND, _rate("temporal_request_duration_seconds_count", "method"), "{{method}}"),
             _one(
-                "Calls that were not OK",
+                "Calls with another status than OK",
                 PER_SECOND,
                 _rate("temporal_request_duration_seconds_count", "method", "status", where=f'{JOB},status!="OK"'),
                 "{{method}}: {{status}}",
-                "NOT_FOUND is an answer like any other.",
+                "NOT_FOUND is a regular answer.",
             ),
             _one(
-                "Calls, 99 %",
+                "Call duration, 99 %",
                 SECONDS,
                 f"histogram_quantile(0.99, {_rate('temporal_request_duration_seconds_bucket', 'le', 'method')})",
                 "{{method}}",
             ),
             _one(
-                "Age of the feeds' last look",
+                "Time since the last visibility poll",
                 SECONDS,
                 f"max(execution_operator_visibility_poll_age_seconds{OURS})",
                 "oldest",
             ),
             _one(
-                "Looks that failed",
+                "Failed visibility polls and rereads",
                 PER_SECOND,
-                f"sum(rate(execution_operator_visibility_poll_failures_total{OURS}{RATE}))",
+                f"sum(rate(execution_operator_visibility_poll_failures_total{OURS}{RATE}))"
+                f" + sum(rate(execution_operator_reread_failures_total{OURS}{RATE}))",
                 "failed",
             ),
         ),
@@ -159,9 +163,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "The operator",
         (
-            _one("Silence", SECONDS, f"max by (of) (execution_operator_last_event_age_seconds{OURS})", "{{of}}"),
+            _one(
+                "Time since the last event",
+                SECONDS,
+                f"max by (source) (execution_operator_last_event_age_seconds{OURS})",
+                "{{source}}",
+            ),
             Panel(
-                "What broke and began again",
+                "Restarted watches and streams",
                 PER_SECOND,
                 (
                     Query(_rate("watch_failures_total", "resource"), "watch of {{resource}}"),
@@ -170,7 +179,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     ),
                 ),
             ),
-            _quantiles("Event loop, how late", "event_loop_lag_seconds"),
+            _quantiles("Event loop lag", "event_loop_lag_seconds"),
             _one("Memory", BYTES, f"process_resident_memory_bytes{OURS}", "{{instance}}"),
             _one("CPU", NUMBER, f"rate(process_cpu_seconds_total{OURS}{RATE})", "{{instance}}"),
             _one("Replicas", NUMBER, f"sum by (version) (execution_operator_build_info{OURS})", "{{version}}"),

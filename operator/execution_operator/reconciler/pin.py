@@ -26,7 +26,7 @@ async def pin(recorder: Recorder, resolved: Resolved, runs: Runs) -> Run | Close
     if not isinstance(found, Open):
         return found
     await recorder.write_status(found)
-    recorder.timer.passed(Stage.PINNED)
+    recorder.timer.end(Stage.PINNED)
     if recorder.deleted:
         return NotFound("the Execution was deleted before its run was pinned: nothing is done")
     return found.run

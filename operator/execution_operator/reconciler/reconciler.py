@@ -92,7 +92,7 @@ class Reconciler:
         """Run the six stages; where Temporal fails, record that."""
         if recorder.deleted and recorder.execution.spec.terminate is None:
             return Result(recorder.execution)  # nothing is requested any more
-        recorder.timer.passed(Stage.QUEUED)
+        recorder.timer.end(Stage.QUEUED)
         await recorder.add_finalizer()
         try:
             return await self._run_stages(recorder)
@@ -125,7 +125,7 @@ class Reconciler:
         for miss in range(MAX_MISSES + 1):
             self.confirm(recorder.execution, grant)
             call = await terminate(runs, run, termination_request(recorder.execution), whole_chain=miss == MAX_MISSES)
-            recorder.timer.passed(Stage.TERMINATED)
+            recorder.timer.end(Stage.TERMINATED)
             finding = await observe(runs, call)
             if not isinstance(finding, Open) or finding.run == run:
                 break

@@ -11,7 +11,7 @@ from execution_operator.core.workflow.grace_period import rfc3339
 from execution_operator.core.workflow.state import is_answered, is_closed, pinned_run
 from execution_operator.reconciler.ports import Clock, Records
 from execution_operator.reconciler.result import ReconcileRequest, Result, result_of
-from execution_operator.telemetry.metrics import answered as measure
+from execution_operator.telemetry.metrics import observe_request as measure
 from execution_operator.telemetry.stage_timer import Stage, StageTimer
 
 
@@ -26,7 +26,7 @@ async def record(recorder: "Recorder", finding: Finding) -> Result:
     Raises:
         RecordError: The API server did not take a write; Conflict where the Execution changed since it was read.
     """
-    recorder.timer.passed(Stage.OBSERVED)
+    recorder.timer.end(Stage.OBSERVED)
     await recorder.remove_finalizer(finding)
     await recorder.write_status(finding)
     await recorder.create_events()
@@ -84,7 +84,7 @@ class Recorder:
             self.execution = self.execution.model_copy(update={"status": status})
         self._collect_events(old, status, finding)
         if is_answered(status) and not is_answered(old) and not self.deleted:
-            self.timer.passed(Stage.RECORDED)
+            self.timer.end(Stage.RECORDED)
             measure(self.execution, self.timer)
 
     async def create_events(self) -> None:

@@ -1,7 +1,8 @@
-"""Open Executions whose status says something else of their authorization than the Organizations do now.
+"""Finds open Executions whose status disagrees with the Organizations about their authorization.
 
-They are found in the index, with no call, whenever an Organization or what its Temporal shows has changed, and whenever
-the index learns of one. Denied Executions of which nobody asks anything wait nowhere else, however many they are.
+They are found in the index of open runs, without a call, when an Organization or the state of its Temporal changes, and
+when the index learns of an Execution. A denied Execution without a request is kept nowhere else, so any number of them
+costs no memory in the queue.
 """
 
 from collections.abc import Iterable
@@ -13,43 +14,43 @@ from execution_operator.visibility.ports import Enqueue
 
 
 class AuthorizationDrift:
-    """The review.
+    """Compares the recorded with the expected authorization of open Executions. A standby compares nothing.
 
     Args:
-        runs: The open Executions.
+        open_runs: The open Executions, with the denial that their status records.
         mapping: The Organizations.
-        tell: Called with those that are to be looked at.
+        enqueue: Takes the Executions that must be reconciled.
     """
 
-    def __init__(self, runs: OpenRuns, mapping: Mapping, tell: Enqueue) -> None:
-        self._runs = runs
+    def __init__(self, open_runs: OpenRuns, mapping: Mapping, enqueue: Enqueue) -> None:
+        self._open_runs = open_runs
         self._mapping = mapping
-        self._tell = tell
+        self._enqueue = enqueue
         self._leading = False
-        self._foreseen: dict[tuple[str, str], str | None] = {}
-        """By namespace and recorded organization, until something changes."""
+        self._expected: dict[tuple[str, str], str | None] = {}
+        """Expected denial by namespace and recorded organization. A change of the mapping clears it."""
 
-    def lead(self) -> None:
-        """Review all, and from now on whatever changes."""
+    def start_leading(self) -> None:
+        """Compare all open Executions, and each change from now on."""
         self._leading = True
-        self._review(self._runs)
+        self._compare(self._open_runs)
 
-    def remapped(self, namespaces: set[str]) -> None:
-        """Review those in namespaces whose Organization, or what is known of it, has changed."""
-        self._foreseen.clear()
-        self._review(one for one in self._runs if one.namespace in namespaces)
+    def on_mapping_changed(self, namespaces: set[str]) -> None:
+        """Compare the Executions of namespaces whose Organization changed, or the state of its Temporal."""
+        self._expected.clear()
+        self._compare(reference for reference in self._open_runs if reference.namespace in namespaces)
 
-    def noted(self, reference: Reference) -> None:
-        """Review one that the index has learnt of."""
-        self._review((reference,))
+    def on_indexed(self, reference: Reference) -> None:
+        """Compare an Execution that is new or changed in the index."""
+        self._compare((reference,))
 
-    def _review(self, references: Iterable[Reference]) -> None:
-        if self._leading and (outdated := tuple(filter(self._outdated, references))):
-            self._tell(outdated)
+    def _compare(self, references: Iterable[Reference]) -> None:
+        if self._leading and (drifted := tuple(filter(self._has_drifted, references))):
+            self._enqueue(drifted)
 
-    def _outdated(self, one: Reference) -> bool:
-        key = one.namespace, one.organization
-        if key not in self._foreseen:
-            self._foreseen[key] = expected_denial(*key, self._mapping)
-        reason = self._foreseen[key]
-        return reason is not None and reason != one.denial
+    def _has_drifted(self, reference: Reference) -> bool:
+        key = reference.namespace, reference.organization
+        if key not in self._expected:
+            self._expected[key] = expected_denial(*key, self._mapping)
+        expected = self._expected[key]
+        return expected is not None and expected != reference.denial

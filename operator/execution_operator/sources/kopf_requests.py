@@ -1,7 +1,7 @@
-"""kopf's part: the stream of unanswered requests, handed on as they come.
+"""The stream of unanswered requests, by kopf. This is the only module that uses kopf.
 
-kopf runs in a thread with a loop of its own, because it ends every task of its loop when a watch fails for good.
-Here that ends nothing else, and kopf is started again.
+kopf runs in a thread with an event loop of its own, because it cancels every task of its loop when a watch fails for
+good. In its own loop that ends nothing else, and kopf is started again.
 """
 
 import asyncio
@@ -24,26 +24,27 @@ from execution_operator.telemetry.metrics import REQUEST_STREAM_RESTARTS
 
 logger = logging.getLogger(__name__)
 
-LOGIN_VALID = timedelta(minutes=5)
-"""How long kopf uses credentials before it asks again; distinct ones each time, or a single 401 would end it."""
+LOGIN_LIFETIME = timedelta(minutes=5)
+"""Time after which kopf asks for credentials again. It makes logins distinct: kopf ends with the second equal one."""
 
-LIFE = 240
-"""Seconds that one watch lasts. The next one asks for credentials, if those are old: a sign of life."""
+WATCH_TIMEOUT_SECONDS = 240
+"""Seconds after which a watch ends and the next one begins. The next one asks for credentials that have expired, which
+shows that kopf is alive."""
 
-IDENTITY: Any = "execution-operator"
-"""What kopf calls this process among peers that it does not have. Else it asks for a user name, and pods have none."""
+PEER_IDENTITY: Any = "execution-operator"
+"""Name of this process among kopf's peers, of which there are none. Without it kopf asks for a user name."""
 
-PAUSE = 1.0
-"""Seconds before kopf is started again."""
+RESTART_DELAY_SECONDS = 1.0
+"""Pause in seconds before kopf is started again."""
 
-LOOK_AROUND = 10.0
-"""Seconds between two looks at which namespaces can be read, where not all are. The sweeps serve a new one so long."""
+NAMESPACE_CHECK_INTERVAL_SECONDS = 10.0
+"""Interval at which the readable namespaces are checked, where not all are watched. Relists serve a new one."""
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """kopf compares each object with its last state, for handlers of changes. There are none here.
+    """Switches off kopf's comparison of each object with its last state. Only handlers of changes need it.
 
-    This comparison took a third to a half of its time: for a request and its answer 1.6 ms of CPU, 1.0 without it.
+    The comparison took a third to a half of kopf's time: 1.6 ms of CPU for a request and its answer, 1.0 ms without.
     """
 
     def build(self, **_: Any) -> kopf.BodyEssence:
@@ -59,7 +60,7 @@ class _NoDiffs(kopf.DiffBaseStorage):
 
 
 class _NoProgress(kopf.ProgressStorage):
-    """kopf keeps retries of its handlers in annotations. Ours hands on, and has nothing to retry."""
+    """Switches off the annotations in which kopf stores retries of its handlers. The handler here never fails."""
 
     def fetch(self, **_: Any) -> None:
         """Return none."""
@@ -79,97 +80,99 @@ class _NoProgress(kopf.ProgressStorage):
 
 
 class RequestStream:
-    """The unanswered requests.
+    """Passes on the unanswered requests.
 
     Args:
-        selectors: fieldSelector makes them up; shardSelector where several operators share them.
-        readable: Tells where Executions can be read now: in these namespaces, or in the whole cluster (""). kopf would
-            miss for ever what is served later, and ends with the first place that it may not read.
-        login: Gives the present credentials.
-        changed: Called in this thread for an Execution with an unanswered request, as it is now.
-        left: Called in this thread for one that has left the selection (answered, withdrawn or deleted) with its UID
-            and the resourceVersion of that moment.
+        selectors: `fieldSelector` selects the unanswered requests; `shardSelector` this operator's share of them.
+        readable_namespaces: Returns the namespaces in which Executions can be read now, or "" for the whole cluster.
+            kopf never notices a resource that is served later, and ends with the first namespace that it may not read.
+        login: Returns the present credentials.
+        on_request: Called in the thread of the caller for each Execution with an unanswered request.
+        on_removed: Called in the thread of the caller with the UID and the resourceVersion of an Execution that left
+            the selection, because it was answered, withdrawn or deleted.
     """
 
     def __init__(
         self,
         selectors: Mapping[str, str],
-        readable: Callable[[], Awaitable[list[str]]],
+        readable_namespaces: Callable[[], Awaitable[list[str]]],
         login: Callable[[], Awaitable[Login]],
-        changed: Callable[[Execution], None],
-        left: Callable[[str, int], None],
+        on_request: Callable[[Execution], None],
+        on_removed: Callable[[str, int], None],
     ) -> None:
         self._selectors = selectors
-        self._readable = readable
-        self._places: list[str] = []
+        self._readable_namespaces = readable_namespaces
+        self._namespaces: list[str] = []
         self._login = login
-        self._changed = changed
-        self._left = left
+        self._on_request = on_request
+        self._on_removed = on_removed
         self._loop = asyncio.get_running_loop()
-        self._untold: deque[Callable[[], None]] = deque()
-        self._woken = False
+        self._pending: deque[Callable[[], None]] = deque()
+        self._delivery_scheduled = False
         self._stopped = False
-        self._heard = self._answered = time.monotonic()
-        self._asked = 0.0
-        self._end: Callable[[], object] = lambda: None
-        self._ask: Callable[[], object] = self._answer
+        self._last_event = self._last_pong = time.monotonic()
+        self._last_ping = 0.0
+        self._stop_kopf: Callable[[], object] = lambda: None
+        self._ping_kopf: Callable[[], object] = self._on_pong
 
     @property
-    def silence(self) -> float:
-        """Seconds since kopf handed something on, or asked for credentials, which it does every few minutes."""
-        return time.monotonic() - self._heard
+    def seconds_since_last_event(self) -> float:
+        """Seconds since kopf delivered an event or asked for credentials, which it does every few minutes."""
+        return time.monotonic() - self._last_event
 
-    def standstill(self) -> float:
-        """Return for how many seconds kopf's loop has owed an answer; ask it, if it owes none."""
+    def unanswered_ping_seconds(self) -> float:
+        """Return the age of the unanswered ping to kopf's event loop; 0 where none is unanswered. Then send one."""
         now = time.monotonic()
-        if self._asked > self._answered:
-            return now - self._asked
-        self._asked = now
-        with suppress(RuntimeError):  # its loop has just ended by itself
-            self._ask()
+        if self._last_ping > self._last_pong:
+            return now - self._last_ping
+        self._last_ping = now
+        with suppress(RuntimeError):  # kopf's loop has just ended by itself
+            self._ping_kopf()
         return 0.0
 
     async def run(self) -> None:
-        """Run kopf, again whenever it ends, until stopped."""
+        """Run kopf, and start it again when it ends, until stopped."""
         while not self._stopped:
             try:
-                self._places = await self._readable()
-                if self._places:
-                    await asyncio.to_thread(asyncio.run, self._serve())
-                    logger.warning("the stream of requests ended; it begins again")
+                self._namespaces = await self._readable_namespaces()
+                if self._namespaces:
+                    await asyncio.to_thread(asyncio.run, self._run_kopf())
+                    logger.warning("the stream of requests ended; starting it again")
                 else:
-                    logger.warning("no Executions can be read: are the CRDs and this account's roles installed?")
+                    logger.warning(
+                        "no Executions can be read: install the CRDs, and the roles of the operator's ServiceAccount"
+                    )
             except Exception:
-                logger.exception("the stream of requests broke; it begins again")
+                logger.exception("the stream of requests failed; starting it again")
             if not self._stopped:
                 REQUEST_STREAM_RESTARTS.inc()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RESTART_DELAY_SECONDS)
 
-    async def look_around(self) -> None:
-        """Begin again whenever other places can be read, until cancelled."""
+    async def follow_readable_namespaces(self) -> None:
+        """Start kopf again when other namespaces can be read, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_AROUND)
-            now = await self._readable()
-            if now and self._places and now != self._places:
+            await asyncio.sleep(NAMESPACE_CHECK_INTERVAL_SECONDS)
+            now = await self._readable_namespaces()
+            if now and self._namespaces and now != self._namespaces:
                 self._interrupt()
 
     def stop(self) -> None:
-        """Have kopf end."""
+        """Stop kopf for good."""
         self._stopped = True
         self._interrupt()
 
     def _interrupt(self) -> None:
-        with suppress(RuntimeError):  # its loop has just ended by itself
-            self._end()
+        with suppress(RuntimeError):  # kopf's loop has just ended by itself
+            self._stop_kopf()
 
-    def _answer(self) -> None:
-        self._answered = time.monotonic()
+    def _on_pong(self) -> None:
+        self._last_pong = time.monotonic()
 
-    async def _serve(self) -> None:
-        """Run kopf in this thread's loop. Its flag is the loop's too: one of threads would hold up the loop's end."""
+    async def _run_kopf(self) -> None:
+        """Run kopf in this thread's loop. The stop flag is an asyncio event, as a threading one delays its end."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        self._end = lambda: loop.call_soon_threadsafe(stop.set)
-        self._ask = lambda: loop.call_soon_threadsafe(self._answer)
+        self._stop_kopf = lambda: loop.call_soon_threadsafe(stop.set)
+        self._ping_kopf = lambda: loop.call_soon_threadsafe(self._on_pong)
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         _configure(settings, self._selectors)
         kopf.on.login(registry=registry)(self._on_login)
@@ -177,16 +180,16 @@ class RequestStream:
         try:
             if self._stopped:
                 return
-            where: Any = {"clusterwide": True} if self._places == [""] else {"namespaces": self._places}
+            where: Any = {"clusterwide": True} if self._namespaces == [""] else {"namespaces": self._namespaces}
             await kopf.operator(
-                registry=registry, settings=settings, identity=IDENTITY, standalone=True, stop_flag=stop, **where
+                registry=registry, settings=settings, identity=PEER_IDENTITY, standalone=True, stop_flag=stop, **where
             )
         finally:
-            self._end, self._ask = (lambda: None), self._answer
+            self._stop_kopf, self._ping_kopf = (lambda: None), self._on_pong
 
     async def _on_login(self, **_: Any) -> kopf.ConnectionInfo:
-        """Pass on the operator's own credentials."""
-        self._heard = time.monotonic()
+        """Return the operator's own credentials."""
+        self._last_event = time.monotonic()
         login = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_await(self._login()), self._loop))
         return kopf.ConnectionInfo(
             server=login.server,
@@ -195,27 +198,27 @@ class RequestStream:
             private_key_path=login.key_path,
             token=login.token,
             insecure=login.insecure,
-            expiration=datetime.now(UTC) + LOGIN_VALID,
+            expiration=datetime.now(UTC) + LOGIN_LIFETIME,
         )
 
     async def _on_event(self, event: kopf.RawEvent, **_: Any) -> None:
-        """Hand the object on. All the work is the queue's: kopf drops an event whose handler failed."""
-        self._heard = time.monotonic()
+        """Pass the object on. The queue does all the work: kopf drops an event whose handler failed."""
+        self._last_event = time.monotonic()
         content: dict[str, Any] = dict(event["object"])
         if event["type"] == "DELETED":
             meta = content["metadata"]
-            self._untold.append(partial(self._left, meta["uid"], int(meta["resourceVersion"])))
+            self._pending.append(partial(self._on_removed, meta["uid"], int(meta["resourceVersion"])))
         elif execution := parse(Execution, content):
-            self._untold.append(partial(self._changed, execution))
-        if self._untold and not self._woken:  # once for all that comes before the other loop gets to it
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._tell)
+            self._pending.append(partial(self._on_request, execution))
+        if self._pending and not self._delivery_scheduled:  # one call delivers all that has come by then
+            self._delivery_scheduled = True
+            self._loop.call_soon_threadsafe(self._deliver)
 
-    def _tell(self) -> None:
-        """Hand on, in their own thread, what has come meanwhile. Whatever comes from now on has this called again."""
-        self._woken = False
-        while self._untold:
-            self._loop.call_soon(self._untold.popleft())
+    def _deliver(self) -> None:
+        """Deliver the pending events in the caller's thread. A later event schedules another delivery."""
+        self._delivery_scheduled = False
+        while self._pending:
+            self._loop.call_soon(self._pending.popleft())
 
 
 async def _await(login: Awaitable[Login]) -> Login:
@@ -223,16 +226,16 @@ async def _await(login: Awaitable[Login]) -> Login:
 
 
 def _configure(settings: kopf.OperatorSettings, selectors: Mapping[str, str]) -> None:
-    """Set kopf up for one light stream: nothing written, nothing posted, short pauses."""
+    """Configure kopf for one watch: it writes nothing, posts no Events, and retries soon."""
     settings.watching.field_selectors[GROUP, VERSION, "executions"] = selectors["fieldSelector"]
     if shard := selectors.get("shardSelector"):
         settings.watching.shard_selectors[GROUP, VERSION, "executions"] = shard
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.inactivity_timeout = 90
-    settings.watching.server_timeout = LIFE
-    settings.watching.chunk_size = PAGE_SIZE  # it asks for all at once otherwise, and holds them
-    settings.queueing.idle_timeout = 0.2  # a worker keeps its last object alive so long
+    settings.watching.server_timeout = WATCH_TIMEOUT_SECONDS
+    settings.watching.chunk_size = PAGE_SIZE  # otherwise it lists all objects in one answer
+    settings.queueing.idle_timeout = 0.2  # seconds for which a worker holds its last object in memory
     settings.networking.request_timeout = 10
     settings.networking.connect_timeout = 3
     settings.networking.error_backoffs = (0.05, 0.2, 1, 3, 10)

@@ -1,4 +1,4 @@
-"""Where an unanswered request stands, for whoever counts them."""
+"""The backlog: unanswered requests by state, and the age of the oldest."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,23 +14,23 @@ from execution_operator.core.workflow.state import is_current, is_known_missing,
 
 
 class RequestState(StrEnum):
-    """What an unanswered request waits for."""
+    """What an unanswered request waits for. The value is the label `state` of the metric `open_requests`."""
 
     PENDING = "pending"
-    """The operator, Temporal or the API server: it should be answered soon."""
+    """It waits for the operator, Temporal or the API server, and should be answered soon."""
 
-    GRACE = "grace"
-    """The workflow, which may end by itself until the deadline."""
+    GRACE_PERIOD = "grace_period"
+    """It waits for the workflow, which may close by itself until the deadline."""
 
     DENIED = "denied"
-    """A human: an Organization or its namespaces must change first."""
+    """It waits for a human: an Organization or its namespaces must change."""
 
     NOT_FOUND = "not_found"
-    """A workflow that Temporal does not know."""
+    """Temporal knows no such workflow."""
 
 
-def standing(execution: Execution, now: datetime) -> RequestState | None:
-    """Return where the request stands; None where there is none, or it is answered."""
+def request_state(execution: Execution, now: datetime) -> RequestState | None:
+    """Return the state of an unanswered request; None where there is none."""
     if not is_unanswered(execution):
         return None
     if is_known_missing(execution):
@@ -38,8 +38,8 @@ def standing(execution: Execution, now: datetime) -> RequestState | None:
     if is_current(execution) and execution.status.condition(Type.STALLED) is not None:
         return RequestState.DENIED
     deadline = recorded_deadline(execution)
-    waits = deadline is not None and datetime.fromisoformat(deadline) > now
-    return RequestState.GRACE if waits else RequestState.PENDING
+    in_grace_period = deadline is not None and datetime.fromisoformat(deadline) > now
+    return RequestState.GRACE_PERIOD if in_grace_period else RequestState.PENDING
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Backlog:
     """The unanswered requests among some Executions.
 
     Attributes:
-        counts: How many stand where.
-        oldest: When the oldest pending one was made; None where there is none, or nobody knows.
+        counts: Number of requests by state.
+        oldest: When the oldest pending request was made; None where there is none, or the time is unknown.
     """
 
     counts: Counter[RequestState]
@@ -60,21 +60,22 @@ def backlog(executions: Iterable[Execution], now: datetime) -> Backlog:
     counts: Counter[RequestState] = Counter()
     oldest: datetime | None = None
     for execution in executions:
-        if (stands := standing(execution, now)) is None:
+        if (state := request_state(execution, now)) is None:
             continue
-        counts[stands] += 1
-        if stands is RequestState.PENDING and (asked := asked_at(execution)) and (oldest is None or asked < oldest):
-            oldest = asked
+        counts[state] += 1
+        if state is RequestState.PENDING and (made := request_time(execution)) and (oldest is None or made < oldest):
+            oldest = made
     return Backlog(counts, oldest)
 
 
-def asked_at(execution: Execution) -> datetime | None:
-    """Return when the request was made: by spec.terminate, or by the deletion.
+def request_time(execution: Execution) -> datetime | None:
+    """Return when the request was made: the time of spec.terminate, or of the deletion.
 
-    None where nobody knows: who may edit an Execution can write any time into its managedFields, the year 0 as well.
+    None where the time is unknown or can't be read. Users who may edit an Execution can write any time into its
+    managedFields, for instance the year 0.
     """
-    told = requested_at(execution) if execution.spec.terminate else execution.metadata.deletion_timestamp
+    text = requested_at(execution) if execution.spec.terminate else execution.metadata.deletion_timestamp
     try:
-        return datetime.fromisoformat(told).astimezone(UTC) if told else None
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
     except (ValueError, OverflowError):
         return None

@@ -1,4 +1,4 @@
-"""The gauges that are computed when Prometheus reads them, and the lag of the event loop."""
+"""Gauges that are computed when Prometheus scrapes them, and the lag of the event loop."""
 
 import asyncio
 from collections import Counter
@@ -20,43 +20,47 @@ from execution_operator.telemetry.metrics import (
     WORKQUEUE_DEPTH,
 )
 
-BEAT = 1.0
-"""Seconds between two looks at how late the event loop is."""
+LAG_INTERVAL_SECONDS = 1.0
+"""Interval at which the lag of the event loop is measured."""
 
 
 @dataclass(frozen=True)
 class Gauges:
-    """What is counted.
+    """Where the gauges take their values from.
 
     Attributes:
-        queue: The Executions that are worked on, or wait for it.
-        not_found: How many requests are left to the sweeps.
-        phases: How many Executions are in which phase.
-        organizations: All that are known.
-        feed_age: Seconds since the last look that succeeded, of the feed where that is longest ago.
-        unread: How many Executions could not be read yet that a feed told of.
+        queue: Returns the Executions in the queue.
+        missing_workflows: Returns the number of requests whose workflow Temporal does not know.
+        phases: Returns the number of Executions by phase.
+        organizations: Returns all Organizations.
+        visibility_poll_age: Returns the age of the oldest last successful poll of visibility, in seconds.
+        failed_rereads: Returns the number of Executions that could not be read again so far.
     """
 
     queue: Callable[[], Iterator[Execution]]
-    not_found: Callable[[], int]
+    missing_workflows: Callable[[], int]
     phases: Callable[[], Mapping[str, int]]
     organizations: Callable[[], Iterable[Organization]]
-    feed_age: Callable[[], float]
-    unread: Callable[[], int]
+    visibility_poll_age: Callable[[], float]
+    failed_rereads: Callable[[], int]
 
     def refresh(self, now: datetime) -> None:
-        """Set them all, by the API server's time. The queue is walked through once: about 2 µs an Execution."""
+        """Set all gauges. This walks once through the queue, which takes about 2 µs for each Execution.
+
+        Args:
+            now: The API server's time.
+        """
         executions = tuple(self.queue())
         requests, phases = backlog(executions, now), self.phases()
-        counts = {**requests.counts, RequestState.NOT_FOUND: self.not_found()}
-        for standing in RequestState:
-            OPEN_REQUESTS.labels(standing).set(counts.get(standing, 0))
+        counts = {**requests.counts, RequestState.NOT_FOUND: self.missing_workflows()}
+        for state in RequestState:
+            OPEN_REQUESTS.labels(state).set(counts.get(state, 0))
         for phase in Phase:
             EXECUTIONS.labels(phase).set(phases.get(phase, 0))
         OLDEST_PENDING_REQUEST_AGE.set((now - requests.oldest).total_seconds() if requests.oldest else 0)
         WORKQUEUE_DEPTH.set(len(executions))
-        VISIBILITY_POLL_AGE.set(self.feed_age())
-        REREADS_PENDING.set(self.unread())
+        VISIBILITY_POLL_AGE.set(self.visibility_poll_age())
+        REREADS_PENDING.set(self.failed_rereads())
         self._count_organizations()
 
     def _count_organizations(self) -> None:
@@ -70,10 +74,10 @@ def _ready(organization: Organization) -> ConditionStatus:
     return ready.status if ready else ConditionStatus.UNKNOWN
 
 
-async def listen_to_loop() -> None:
-    """Measure how late the event loop comes to a timer, until cancelled."""
+async def measure_loop_lag() -> None:
+    """Measure by how much timers of the event loop are late, until cancelled."""
     clock = asyncio.get_running_loop().time
     while True:
-        due = clock() + BEAT
-        await asyncio.sleep(BEAT)
+        due = clock() + LAG_INTERVAL_SECONDS
+        await asyncio.sleep(LAG_INTERVAL_SECONDS)
         LOOP_LAG.observe(max(0.0, clock() - due))

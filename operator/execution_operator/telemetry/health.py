@@ -1,4 +1,4 @@
-"""Whether this operator can be relied on, and the gauges that say how it is: worked out when somebody asks."""
+"""Health checks: whether the operator is ready (/readyz) and alive (/healthz). They are evaluated on request."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -6,110 +6,125 @@ from typing import Protocol
 
 from execution_operator.telemetry.metrics import LAST_EVENT_AGE
 
-WATCH_SILENCE = 180.0
-"""Seconds without a word from the API server after which an operator is not ready: a watch begins anew after 90."""
+MAX_WATCH_EVENT_AGE_SECONDS = 180.0
+"""Seconds without an event of a watch after which the operator is not ready. A silent watch is restarted after 90."""
 
-STREAM_SILENCE = 900.0
-"""Likewise of the stream of requests, which asks for credentials every few minutes where nothing else happens."""
+MAX_STREAM_EVENT_AGE_SECONDS = 900.0
+"""Seconds without an event of the request stream after which the operator is not ready. An idle stream asks for
+credentials every few minutes, which counts as an event.
+"""
 
-STANDSTILL = 60.0
-"""Seconds for which its event loop may owe an answer."""
+MAX_PING_AGE_SECONDS = 60.0
+"""Seconds for which the event loop of the request stream may leave a ping unanswered. Then the process is restarted."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something that shows from time to time that it is alive.
+    """A limit on an age.
 
     Attributes:
-        of: What it is, for people and as a label.
-        silence: Seconds since it was heard of.
-        limit: Seconds of silence after which it counts as dead.
+        source: What is checked, for people and as the label `source`.
+        age_seconds: Returns the seconds since its last event.
+        max_age_seconds: The limit.
     """
 
-    of: str
-    silence: Callable[[], float]
-    limit: float
+    source: str
+    age_seconds: Callable[[], float]
+    max_age_seconds: float
 
-    def missing(self) -> str | None:
-        """Return the complaint, if there is one."""
-        silence = self.silence()
-        return f"{self.of}: silent for {silence:.0f} s" if silence > self.limit else None
+    def failure(self) -> str | None:
+        """Return why the check fails; None where it passes."""
+        age = self.age_seconds()
+        return f"{self.source}: no event for {age:.0f} seconds" if age > self.max_age_seconds else None
 
 
-class Known(Protocol):
-    """The Organizations."""
+class Organizations(Protocol):
+    """The controller of Organizations."""
 
     @property
     def known(self) -> bool:
-        """Whether all of them are known."""
+        """Whether all Organizations are listed."""
 
 
 class Watch(Protocol):
     """A watch of the API server."""
 
     listed: bool
-    """Whether a list has been complete."""
+    """Whether its first list is complete."""
 
     @property
-    def silence(self) -> float:
-        """Seconds since the API server was last heard of."""
+    def seconds_since_last_event(self) -> float:
+        """Seconds since the API server last sent something."""
 
 
-class Stream(Protocol):
-    """The stream of requests, which has a thread and a loop of its own."""
+class RequestStream(Protocol):
+    """The stream of requests, in a thread with an event loop of its own."""
 
     @property
-    def silence(self) -> float:
-        """Seconds since it was heard of."""
+    def seconds_since_last_event(self) -> float:
+        """Seconds since its last event."""
 
-    def standstill(self) -> float:
-        """Return for how many seconds its loop has owed an answer."""
+    def unanswered_ping_seconds(self) -> float:
+        """Return the age of the unanswered ping to its event loop."""
 
 
 class HealthChecks:
-    """What must be known, and what must show that it is alive.
+    """The health checks of one process. A standby has fewer than a leader.
 
     Args:
-        organizations: Without them nothing is decided.
-        watch: Theirs.
+        organizations: The controller of Organizations.
+        organization_watch: The watch of Organizations.
     """
 
-    def __init__(self, organizations: Known, watch: Watch) -> None:
-        self._needed: dict[str, Callable[[], bool]] = {"the Organizations are": lambda: organizations.known}
-        self._signs = [Check("watch of Organizations", lambda: watch.silence, WATCH_SILENCE)]
-        self._pulses: list[Check] = []
-
-    def lead(self, opened: Sequence[Watch], closed: Sequence[Watch], stream: Stream) -> None:
-        """Count on what only an operator has that works on Executions; one that stands by is ready for less.
-
-        Of watches of several namespaces one will do: a namespace that can't be read must not stop the others.
-        """
-        self._needed["the open Executions are"] = lambda: any(watch.listed for watch in opened)
-        self._signs += [
-            Check("watch of open Executions", lambda: _silence(opened), WATCH_SILENCE),
-            Check("watch of finished Executions", lambda: _silence(closed), WATCH_SILENCE),
-            Check("stream of requests", lambda: stream.silence, STREAM_SILENCE),
+    def __init__(self, organizations: Organizations, organization_watch: Watch) -> None:
+        self._lists: dict[str, Callable[[], bool]] = {"Organizations": lambda: organizations.known}
+        self._readiness = [
+            Check(
+                "watch of Organizations",
+                lambda: organization_watch.seconds_since_last_event,
+                MAX_WATCH_EVENT_AGE_SECONDS,
+            )
         ]
-        self._pulses = [Check("event loop of the stream of requests", stream.standstill, STANDSTILL)]
+        self._liveness: list[Check] = []
+
+    def start_leading(
+        self, open_watches: Sequence[Watch], finished_watches: Sequence[Watch], requests: RequestStream
+    ) -> None:
+        """Add the checks of a leader.
+
+        Among the watches of several namespaces the most recent event counts: a namespace that can't be read must not
+        make the operator unready for the others.
+        """
+        self._lists["open Executions"] = lambda: any(watch.listed for watch in open_watches)
+        self._readiness += [
+            Check("watch of open Executions", lambda: _last_event_age(open_watches), MAX_WATCH_EVENT_AGE_SECONDS),
+            Check(
+                "watch of finished Executions", lambda: _last_event_age(finished_watches), MAX_WATCH_EVENT_AGE_SECONDS
+            ),
+            Check("stream of requests", lambda: requests.seconds_since_last_event, MAX_STREAM_EVENT_AGE_SECONDS),
+        ]
+        self._liveness = [
+            Check("event loop of the stream of requests", requests.unanswered_ping_seconds, MAX_PING_AGE_SECONDS)
+        ]
 
     def unready(self) -> str | None:
-        """Say why this operator can't be relied on now, as a restart would not help; None where it can."""
-        complaints = (f"{what} not known yet" for what, known in self._needed.items() if not known())
-        return next(complaints, None) or _first(self._signs) or self.unhealthy()
+        """Return why the operator is not ready, though a restart would not help; None where it is ready."""
+        unlisted = (f"the {what} are not listed yet" for what, is_listed in self._lists.items() if not is_listed())
+        return next(unlisted, None) or _first_failure(self._readiness) or self.unhealthy()
 
     def unhealthy(self) -> str | None:
-        """Say why this process should be started again; None where it should not."""
-        return _first(self._pulses)
+        """Return why the process must be restarted; None where it is healthy."""
+        return _first_failure(self._liveness)
 
     def refresh(self) -> None:
-        """Set the gauges of silence."""
-        for sign in self._signs:
-            LAST_EVENT_AGE.labels(sign.of).set(sign.silence())
+        """Set the gauges of the ages."""
+        for check in self._readiness:
+            LAST_EVENT_AGE.labels(check.source).set(check.age_seconds())
 
 
-def _silence(watches: Iterable[Watch]) -> float:
-    return min(watch.silence for watch in watches)
+def _last_event_age(watches: Iterable[Watch]) -> float:
+    return min(watch.seconds_since_last_event for watch in watches)
 
 
-def _first(signs: Iterable[Check]) -> str | None:
-    return next((complaint for sign in signs if (complaint := sign.missing())), None)
+def _first_failure(checks: Iterable[Check]) -> str | None:
+    return next((failure for check in checks if (failure := check.failure())), None)

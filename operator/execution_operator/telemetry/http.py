@@ -1,4 +1,4 @@
-"""What the operator serves: probes for the kubelet and metrics for Prometheus."""
+"""The HTTP server for the kubelet's probes and for Prometheus."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from execution_operator.telemetry.metrics import REGISTRY
 
 
 class HttpServer:
-    """A small HTTP server.
+    """Serves /healthz, /readyz and /metrics.
 
     Args:
-        host: Where to listen.
-        port: Likewise.
-        unhealthy: Says why the operator should be started again; None where it should not.
-        unready: Says why the operator can't be relied on now; None where it can.
-        refresh: Called before metrics are read.
+        host: Address to listen on.
+        port: Port to listen on.
+        unhealthy: Returns why the process must be restarted; None where it is healthy.
+        unready: Returns why the operator is not ready; None where it is.
+        refresh: Called before the metrics are rendered.
     """
 
     def __init__(

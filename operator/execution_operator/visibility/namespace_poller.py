@@ -8,7 +8,7 @@ from collections.abc import Mapping as Map
 from datetime import datetime
 
 from execution_operator.index.open_runs import OpenRuns, Reference
-from execution_operator.telemetry.metrics import noticed
+from execution_operator.telemetry.metrics import observe_close_detection
 from execution_operator.visibility.backfill import OpenRunBackfill
 from execution_operator.visibility.cursor import COUNT_INTERVAL_SECONDS, ClosedRunCursor
 from execution_operator.visibility.paused import PausedRunPoller
@@ -127,7 +127,7 @@ class NamespacePoller:
         }
         if ready := {ref: at for ref, at in self._pending.items() if not self._busy(ref.uid)}:
             self._enqueue(tuple(ready))
-            noticed(at for at in ready.values() if at)
+            observe_close_detection(at for at in ready.values() if at)
         self._reported |= ready
         self._pending = {ref: at for ref, at in self._pending.items() if ref not in ready}
         return bool(ready)

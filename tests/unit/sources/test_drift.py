@@ -35,13 +35,13 @@ class Scene:
         """Have an Organization come, or change."""
         touched = self.mapping.put(of)
         self.mapping.record_probe(of.metadata.name, probe(of, fault))
-        self.review.remapped(touched)
+        self.review.on_mapping_changed(touched)
 
     def know(self, *references: Reference) -> None:
         """Have the index learn of Executions."""
         for each in references:
             if self.runs.put(each):
-                self.review.noted(each)
+                self.review.on_indexed(each)
 
     def take(self) -> list[Reference]:
         """Return whom it told of since."""
@@ -53,7 +53,7 @@ def leading(*organizations: Organization) -> Scene:
     scene = Scene()
     for each in organizations:
         scene.put(each)
-    scene.review.lead()
+    scene.review.start_leading()
     return scene
 
 
@@ -66,7 +66,7 @@ def test_a_conflict_and_its_end_are_told_of_those_in_the_namespace() -> None:
     scene.runs.drop("uid-team-a-")
     scene.know(one("team-a", CONFLICT))
     assert scene.take() == []
-    scene.review.remapped(scene.mapping.drop("rival"))
+    scene.review.on_mapping_changed(scene.mapping.drop("rival"))
     assert scene.take() == [one("team-a", CONFLICT)]
 
 
@@ -107,5 +107,5 @@ def test_who_stands_by_tells_of_nobody_until_it_leads() -> None:
     scene.know(one("team-a", CONFLICT))
     scene.put(organization("acme", "team-a", generation=2))
     assert scene.take() == []
-    scene.review.lead()
+    scene.review.start_leading()
     assert scene.take() == [one("team-a", CONFLICT)]

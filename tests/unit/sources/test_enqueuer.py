@@ -41,7 +41,7 @@ SOUGHT, SOUGHT_IDLE = after(NotFound("none"), "stop"), after(NotFound("none"), N
 
 
 @dataclass
-class Scene:
+class Harness:
     """Streams over a queue that notes what it works on, and a list of what waits.
 
     Attributes:
@@ -70,7 +70,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.hold.set()
         self.queue = WorkQueue(self._reconcile, self._read)
-        self.streams = Enqueuer(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
+        self.enqueuer = Enqueuer(self.queue, self._select, self._unseen, lambda: NOW, leading=self.leading)
 
     @property
     def names(self) -> list[str]:
@@ -99,11 +99,13 @@ class Scene:
             yield one
 
 
-def scene(test: Callable[[Scene], Awaitable[None]], *, sweeping: bool = False, leading: bool = True) -> None:
+def run_with_harness(
+    test: Callable[[Harness], Awaitable[None]], *, sweeping: bool = False, leading: bool = True
+) -> None:
     async def main() -> None:
-        at = Scene(leading=leading)
-        task = asyncio.create_task(at.streams.run()) if sweeping else None
-        await test(at)
+        harness = Harness(leading=leading)
+        task = asyncio.create_task(harness.enqueuer.run()) if sweeping else None
+        await test(harness)
         if task:
             task.cancel()
 
@@ -134,163 +136,163 @@ OPENED = [
 
 @pytest.mark.parametrize(("one", "taken"), REQUESTED)
 def test_requests_are_taken_in_unless_they_wait_for_a_sweep(one: Execution, *, taken: bool) -> None:
-    async def test(at: Scene) -> None:
-        at.streams.requested(one)
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_request(one)
         await asyncio.sleep(0.1)
-        assert bool(at.done) is taken
+        assert bool(harness.done) is taken
 
-    scene(test)
+    run_with_harness(test)
 
 
 @pytest.mark.parametrize(("one", "taken"), OPENED)
 def test_open_ones_are_taken_in_where_their_status_is_behind(one: Execution, *, taken: bool) -> None:
-    async def test(at: Scene) -> None:
-        at.streams.changed(one)
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_open_changed(one)
         await asyncio.sleep(0.1)
-        assert bool(at.done) is taken
+        assert bool(harness.done) is taken
 
-    scene(test)
+    run_with_harness(test)
 
 
 def test_what_has_left_is_looked_at_only_while_it_is_worked_on() -> None:
-    async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, requeue=Requeue.WITH_BACKOFF)
-        at.streams.left("other", 1)
-        at.streams.requested(execution("stop"))
+    async def test(harness: Harness) -> None:
+        harness.answer = lambda one: Result(one, requeue=Requeue.WITH_BACKOFF)
+        harness.enqueuer.on_request_removed("other", 1)
+        harness.enqueuer.on_request(execution("stop"))
         await asyncio.sleep(0)
-        at.streams.left("uid-1", 2)
+        harness.enqueuer.on_request_removed("uid-1", 2)
         await asyncio.sleep(0.05)
-        assert at.names == ["run", "run"]
+        assert harness.names == ["run", "run"]
 
-    scene(test)
+    run_with_harness(test)
 
 
 WITHDRAWALS: list[Callable[[Enqueuer], None]] = [
-    lambda streams: streams.changed(execution(status=SEEN, generation=3, version=6)),
-    lambda streams: streams.calm("uid-1", 6),
-    lambda streams: streams.left("uid-1", 6),
+    lambda enqueuer: enqueuer.on_open_changed(execution(status=SEEN, generation=3, version=6)),
+    lambda enqueuer: enqueuer.on_settled("uid-1", 6),
+    lambda enqueuer: enqueuer.on_request_removed("uid-1", 6),
 ]
 LATE_REQUEST = execution("stop", status=SEEN, generation=2, version=5)
 
 
 @pytest.mark.parametrize("withdraw", WITHDRAWALS, ids=["told as work", "told as quiet", "told by the requests"])
 def test_a_request_that_comes_after_its_withdrawal_is_let_go(withdraw: Callable[[Enqueuer], None]) -> None:
-    async def test(at: Scene) -> None:
-        withdraw(at.streams)
+    async def test(harness: Harness) -> None:
+        withdraw(harness.enqueuer)
         await asyncio.sleep(1)
-        at.worked_on.clear()
-        at.streams.requested(LATE_REQUEST)
+        harness.worked_on.clear()
+        harness.enqueuer.on_request(LATE_REQUEST)
         await asyncio.sleep(1)
-        assert at.worked_on == []
-        at.streams.requested(again := execution("stop", status=SEEN, generation=4, version=7))
+        assert harness.worked_on == []
+        harness.enqueuer.on_request(again := execution("stop", status=SEEN, generation=4, version=7))
         await asyncio.sleep(1)
-        assert at.worked_on == [again]
+        assert harness.worked_on == [again]
 
-    scene(test)
+    run_with_harness(test)
 
 
 def test_a_sweep_that_lists_what_was_withdrawn_meanwhile_lets_it_go() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(1)
-        at.streams.changed(execution(status=SEEN, generation=3, version=6))
+        harness.enqueuer.on_open_changed(execution(status=SEEN, generation=3, version=6))
         await asyncio.sleep(1)
-        at.worked_on.clear()
-        at.waiting = [LATE_REQUEST]
-        at.streams.wake({"team-a"})
+        harness.worked_on.clear()
+        harness.waiting = [LATE_REQUEST]
+        harness.enqueuer.requeue_namespaces({"team-a"})
         await asyncio.sleep(1)
-        assert at.worked_on == []
+        assert harness.worked_on == []
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_the_echo_of_what_led_to_the_answer_is_let_go() -> None:
-    async def test(at: Scene) -> None:
-        at.answer = lambda _: Result(execution("stop", status=DONE, generation=2, version=7))
-        at.streams.requested(LATE_REQUEST)
+    async def test(harness: Harness) -> None:
+        harness.answer = lambda _: Result(execution("stop", status=DONE, generation=2, version=7))
+        harness.enqueuer.on_request(LATE_REQUEST)
         await asyncio.sleep(1)
-        at.streams.requested(execution("stop", status=ASKED, generation=2, version=6))
+        harness.enqueuer.on_request(execution("stop", status=ASKED, generation=2, version=6))
         await asyncio.sleep(1)
-        assert at.worked_on == [LATE_REQUEST]
+        assert harness.worked_on == [LATE_REQUEST]
 
-    scene(test)
+    run_with_harness(test)
 
 
 def test_a_sweep_comes_at_once_and_then_at_intervals() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(INTERVAL_SECONDS * 10)
-        pauses = [later - earlier for earlier, later in zip(at.sweeps, at.sweeps[1:], strict=False)]
-        assert at.sweeps[0] == 0
+        pauses = [later - earlier for earlier, later in zip(harness.sweeps, harness.sweeps[1:], strict=False)]
+        assert harness.sweeps[0] == 0
         assert len(pauses) >= 7
         assert all(INTERVAL_SECONDS * 0.8 <= pause <= INTERVAL_SECONDS * 1.21 for pause in pauses)
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_sweep_finds_what_the_streams_missed_even_if_it_was_not_found() -> None:
-    async def test(at: Scene) -> None:
-        at.waiting = [execution("stop", status=SOUGHT)]
+    async def test(harness: Harness) -> None:
+        harness.waiting = [execution("stop", status=SOUGHT)]
         await asyncio.sleep(1)
-        assert at.names == ["run"]
+        assert harness.names == ["run"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_wake_brings_a_sweep_at_once_and_works_on_what_waits_for_its_time() -> None:
-    async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, requeue_after=1000.0)
-        at.waiting = [execution("stop"), execution("stop", uid="b", name="b", namespace="team-b")]
+    async def test(harness: Harness) -> None:
+        harness.answer = lambda one: Result(one, requeue_after=1000.0)
+        harness.waiting = [execution("stop"), execution("stop", uid="b", name="b", namespace="team-b")]
         await asyncio.sleep(10)
-        at.done.clear()
-        at.streams.wake({"team-b"})
+        harness.done.clear()
+        harness.enqueuer.requeue_namespaces({"team-b"})
         await asyncio.sleep(1)
-        assert at.done == [("b", 10.0)]
+        assert harness.done == [("b", 10.0)]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_wakes_that_come_together_are_one_sweep() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(10)
-        at.streams.wake({"team-a"})
-        at.streams.wake({"team-b"})
+        harness.enqueuer.requeue_namespaces({"team-a"})
+        harness.enqueuer.requeue_namespaces({"team-b"})
         await asyncio.sleep(1)
-        assert at.sweeps == [0.0, 10.0]
+        assert harness.sweeps == [0.0, 10.0]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_sweep_that_failed_is_soon_done_again_and_wakes_whom_it_was_to_wake() -> None:
-    async def test(at: Scene) -> None:
-        at.answer = lambda one: Result(one, requeue_after=1000.0)
-        at.waiting = [execution("stop")]
+    async def test(harness: Harness) -> None:
+        harness.answer = lambda one: Result(one, requeue_after=1000.0)
+        harness.waiting = [execution("stop")]
         await asyncio.sleep(10)
-        at.done.clear()
-        at.errors = [RecordError("away"), RecordError("away")]
-        at.streams.wake({"team-a"})
+        harness.done.clear()
+        harness.errors = [RecordError("away"), RecordError("away")]
+        harness.enqueuer.requeue_namespaces({"team-a"})
         await asyncio.sleep(5)
-        assert at.names == ["run"]
+        assert harness.names == ["run"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_sweeps_that_fail_for_days_are_done_again() -> None:
-    async def test(at: Scene) -> None:
-        at.errors = [RecordError("away")] * 2000
-        at.waiting = [execution("stop")]
+    async def test(harness: Harness) -> None:
+        harness.errors = [RecordError("away")] * 2000
+        harness.waiting = [execution("stop")]
         await asyncio.sleep(2000 * RELIST_BACKOFF.delays[-1])
-        assert at.names == ["run"]
+        assert harness.names == ["run"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_regular_sweep_that_failed_is_soon_done_again() -> None:
-    async def test(at: Scene) -> None:
-        at.errors = [RecordError("away")]
-        at.waiting = [execution("stop")]
+    async def test(harness: Harness) -> None:
+        harness.errors = [RecordError("away")]
+        harness.waiting = [execution("stop")]
         await asyncio.sleep(5)
-        assert at.names == ["run"]
+        assert harness.names == ["run"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def missed() -> float:
@@ -311,60 +313,60 @@ MISSED = [
 
 @pytest.mark.parametrize(("one", "count"), MISSED)
 def test_a_request_that_a_sweep_has_to_find_was_missed(one: Execution, count: int) -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(1)
-        before, at.waiting = missed(), [one]
-        at.answer = lambda one: Result(one, requeue=Requeue.ON_EVENT)
+        before, harness.waiting = missed(), [one]
+        harness.answer = lambda one: Result(one, requeue=Requeue.ON_EVENT)
         await asyncio.sleep(INTERVAL_SECONDS * 3)
         assert missed() == before + count
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_what_was_just_made_may_be_on_its_way_in_the_stream() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(1)
         before, just_now = missed(), rfc3339(NOW)
-        at.waiting = [execution("stop", managed_fields=written(just_now))]
+        harness.waiting = [execution("stop", managed_fields=written(just_now))]
         await asyncio.sleep(INTERVAL_SECONDS * 3)
-        assert (at.names[:1], missed()) == (["run"], before)
+        assert (harness.names[:1], missed()) == (["run"], before)
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_nothing_was_missed_before_the_first_sweep() -> None:
-    async def test(at: Scene) -> None:
-        before, at.waiting = missed(), [OLD]
+    async def test(harness: Harness) -> None:
+        before, harness.waiting = missed(), [OLD]
         await asyncio.sleep(1)
-        assert (at.names, missed()) == (["run"], before)
+        assert (harness.names, missed()) == (["run"], before)
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_requests_whose_workflow_nobody_knows_are_counted_by_the_sweep() -> None:
-    async def test(at: Scene) -> None:
-        at.waiting = [execution("stop", status=SOUGHT), execution(status=SOUGHT_IDLE), execution("stop")]
+    async def test(harness: Harness) -> None:
+        harness.waiting = [execution("stop", status=SOUGHT), execution(status=SOUGHT_IDLE), execution("stop")]
         await asyncio.sleep(1)
-        assert at.streams.not_found == 1
+        assert harness.enqueuer.missing_workflows == 1
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_request_that_was_withdrawn_since_a_sweep_began_is_not_taken_in_by_it() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         class Withdrawn(list[Execution]):
             def __iter__(self) -> Iterator[Execution]:
-                at.streams.left("uid-1", 2)
+                harness.enqueuer.on_request_removed("uid-1", 2)
                 return super().__iter__()
 
-        at.waiting = Withdrawn([execution("stop")])
+        harness.waiting = Withdrawn([execution("stop")])
         await asyncio.sleep(1)
-        assert (len(at.sweeps), at.names) == (1, [])
-        at.waiting = [execution("stop", version=3)]
+        assert (len(harness.sweeps), harness.names) == (1, [])
+        harness.waiting = [execution("stop", version=3)]
         await asyncio.sleep(INTERVAL_SECONDS * 2)
-        assert "run" in at.names
+        assert "run" in harness.names
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 # --- first looks
@@ -375,73 +377,73 @@ def crowd(size: int) -> list[Execution]:
 
 
 def test_first_looks_are_taken_in_as_room_comes() -> None:
-    async def test(at: Scene) -> None:
-        at.unseen, most = crowd(3 * MAX_FIRST_RECONCILES), 0
-        while len(at.done) < 3 * MAX_FIRST_RECONCILES:
+    async def test(harness: Harness) -> None:
+        harness.unseen, most = crowd(3 * MAX_FIRST_RECONCILES), 0
+        while len(harness.done) < 3 * MAX_FIRST_RECONCILES:
             await asyncio.sleep(0.1)
-            most = max(most, len(at.queue))
+            most = max(most, len(harness.queue))
         assert most <= MAX_FIRST_RECONCILES + 1
         assert elapsed() == pytest.approx(3 * MAX_FIRST_RECONCILES / FIRST_RECONCILES_PER_SECOND, rel=0.1)
-        assert sorted(at.names) == sorted(one.metadata.name for one in at.unseen)
+        assert sorted(harness.names) == sorted(one.metadata.name for one in harness.unseen)
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_what_a_watch_brings_beyond_the_room_is_left_to_a_sweep() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(1)
-        at.unseen = crowd(3 * MAX_FIRST_RECONCILES)
-        for start in range(0, len(at.unseen), MAX_FIRST_RECONCILES):  # a page after the other
-            for one in at.unseen[start : start + MAX_FIRST_RECONCILES]:
-                at.streams.changed(one)
+        harness.unseen = crowd(3 * MAX_FIRST_RECONCILES)
+        for start in range(0, len(harness.unseen), MAX_FIRST_RECONCILES):  # a page after the other
+            for one in harness.unseen[start : start + MAX_FIRST_RECONCILES]:
+                harness.enqueuer.on_open_changed(one)
             await asyncio.sleep(0.01)
-        assert len(at.queue) <= MAX_FIRST_RECONCILES + 1
+        assert len(harness.queue) <= MAX_FIRST_RECONCILES + 1
         await asyncio.sleep(2 * 3 * MAX_FIRST_RECONCILES / FIRST_RECONCILES_PER_SECOND)
-        assert set(at.names) == {one.metadata.name for one in at.unseen}
+        assert set(harness.names) == {one.metadata.name for one in harness.unseen}
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_request_is_not_held_back() -> None:
-    async def test(at: Scene) -> None:
-        at.unseen = crowd(3 * MAX_FIRST_RECONCILES)
+    async def test(harness: Harness) -> None:
+        harness.unseen = crowd(3 * MAX_FIRST_RECONCILES)
         await asyncio.sleep(1)
-        at.streams.requested(execution("stop", uid="asked", name="asked"))
+        harness.enqueuer.on_request(execution("stop", uid="asked", name="asked"))
         await asyncio.sleep(0.1)
-        assert "asked" in at.names
+        assert "asked" in harness.names
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_wake_looks_again_at_what_was_never_seen() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(10)
-        at.unseen = crowd(1)
-        at.streams.wake({"team-a"})
+        harness.unseen = crowd(1)
+        harness.enqueuer.requeue_namespaces({"team-a"})
         await asyncio.sleep(1)
-        assert at.names == ["run-0"]
+        assert harness.names == ["run-0"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 def test_a_first_look_that_is_under_way_when_its_namespace_is_woken_is_followed_by_another() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         await asyncio.sleep(10)
-        at.slow = 100
-        at.streams.wake(set())
+        harness.slow = 100
+        harness.enqueuer.requeue_namespaces(set())
         await asyncio.sleep(1)  # the requests are being listed, for long
-        at.hold.clear()
-        at.streams.changed(execution())
+        harness.hold.clear()
+        harness.enqueuer.on_open_changed(execution())
         await asyncio.sleep(0.1)
-        at.unseen = [execution(status=SOUGHT_IDLE, version=2)]
-        at.answer = lambda _: Result(at.unseen[0])
-        at.streams.wake({"team-a"})
+        harness.unseen = [execution(status=SOUGHT_IDLE, version=2)]
+        harness.answer = lambda _: Result(harness.unseen[0])
+        harness.enqueuer.requeue_namespaces({"team-a"})
         await asyncio.sleep(1)
-        at.hold.set()
+        harness.hold.set()
         await asyncio.sleep(1)
-        assert at.names == ["run", "run"]
+        assert harness.names == ["run", "run"]
 
-    scene(test, sweeping=True)
+    run_with_harness(test, sweeping=True)
 
 
 # --- standing by
@@ -451,82 +453,82 @@ BEHIND = execution(status=SEEN, generation=2, version=5)
 
 
 def test_who_stands_by_does_nothing_until_it_leads() -> None:
-    async def test(at: Scene) -> None:
-        at.streams.changed(BEHIND)
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_open_changed(BEHIND)
         await asyncio.sleep(1)
-        assert (at.done, len(at.queue)) == ([], 0)
-        at.streams.lead()
-        at.streams.changed(execution(status=SEEN, generation=2, uid="later", name="later"))
+        assert (harness.done, len(harness.queue)) == ([], 0)
+        harness.enqueuer.start_leading()
+        harness.enqueuer.on_open_changed(execution(status=SEEN, generation=2, uid="later", name="later"))
         await asyncio.sleep(1)
-        assert at.names == ["run", "later"]
+        assert harness.names == ["run", "later"]
 
-    scene(test, leading=False)
+    run_with_harness(test, leading=False)
 
 
 def test_a_deletion_that_was_noted_is_read_before_it_is_acted_on() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         noted = execution(status=SEEN, version=5, deleted=True, policy=DeletionPolicy.TERMINATE)
-        at.streams.changed(noted)
-        at.reads["uid-1"] = now = execution(status=SEEN, version=6, deleted=True)
-        at.streams.lead()
+        harness.enqueuer.on_open_changed(noted)
+        harness.reads["uid-1"] = now = execution(status=SEEN, version=6, deleted=True)
+        harness.enqueuer.start_leading()
         await asyncio.sleep(1)
-        assert at.worked_on == [now]
+        assert harness.worked_on == [now]
 
-    scene(test, leading=False)
+    run_with_harness(test, leading=False)
 
 
 def test_what_another_has_settled_meanwhile_is_forgotten() -> None:
-    async def test(at: Scene) -> None:
-        at.streams.changed(BEHIND)
-        at.streams.changed(execution(status=SEEN, version=6))
-        at.streams.changed(execution(status=SEEN, generation=2, version=5, uid="b", name="b"))
-        at.streams.calm("b", 6)
-        at.streams.lead()
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_open_changed(BEHIND)
+        harness.enqueuer.on_open_changed(execution(status=SEEN, version=6))
+        harness.enqueuer.on_open_changed(execution(status=SEEN, generation=2, version=5, uid="b", name="b"))
+        harness.enqueuer.on_settled("b", 6)
+        harness.enqueuer.start_leading()
         await asyncio.sleep(1)
-        assert at.names == []
+        assert harness.names == []
 
-    scene(test, leading=False)
+    run_with_harness(test, leading=False)
 
 
 def test_what_left_one_watch_and_came_by_another_in_the_same_version_is_not_forgotten() -> None:
-    async def test(at: Scene) -> None:
-        at.streams.changed(BEHIND)
-        at.streams.calm("uid-1", 5)
-        at.streams.lead()
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_open_changed(BEHIND)
+        harness.enqueuer.on_settled("uid-1", 5)
+        harness.enqueuer.start_leading()
         await asyncio.sleep(1)
-        assert at.names == ["run"]
+        assert harness.names == ["run"]
 
-    scene(test, leading=False)
+    run_with_harness(test, leading=False)
 
 
 def test_who_stands_by_leaves_first_looks_to_the_list() -> None:
-    async def test(at: Scene) -> None:
-        at.streams.changed(execution())
-        at.streams.lead()
+    async def test(harness: Harness) -> None:
+        harness.enqueuer.on_open_changed(execution())
+        harness.enqueuer.start_leading()
         await asyncio.sleep(1)
-        assert at.names == []
+        assert harness.names == []
 
-    scene(test, leading=False)
+    run_with_harness(test, leading=False)
 
 
 def test_a_request_that_came_with_a_hint_is_not_acted_on_if_it_was_withdrawn_meanwhile() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         withdrawn = execution(status=SEEN, version=2)
-        at.reads[withdrawn.metadata.uid] = withdrawn
-        at.streams.left(withdrawn.metadata.uid, 2)
-        at.streams.hinted(execution("stop", status=SEEN, version=1))
+        harness.reads[withdrawn.metadata.uid] = withdrawn
+        harness.enqueuer.on_request_removed(withdrawn.metadata.uid, 2)
+        harness.enqueuer.on_run_changed(execution("stop", status=SEEN, version=1))
         await asyncio.sleep(1)
-        assert at.worked_on == [withdrawn]
+        assert harness.worked_on == [withdrawn]
 
-    scene(test)
+    run_with_harness(test)
 
 
 def test_a_hint_without_a_request_is_not_read_again() -> None:
-    async def test(at: Scene) -> None:
+    async def test(harness: Harness) -> None:
         hinted = execution(status=SEEN, version=1)
-        at.reads[hinted.metadata.uid] = execution(status=SEEN, version=2)
-        at.streams.hinted(hinted)
+        harness.reads[hinted.metadata.uid] = execution(status=SEEN, version=2)
+        harness.enqueuer.on_run_changed(hinted)
         await asyncio.sleep(1)
-        assert at.worked_on == [hinted]
+        assert harness.worked_on == [hinted]
 
-    scene(test)
+    run_with_harness(test)

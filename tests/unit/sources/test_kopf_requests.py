@@ -1,4 +1,4 @@
-"""kopf's part: that its thread is alive."""
+"""The request stream: its pings, and the delivery of events."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from execution_operator.sources.kopf_requests import RequestStream
 from tests.support.builders import execution
 
 
-async def places() -> list[str]:
+async def readable_namespaces() -> list[str]:
     return [""]
 
 
@@ -25,15 +25,15 @@ async def login() -> Login:
 def requests(
     changed: Callable[[Execution], None] = lambda _: None, left: Callable[[str, int], None] = lambda *_: None
 ) -> RequestStream:
-    return RequestStream({"fieldSelector": "a=b"}, places, login, changed, left)
+    return RequestStream({"fieldSelector": "a=b"}, readable_namespaces, login, changed, left)
 
 
-async def test_without_kopf_nothing_is_owed() -> None:
+async def test_without_kopf_no_ping_is_unanswered() -> None:
     stream = requests()
-    assert [stream.standstill() for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert [stream.unanswered_ping_seconds() for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
-async def test_a_loop_of_kopf_that_stands_still_owes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_blocked_event_loop_of_kopf_leaves_a_ping_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
     running, going = threading.Event(), threading.Event()
 
     async def operator(stop_flag: asyncio.Event, **_: Any) -> None:
@@ -46,21 +46,21 @@ async def test_a_loop_of_kopf_that_stands_still_owes_an_answer(monkeypatch: pyte
     task = asyncio.create_task(stream.run())
     await asyncio.to_thread(running.wait)
     try:
-        assert stream.standstill() == 0.0
-        first, second = stream.standstill(), stream.standstill()
+        assert stream.unanswered_ping_seconds() == 0.0
+        first, second = stream.unanswered_ping_seconds(), stream.unanswered_ping_seconds()
         assert 0 < first < second
         going.set()
         async with asyncio.timeout(10):
-            while stream.standstill() > 0:  # noqa: ASYNC110 - nothing tells of it
+            while stream.unanswered_ping_seconds() > 0:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
-        assert stream.silence > 0
+        assert stream.seconds_since_last_event > 0
     finally:
         going.set()
         stream.stop()
         await task
 
 
-async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_its_order(
+async def test_events_are_delivered_in_the_operators_thread_and_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def operator(registry: kopf.OperatorRegistry, stop_flag: asyncio.Event, **_: Any) -> None:
@@ -70,12 +70,12 @@ async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_it
             await on_event(event={"type": "DELETED" if number % 2 else "MODIFIED", "object": body})
         await stop_flag.wait()
 
-    told: list[tuple[str, str, str, int]] = []
+    delivered: list[tuple[str, str, str, int]] = []
 
     def note(what: str, uid: str, version: str) -> None:
-        told.append((what, uid, version, threading.get_ident()))
-        if len(told) == 1:
-            raise RuntimeError("what is told of one keeps nothing from the others")
+        delivered.append((what, uid, version, threading.get_ident()))
+        if len(delivered) == 1:
+            raise RuntimeError("an error for one event does not stop the delivery of the others")
 
     monkeypatch.setattr(kopf, "operator", operator)
     monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", lambda _: None)
@@ -86,9 +86,9 @@ async def test_all_that_comes_is_handed_on_in_the_operators_own_thread_and_in_it
     task = asyncio.create_task(stream.run())
     try:
         async with asyncio.timeout(10):
-            while len(told) < 100:  # noqa: ASYNC110 - nothing tells of it
+            while len(delivered) < 100:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
     finally:
         stream.stop()
         await task
-    assert told == [(("changed", "left")[n % 2], f"uid-{n}", str(n), threading.get_ident()) for n in range(100)]
+    assert delivered == [(("changed", "left")[n % 2], f"uid-{n}", str(n), threading.get_ident()) for n in range(100)]

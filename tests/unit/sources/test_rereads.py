@@ -10,16 +10,18 @@ from execution_operator.api import Execution
 from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
 from execution_operator.index.open_runs import OpenRuns, Reference
 from execution_operator.runtime.backoff import REREAD_BACKOFF
+from execution_operator.sources.reread_batches import (
+    MAX_ERRORS_PER_ATTEMPT,
+    MAX_PARALLEL_READS,
+    MAX_PARALLEL_READS_PER_NAMESPACE,
+)
 from execution_operator.sources.rereads import (
-    AHEAD,
-    HOPELESS,
-    LANE,
-    LISTED,
-    LISTS,
-    MANY,
-    PART,
-    READS,
-    SINGLY,
+    MAX_OPEN_FOR_EACH_LISTED,
+    MAX_PARALLEL_LISTS,
+    MAX_QUEUED,
+    MAX_QUEUED_PER_NAMESPACE,
+    MIN_EXECUTIONS_TO_LIST,
+    SINGLE_READS_EVERY,
     RereadQueue,
 )
 from execution_operator.workqueue.limits import InFlight
@@ -121,14 +123,24 @@ def some(count: int, prefix: str = "uid") -> list[str]:
 @pytest.mark.parametrize(
     ("told", "there", "listed"),
     [
-        pytest.param(MANY - 1, MANY - 1, False, id="few"),
-        pytest.param(MANY, MANY * PART, True, id="many of those there are"),
-        pytest.param(MANY, MANY * PART + 1, False, id="few of those there are"),
+        pytest.param(MIN_EXECUTIONS_TO_LIST - 1, MIN_EXECUTIONS_TO_LIST - 1, False, id="few"),
+        pytest.param(
+            MIN_EXECUTIONS_TO_LIST,
+            MIN_EXECUTIONS_TO_LIST * MAX_OPEN_FOR_EACH_LISTED,
+            True,
+            id="many of those there are",
+        ),
+        pytest.param(
+            MIN_EXECUTIONS_TO_LIST,
+            MIN_EXECUTIONS_TO_LIST * MAX_OPEN_FOR_EACH_LISTED + 1,
+            False,
+            id="few of those there are",
+        ),
     ],
 )
 def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> None:  # noqa: FBT001
     async def test(at: Shelf) -> None:
-        at.hints.tell(at.open(*some(there))[:told])
+        at.hints.add(at.open(*some(there))[:told])
         await asyncio.sleep(1)
         assert at.uids == some(told)
         assert (at.lists.total(), at.finds.total()) == ((1, 0) if listed else (0, told))
@@ -139,9 +151,9 @@ def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> 
 def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each_time() -> None:
     async def test(at: Shelf) -> None:
         at.faults["bad"] = RecordError("500")
-        at.hints.tell(at.open("bad", "good"))
+        at.hints.add(at.open("bad", "good"))
         await asyncio.sleep(0.5)
-        at.hints.tell(at.open("later", "elsewhere"))
+        at.hints.add(at.open("later", "elsewhere"))
         await asyncio.sleep(3600)
         assert at.uids == ["elsewhere", "good", "later"]
         assert all(when < 1 for _, when in at.handed)
@@ -153,15 +165,17 @@ def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each
     shelf(test)
 
 
-@pytest.mark.parametrize(("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLY - 1, 2 * MANY - 12)])
+@pytest.mark.parametrize(
+    ("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLE_READS_EVERY - 1, 2 * MIN_EXECUTIONS_TO_LIST - 12)]
+)
 def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fails_again(
     failing: int, lists: int, finds: int
 ) -> None:
     async def test(at: Shelf) -> None:
-        uids = some(2 * MANY)
+        uids = some(2 * MIN_EXECUTIONS_TO_LIST)
         for uid in uids[10 : 10 + failing]:
             at.faults[f"after {uid}"] = RecordError("500")
-        at.hints.tell(at.open(*uids))
+        at.hints.add(at.open(*uids))
         await asyncio.sleep(FIRST_RETRY + 1)
         assert at.uids[:11] == uids[:11]
         await asyncio.sleep(LAST_RETRY)
@@ -173,24 +187,24 @@ def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fai
 def test_what_is_told_again_before_it_was_read_is_read_once_and_once_more_afterwards() -> None:
     async def test(at: Shelf) -> None:
         for pause in (0, 1, 1):
-            at.hints.tell(at.open("one"))
+            at.hints.add(at.open("one"))
             await asyncio.sleep(pause)
         assert at.uids == ["one", "one"]
 
     shelf(test)
 
 
-@pytest.mark.parametrize("told", [1, MANY])
+@pytest.mark.parametrize("told", [1, MIN_EXECUTIONS_TO_LIST])
 def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> None:
     async def test(at: Shelf) -> None:
         uids = some(told)
         at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
-        at.hints.tell(at.open(*uids))
+        at.hints.add(at.open(*uids))
         await asyncio.sleep(2 * FIRST_RETRY)
         nexts = [Reference(uid, "team-a", uid, "acme", f"next-{uid}") for uid in uids]
         for one in nexts:
             at.runs.put(one)
-        at.hints.tell(nexts)
+        at.hints.add(nexts)
         at.faults.clear()
         await asyncio.sleep(LAST_RETRY)
         assert set(at.uids) == set(uids)
@@ -201,7 +215,7 @@ def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> 
 def test_what_is_not_open_any_more_is_not_tried_again() -> None:
     async def test(at: Shelf) -> None:
         at.faults = {"closed": RecordError("500"), "gone": ObjectNotFound()}
-        at.hints.tell(at.open("closed", "gone"))
+        at.hints.add(at.open("closed", "gone"))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.runs.drop("closed")
         await asyncio.sleep(3600)
@@ -213,34 +227,34 @@ def test_what_is_not_open_any_more_is_not_tried_again() -> None:
 
 def test_what_a_list_does_not_hold_is_let_go() -> None:
     async def test(at: Shelf) -> None:
-        told = at.open(*some(MANY))
+        told = at.open(*some(MIN_EXECUTIONS_TO_LIST))
         at.runs.drop(told[0].uid)
-        at.hints.tell(told)
+        at.hints.add(told)
         await asyncio.sleep(1)
-        assert at.uids == some(MANY)[1:]
-        at.hints.tell(at.open(told[0].uid))
+        assert at.uids == some(MIN_EXECUTIONS_TO_LIST)[1:]
+        at.hints.add(at.open(told[0].uid))
         await asyncio.sleep(1)
-        assert (at.uids, at.finds.total()) == (some(MANY), 1)
+        assert (at.uids, at.finds.total()) == (some(MIN_EXECUTIONS_TO_LIST), 1)
 
     shelf(test)
 
 
-def test_one_that_does_not_fit_its_schema_is_passed_over_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_does_not_fit_its_schema_is_left_out_once(caplog: pytest.LogCaptureFixture) -> None:
     async def test(at: Shelf) -> None:
         at.faults["odd"] = Unreadable("spec: Field required")
-        at.hints.tell(at.open("odd", "good"))
+        at.hints.add(at.open("odd", "good"))
         await asyncio.sleep(3600)
         assert (at.uids, at.finds["odd"]) == (["good"], 1)
 
     shelf(test)
-    assert caplog.messages == ["passed over: spec: Field required"]
+    assert caplog.messages == ["an Execution is left out until it fits its schema: spec: Field required"]
 
 
 def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
     async def test(at: Shelf) -> None:
         at.faults["odd"] = KeyError("metadata")
-        at.hints.tell(at.open("odd", "good"))
-        at.hints.tell(at.open("other", namespace="team-b"))
+        at.hints.add(at.open("odd", "good"))
+        at.hints.add(at.open("other", namespace="team-b"))
         await asyncio.sleep(FIRST_RETRY / 2)
         assert "other" in at.uids
         del at.faults["odd"]
@@ -253,31 +267,33 @@ def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
 def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "team-a"
-        at.open(*some(10 * MANY, "open"))  # so that a list does not pay
-        at.hints.tell(at.open(*some(2 * AHEAD)))
+        at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))  # so that a list does not pay
+        at.hints.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
         await asyncio.sleep(1)
-        at.hints.tell(at.open("other", namespace="team-b"))
+        at.hints.add(at.open("other", namespace="team-b"))
         await asyncio.sleep(1)
-        assert AHEAD <= len(at.handed) - 1 < AHEAD + LANE
+        assert (
+            MAX_QUEUED_PER_NAMESPACE <= len(at.handed) - 1 < MAX_QUEUED_PER_NAMESPACE + MAX_PARALLEL_READS_PER_NAMESPACE
+        )
         assert at.uids[0] == "other"
         at.end_looks()
         at.slow = ""
         await asyncio.sleep(2)
-        assert len(at.handed) == 2 * AHEAD + 1
+        assert len(at.handed) == 2 * MAX_QUEUED_PER_NAMESPACE + 1
 
     shelf(test)
 
 
 def test_the_first_told_come_first() -> None:
     async def test(at: Shelf) -> None:
-        at.open(*some(10 * MANY, "open"))
-        first, later = some(MANY - 1), some(MANY - 1, "later")
-        at.hints.tell(at.open(*first))
+        at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))
+        first, later = some(MIN_EXECUTIONS_TO_LIST - 1), some(MIN_EXECUTIONS_TO_LIST - 1, "later")
+        at.hints.add(at.open(*first))
         await asyncio.sleep(0)
-        at.hints.tell(at.open(*later))
+        at.hints.add(at.open(*later))
         await asyncio.sleep(1)
         assert len(at.handed) == len(first) + len(later)
-        assert {uid for uid, _ in at.handed[: len(first) - LANE]} <= set(first)
+        assert {uid for uid, _ in at.handed[: len(first) - MAX_PARALLEL_READS_PER_NAMESPACE]} <= set(first)
 
     shelf(test)
 
@@ -285,17 +301,17 @@ def test_the_first_told_come_first() -> None:
 def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "team-a"
-        at.open(*some(MANY, "open"))
-        at.hints.tell(at.open(*some(MANY)))
+        at.open(*some(MIN_EXECUTIONS_TO_LIST, "open"))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(1)
         at.slow = ""
-        at.hints.tell(at.open("single"))
-        at.hints.tell(at.open(*some(MANY, "more")))
+        at.hints.add(at.open("single"))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
         await asyncio.sleep(1)
-        assert len(at.handed) == MANY
+        assert len(at.handed) == MIN_EXECUTIONS_TO_LIST
         at.end_looks()
         await asyncio.sleep(1)
-        assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MANY + 1, 2, 0)
+        assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MIN_EXECUTIONS_TO_LIST + 1, 2, 0)
 
     shelf(test)
 
@@ -303,16 +319,16 @@ def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
 def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "all"
-        at.hints.tell(at.open(*some(LISTED)))
+        at.hints.add(at.open(*some(MAX_QUEUED)))
         await asyncio.sleep(1)
-        at.hints.tell(at.open(*some(MANY, "other"), namespace="team-b"))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "other"), namespace="team-b"))
         await asyncio.sleep(1)
         assert dict(at.lists) == {"team-a": 1}
-        assert LANE <= at.finds.total() < 2 * LANE
+        assert MAX_PARALLEL_READS_PER_NAMESPACE <= at.finds.total() < 2 * MAX_PARALLEL_READS_PER_NAMESPACE
         at.end_looks()
         at.slow = ""
         await asyncio.sleep(1)
-        assert len(at.handed) == LISTED + MANY
+        assert len(at.handed) == MAX_QUEUED + MIN_EXECUTIONS_TO_LIST
 
     shelf(test)
 
@@ -321,9 +337,9 @@ def test_of_very_many_as_many_are_listed_as_may_wait_to_be_looked_at() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "all"
         for namespace in ("team-a", "team-b"):
-            at.hints.tell(at.open(*some(LISTED, namespace), namespace=namespace))
+            at.hints.add(at.open(*some(MAX_QUEUED, namespace), namespace=namespace))
         await asyncio.sleep(1)
-        assert LISTED <= len(at.handed) < LISTED + 2 * LANE
+        assert MAX_QUEUED <= len(at.handed) < MAX_QUEUED + 2 * MAX_PARALLEL_READS_PER_NAMESPACE
 
     shelf(test)
 
@@ -331,26 +347,26 @@ def test_of_very_many_as_many_are_listed_as_may_wait_to_be_looked_at() -> None:
 def test_a_slow_read_holds_up_nothing_that_is_told_later() -> None:
     async def test(at: Shelf) -> None:
         at.slowness["slow"] = 10
-        at.hints.tell(at.open("slow"))
+        at.hints.add(at.open("slow"))
         await asyncio.sleep(1)
-        at.hints.tell(at.open(*some(LANE)))
+        at.hints.add(at.open(*some(MAX_PARALLEL_READS_PER_NAMESPACE)))
         await asyncio.sleep(1)
-        assert at.uids == some(LANE)
+        assert at.uids == some(MAX_PARALLEL_READS_PER_NAMESPACE)
         await asyncio.sleep(10)
-        assert set(at.uids) == {"slow", *some(LANE)}
+        assert set(at.uids) == {"slow", *some(MAX_PARALLEL_READS_PER_NAMESPACE)}
 
     shelf(test)
 
 
 def test_slow_lists_of_others_do_not_hold_up_a_namespace() -> None:
     async def test(at: Shelf) -> None:
-        for number in range(LISTS):
+        for number in range(MAX_PARALLEL_LISTS):
             at.slowness[f"slow-{number}"] = 10
-            at.hints.tell(at.open(*some(MANY, f"slow-{number}"), namespace=f"slow-{number}"))
+            at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, f"slow-{number}"), namespace=f"slow-{number}"))
         await asyncio.sleep(1)
-        at.hints.tell(at.open(*some(MANY)))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(1)
-        assert at.uids == some(MANY)
+        assert at.uids == some(MIN_EXECUTIONS_TO_LIST)
 
     shelf(test)
 
@@ -358,24 +374,24 @@ def test_slow_lists_of_others_do_not_hold_up_a_namespace() -> None:
 def test_what_could_not_be_handed_on_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
     async def test(at: Shelf) -> None:
         at.refuses = "odd"
-        at.hints.tell(at.open("odd"))
+        at.hints.add(at.open("odd"))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.refuses = ""
         await asyncio.sleep(FIRST_RETRY)
-        assert (at.uids, at.hints.unread) == (["odd"], 0)
+        assert (at.uids, at.hints.failed) == (["odd"], 0)
 
     shelf(test)
-    assert caplog.messages == ["reading Executions of namespace team-a broke"]
+    assert caplog.messages == ["reading Executions of namespace team-a failed"]
 
 
 def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
     async def test(at: Shelf) -> None:
         at.slow = "team-a"
-        at.open(*some(10 * MANY, "open"))
-        at.hints.tell(at.open(*some(2 * AHEAD)))
+        at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))
+        at.hints.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
         await asyncio.sleep(1)
         read = at.finds.total()
-        for uid in some(2 * AHEAD):
+        for uid in some(2 * MAX_QUEUED_PER_NAMESPACE):
             at.runs.drop(uid)
         at.end_looks()
         await asyncio.sleep(1)
@@ -388,10 +404,10 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
     async def test(at: Shelf) -> None:
         at.faults = dict.fromkeys(["team-a", *some(600)], RecordError("the API server is away"))
         for uid in some(600):
-            at.hints.tell(at.open(uid))
+            at.hints.add(at.open(uid))
             await asyncio.sleep(1)
         assert len(caplog.messages) < 20
-        assert at.hints.unread == pytest.approx(600, abs=LAST_RETRY + 1)
+        assert at.hints.failed == pytest.approx(600, abs=LAST_RETRY + 1)
         at.finds.clear()
         await asyncio.sleep(2 * LAST_RETRY)
         assert at.handed == []
@@ -401,22 +417,22 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
         await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == some(600)
         assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
-        assert at.hints.unread == 0
+        assert at.hints.failed == 0
 
     shelf(test)
 
 
 def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
     async def test(at: Shelf) -> None:
-        told = some(20 * MANY)
-        at.open(*some(PART * len(told), "open"))  # so that a list does not pay
+        told = some(20 * MIN_EXECUTIONS_TO_LIST)
+        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))  # so that a list does not pay
         at.faults = dict.fromkeys(told, RecordError("the API server is away"))
-        at.hints.tell(at.open(*told))
+        at.hints.add(at.open(*told))
         await asyncio.sleep(LAST_RETRY)
         at.finds.clear()
         await asyncio.sleep(10 * LAST_RETRY)
-        assert (at.hints.unread, at.handed) == (len(told), [])
-        assert at.finds.total() < 12 * (HOPELESS + LANE)
+        assert (at.hints.failed, at.handed) == (len(told), [])
+        assert at.finds.total() < 12 * (MAX_ERRORS_PER_ATTEMPT + MAX_PARALLEL_READS_PER_NAMESPACE)
         at.faults.clear()
         await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == told
@@ -426,15 +442,15 @@ def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
 
 def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others() -> None:
     async def test(at: Shelf) -> None:
-        told = some(5 * HOPELESS)
-        at.open(*some(PART * len(told), "open"))
+        told = some(5 * MAX_ERRORS_PER_ATTEMPT)
+        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))
         at.faults = dict.fromkeys(told, RecordError("500"))
-        at.hints.tell(at.open(*told))
+        at.hints.add(at.open(*told))
         await asyncio.sleep(FIRST_RETRY / 2)
-        for uid in told[2 * HOPELESS :]:
+        for uid in told[2 * MAX_ERRORS_PER_ATTEMPT :]:
             del at.faults[uid]
         await asyncio.sleep(10 * LAST_RETRY)
-        assert at.uids == told[2 * HOPELESS :]
+        assert at.uids == told[2 * MAX_ERRORS_PER_ATTEMPT :]
 
     shelf(test)
 
@@ -442,15 +458,15 @@ def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others()
 def test_a_namespace_is_listed_once_at_a_time() -> None:
     async def test(at: Shelf) -> None:
         at.faults["team-a"] = RecordError("500")
-        at.hints.tell(at.open(*some(MANY)))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.faults.clear()
         at.slowness["team-a"] = 10
         await asyncio.sleep(FIRST_RETRY)
-        at.hints.tell(at.open(*some(MANY, "more")))
+        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
         await asyncio.sleep(20)
-        assert len(at.handed) == 2 * MANY
-        assert (at.most["lists"], at.hints.unread) == (1, 0)
+        assert len(at.handed) == 2 * MIN_EXECUTIONS_TO_LIST
+        assert (at.most["lists"], at.hints.failed) == (1, 0)
 
     shelf(test)
 
@@ -462,10 +478,10 @@ def names(prefix: str) -> Iterable[str]:
 def test_only_so_many_are_read_and_listed_at_once() -> None:
     async def test(at: Shelf) -> None:
         for namespace in names("team"):
-            at.hints.tell(at.open(*some(MANY, namespace), namespace=namespace))
-            at.hints.tell(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
+            at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, namespace), namespace=namespace))
+            at.hints.add(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
         await asyncio.sleep(1)
-        assert at.most == {"finds": READS, "lists": LISTS}
-        assert len(at.handed) == 30 * (MANY + 30)
+        assert at.most == {"finds": MAX_PARALLEL_READS, "lists": MAX_PARALLEL_LISTS}
+        assert len(at.handed) == 30 * (MIN_EXECUTIONS_TO_LIST + 30)
 
     shelf(test)

@@ -10,7 +10,7 @@ from execution_operator.core.reasons import Reason
 from execution_operator.core.status.execution_status import render
 from execution_operator.core.workflow.findings import Closed, Finding, NotFound, Open
 from execution_operator.core.workflow.runs import CloseEvent, Run, RunStatus
-from execution_operator.telemetry.backlog import RequestState, backlog, standing
+from execution_operator.telemetry.backlog import RequestState, backlog, request_state
 from tests.support.builders import execution
 
 EARLY, THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z", "2026-01-01T00:10:00Z"
@@ -34,7 +34,7 @@ TABLE = [
     pytest.param(asked(after(DONE)), None, id="answered"),
     pytest.param(asked(), "pending", id="new"),
     pytest.param(asked(after(Open(RUN))), "pending", id="pinned"),
-    pytest.param(asked(after(Open(RUN, deadline=LATER))), "grace", id="in its grace period"),
+    pytest.param(asked(after(Open(RUN, deadline=LATER))), "grace_period", id="in its grace period"),
     pytest.param(asked(after(Open(RUN, deadline=THEN))), "pending", id="whose grace period has passed"),
     pytest.param(asked(after(Open(RUN, deadline=LATER)), generation=2), "pending", id="changed in its grace period"),
     pytest.param(asked(after(DENIED)), "denied", id="denied"),
@@ -45,7 +45,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("one", "stands"), TABLE)
 def test_where_a_request_stands(one: Execution, stands: str | None) -> None:
-    assert standing(one, NOW) == stands
+    assert request_state(one, NOW) == stands
 
 
 def test_the_backlog_counts_all_and_names_the_oldest_that_is_pending() -> None:

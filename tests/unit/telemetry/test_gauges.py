@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from execution_operator.api import Organization
 from execution_operator.core.reasons import Reason
 from execution_operator.core.status.organization_status import render
-from execution_operator.telemetry.gauges import Gauges, listen_to_loop
+from execution_operator.telemetry.gauges import Gauges, measure_loop_lag
 from execution_operator.telemetry.metrics import REGISTRY
 from tests.support.builders import execution, mapping, organization, probe
 from tests.support.clock import run
@@ -34,14 +34,19 @@ def test_the_gauges_say_what_is_there_when_they_are_asked() -> None:
     ]
     gauges = Gauges(
         queue=lambda: iter([execution("stop", managed_fields=asked), execution()]),
-        not_found=lambda: 3,
+        missing_workflows=lambda: 3,
         phases=lambda: {"running": 5, "failed": 2},
         organizations=lambda: organizations,
-        feed_age=lambda: 7.0,
-        unread=lambda: 4,
+        visibility_poll_age=lambda: 7.0,
+        failed_rereads=lambda: 4,
     )
     gauges.refresh(datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
-    assert [value("open_requests", waits_for=of) for of in ("pending", "grace", "denied", "not_found")] == [1, 0, 0, 3]
+    assert [value("open_requests", state=of) for of in ("pending", "grace_period", "denied", "not_found")] == [
+        1,
+        0,
+        0,
+        3,
+    ]
     assert (
         value("oldest_pending_request_age_seconds"),
         value("workqueue_depth"),
@@ -61,7 +66,7 @@ def test_a_loop_that_is_late_is_measured() -> None:
     before = late()
 
     async def main() -> None:
-        task = asyncio.create_task(listen_to_loop())
+        task = asyncio.create_task(measure_loop_lag())
         await asyncio.sleep(10.5)
         task.cancel()
 

@@ -1,83 +1,97 @@
-"""What makes an operator ready and healthy, and its gauges."""
+"""Health checks."""
 
 from dataclasses import dataclass, replace
 
 import pytest
 
-from execution_operator.telemetry.health import STANDSTILL, STREAM_SILENCE, WATCH_SILENCE, HealthChecks
+from execution_operator.telemetry.health import (
+    MAX_PING_AGE_SECONDS,
+    MAX_STREAM_EVENT_AGE_SECONDS,
+    MAX_WATCH_EVENT_AGE_SECONDS,
+    HealthChecks,
+)
 from execution_operator.telemetry.metrics import REGISTRY
 
 AT = "2026-01-01T00:00:00Z"
 
 
 @dataclass
-class Fake:
-    """A watch, the stream of requests, and the Organizations, all in one."""
+class FakeComponent:
+    """A watch, the request stream, and the controller of Organizations, in one."""
 
-    silence: float = 0.0
+    seconds_since_last_event: float = 0.0
     listed: bool = True
     known: bool = True
-    owed: float = 0.0
+    ping_age: float = 0.0
 
-    def standstill(self) -> float:
-        return self.owed
+    def unanswered_ping_seconds(self) -> float:
+        return self.ping_age
 
 
 @dataclass
-class Parts:
-    """What an operator that leads has."""
+class Components:
+    """The components of a leader."""
 
-    organizations: Fake
-    watch: Fake
-    open: tuple[Fake, ...]
-    closed: tuple[Fake, ...]
-    stream: Fake
+    organizations: FakeComponent
+    watch: FakeComponent
+    open: tuple[FakeComponent, ...]
+    closed: tuple[FakeComponent, ...]
+    stream: FakeComponent
 
-    def vitals(self, *, leads: bool) -> HealthChecks:
-        vitals = HealthChecks(self.organizations, self.watch)
+    def checks(self, *, leads: bool) -> HealthChecks:
+        checks = HealthChecks(self.organizations, self.watch)
         if leads:
-            vitals.lead(self.open, self.closed, self.stream)
-        return vitals
+            checks.start_leading(self.open, self.closed, self.stream)
+        return checks
 
 
-WATCHED = (Fake(WATCH_SILENCE), Fake(9999, listed=False))
-WELL = Parts(Fake(), Fake(WATCH_SILENCE), WATCHED, WATCHED, Fake(STREAM_SILENCE))
+WATCHED = (FakeComponent(MAX_WATCH_EVENT_AGE_SECONDS), FakeComponent(9999, listed=False))
+HEALTHY = Components(
+    FakeComponent(),
+    FakeComponent(MAX_WATCH_EVENT_AGE_SECONDS),
+    WATCHED,
+    WATCHED,
+    FakeComponent(MAX_STREAM_EVENT_AGE_SECONDS),
+)
 FAULTS = [
-    (replace(WELL, organizations=Fake(known=False)), "the Organizations are not known yet"),
-    (replace(WELL, watch=Fake(181)), "watch of Organizations: silent for 181 s"),
-    (replace(WELL, open=(Fake(listed=False),)), "the open Executions are not known yet"),
-    (replace(WELL, open=(Fake(999), Fake(1000))), "watch of open Executions: silent for 999 s"),
-    (replace(WELL, closed=(Fake(999),)), "watch of finished Executions: silent for 999 s"),
-    (replace(WELL, stream=Fake(9999)), "stream of requests: silent for 9999 s"),
+    (replace(HEALTHY, organizations=FakeComponent(known=False)), "the Organizations are not listed yet"),
+    (replace(HEALTHY, watch=FakeComponent(181)), "watch of Organizations: no event for 181 seconds"),
+    (replace(HEALTHY, open=(FakeComponent(listed=False),)), "the open Executions are not listed yet"),
+    (
+        replace(HEALTHY, open=(FakeComponent(999), FakeComponent(1000))),
+        "watch of open Executions: no event for 999 seconds",
+    ),
+    (replace(HEALTHY, closed=(FakeComponent(999),)), "watch of finished Executions: no event for 999 seconds"),
+    (replace(HEALTHY, stream=FakeComponent(9999)), "stream of requests: no event for 9999 seconds"),
 ]
 OF_LEADERS = FAULTS[2:]
 
 
-def test_who_has_all_that_it_needs_is_ready() -> None:
+def test_an_operator_is_ready_when_all_checks_pass() -> None:
     for leads in (False, True):
-        assert (WELL.vitals(leads=leads).unready(), WELL.vitals(leads=leads).unhealthy()) == (None, None)
+        assert (HEALTHY.checks(leads=leads).unready(), HEALTHY.checks(leads=leads).unhealthy()) == (None, None)
 
 
-@pytest.mark.parametrize(("parts", "complaint"), FAULTS)
-def test_who_lacks_something_is_not_ready_but_needs_no_restart(parts: Parts, complaint: str) -> None:
-    vitals = parts.vitals(leads=True)
-    assert (vitals.unready(), vitals.unhealthy()) == (complaint, None)
+@pytest.mark.parametrize(("components", "failure"), FAULTS)
+def test_a_failed_readiness_check_calls_for_no_restart(components: Components, failure: str) -> None:
+    checks = components.checks(leads=True)
+    assert (checks.unready(), checks.unhealthy()) == (failure, None)
 
 
-@pytest.mark.parametrize(("parts", "_"), OF_LEADERS)
-def test_who_stands_by_needs_less(parts: Parts, _: str) -> None:
-    assert parts.vitals(leads=False).unready() is None
+@pytest.mark.parametrize(("components", "_"), OF_LEADERS)
+def test_a_standby_has_fewer_checks(components: Components, _: str) -> None:
+    assert components.checks(leads=False).unready() is None
 
 
-def test_a_loop_that_stands_still_calls_for_a_restart() -> None:
-    vitals = replace(WELL, stream=Fake(owed=STANDSTILL + 1)).vitals(leads=True)
-    assert vitals.unhealthy() == vitals.unready() == "event loop of the stream of requests: silent for 61 s"
+def test_an_unanswered_ping_calls_for_a_restart() -> None:
+    checks = replace(HEALTHY, stream=FakeComponent(ping_age=MAX_PING_AGE_SECONDS + 1)).checks(leads=True)
+    assert checks.unhealthy() == checks.unready() == "event loop of the stream of requests: no event for 61 seconds"
 
 
 def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(f"execution_operator_{name}", labels)
 
 
-def test_silence_is_shown_of_each_sign() -> None:
-    replace(WELL, open=(Fake(42),)).vitals(leads=True).refresh()
-    assert value("last_event_age_seconds", of="watch of open Executions") == 42
+def test_the_age_of_the_last_event_is_a_gauge() -> None:
+    replace(HEALTHY, open=(FakeComponent(42),)).checks(leads=True).refresh()
+    assert value("last_event_age_seconds", source="watch of open Executions") == 42

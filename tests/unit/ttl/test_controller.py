@@ -6,7 +6,7 @@ import pytest
 
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus, Phase
 from execution_operator.core.errors import ObjectNotFound, RecordError, Unreadable
-from execution_operator.ttl.controller import PAUSE, TTLController
+from execution_operator.ttl.controller import RETRY_DELAY_SECONDS, TTLController
 from tests.support import builders
 from tests.support.clock import run
 
@@ -102,7 +102,7 @@ def test_what_could_not_be_deleted_is_tried_again() -> None:
         shelf.faults = 2
         shelf.put(finished("stuck", 5))
         await _for(shelf, 100)
-        assert shelf.deleted["stuck"] == 5 + 2 * PAUSE
+        assert shelf.deleted["stuck"] == 5 + 2 * RETRY_DELAY_SECONDS
 
     run(test())
 
@@ -114,6 +114,6 @@ def test_one_that_cannot_be_read_stops_no_other(caplog: pytest.LogCaptureFixture
         shelf.put(finished("later", 10))
         await _for(shelf, 100)
         assert shelf.deleted.keys() == {"later"}
-        assert caplog.messages.count("passed over: spec: Field required") == 1
+        assert caplog.messages.count("team-a/unreadable: not deleted: spec: Field required") == 1
 
     run(test())

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from execution_operator.api import Condition, ConditionStatus, Execution, ExecutionStatus, Phase, Termination
-from execution_operator.ttl.expiry import expires
+from execution_operator.ttl.expiry import expires_at
 from tests.support import builders
 
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
@@ -29,8 +29,8 @@ def finished(
 
 
 def test_so_many_seconds_after_it_finished() -> None:
-    assert expires(finished(ttl=60)) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
-    assert expires(finished(ttl=0)) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert expires_at(finished(ttl=60)) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    assert expires_at(finished(ttl=0)) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_so_many_seconds_after_it_finished() -> None:
     ids=["no ttl", "open", "unanswered request", "never seen"],
 )
 def test_never(execution: Execution) -> None:
-    assert expires(execution) is None
+    assert expires_at(execution) is None
 
 
 def test_with_an_answered_request() -> None:
     answered = Termination(reason="stop", outcome="AlreadyClosed")
-    assert expires(finished(reason="stop", termination=answered)) is not None
+    assert expires_at(finished(reason="stop", termination=answered)) is not None

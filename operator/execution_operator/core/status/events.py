@@ -62,35 +62,35 @@ def _with_request(condition: Condition, status: ExecutionStatus) -> str:
 
 
 class Outcome(StrEnum):
-    """What a telling means for the request: the answers of the REST contract, and what is none."""
+    """The meaning of an Event for the request. The value is the label `outcome` of the metric `outcomes_total`."""
 
-    TERMINATED = "terminated"
-    ALREADY_CLOSED = "already_closed"
-    NOT_FOUND = "not_found"
-    DENIED = "denied"
-    FAILING = "failing"
-    STEP = "step"
-    """Neither an answer nor an obstacle: a grace period begins, a request is withdrawn, children are left running."""
+    TERMINATED = "Terminated"
+    ALREADY_CLOSED = "AlreadyClosed"
+    EXECUTION_NOT_FOUND = "ExecutionNotFound"
+    DENIED = "Denied"
+    RETRYING = "Retrying"
+    PROGRESSING = "Progressing"
+    """No answer yet and no obstacle: a grace period begins, a request is withdrawn, or children are left running."""
 
-    UNASKED = "unasked"
-    """Nothing was asked for: the Execution itself needs a human."""
+    NOT_REQUESTED = "NotRequested"
+    """No termination is requested. The Execution itself needs a human."""
 
 
 _OUTCOMES = {
     Reason.TERMINATED: Outcome.TERMINATED,
     Reason.CANCELLED: Outcome.TERMINATED,
     Reason.ALREADY_CLOSED: Outcome.ALREADY_CLOSED,
-    Reason.EXECUTION_NOT_FOUND: Outcome.NOT_FOUND,
-    Reason.TEMPORAL_UNAVAILABLE: Outcome.FAILING,
-    Reason.TERMINATION_FAILED: Outcome.FAILING,
-    Reason.GRACE_PERIOD: Outcome.STEP,
-    Reason.WITHDRAWN: Outcome.STEP,
-    Reason.CHILDREN_ABANDONED: Outcome.STEP,
+    Reason.EXECUTION_NOT_FOUND: Outcome.EXECUTION_NOT_FOUND,
+    Reason.TEMPORAL_UNAVAILABLE: Outcome.RETRYING,
+    Reason.TERMINATION_FAILED: Outcome.RETRYING,
+    Reason.GRACE_PERIOD: Outcome.PROGRESSING,
+    Reason.WITHDRAWN: Outcome.PROGRESSING,
+    Reason.CHILDREN_ABANDONED: Outcome.PROGRESSING,
 }
 
 
 def outcome_of(execution: Execution, reason: str) -> Outcome:
-    """Return what it means for an Execution to be told this."""
+    """Return the outcome of an Event with this reason."""
     outcome = _OUTCOMES.get(Reason(reason), Outcome.DENIED)
-    asked = execution.spec.terminate is not None or is_deleting(execution) or outcome is Outcome.STEP
-    return outcome if asked else Outcome.UNASKED
+    requested = execution.spec.terminate is not None or is_deleting(execution) or outcome is Outcome.PROGRESSING
+    return outcome if requested else Outcome.NOT_REQUESTED
