@@ -34,7 +34,7 @@ Object = dict[str, Any]
 
 
 @workflow.defn
-class Forger:
+class OverwritesOwner:
     """Writes the organization `acme` over its own, and continues as new, which carries it into a start event."""
 
     def __init__(self) -> None:
@@ -182,7 +182,9 @@ class Tenants(LocalStack):
 
 
 async def _worker(client: Client) -> Worker:
-    forgers = Worker(client, task_queue="forgers", workflows=[Forger], workflow_runner=UnsandboxedWorkflowRunner())
+    forgers = Worker(
+        client, task_queue="forgers", workflows=[OverwritesOwner], workflow_runner=UnsandboxedWorkflowRunner()
+    )
     return await forgers.__aenter__()
 
 
@@ -333,7 +335,7 @@ class TestTemporalNamespaces:
         stack.request("wf", name)
         stack.until("wf", name, Terminated="True/Terminated")
 
-    def test_the_same_proof_of_ownership_is_none(self, stack: Tenants, name: str) -> None:
+    def test_two_organizations_with_the_same_ownership(self, stack: Tenants, name: str) -> None:
         """Two that show the same value can't be told apart. A third one, with a value of its own, can."""
         stack.temporal.create_namespace(name)
         other, third, here = f"{name}-other", f"{name}-third", {"namespace": name}
@@ -349,7 +351,7 @@ class TestTemporalNamespaces:
         assert stack.state(handle) == "RUNNING"
         stack.until_ready(third)
 
-    def test_a_neighbour_that_is_refused_opens_nothing(self, stack: Tenants, name: str) -> None:
+    def test_an_unreachable_neighbour_keeps_the_organization_unready(self, stack: Tenants, name: str) -> None:
         """Whose Temporal can't be asked may be in the same namespace. Once it was seen there, it stays there."""
         stack.temporal.create_namespace(name)
         locked, lonely = f"{name}-locked", f"{name}-lonely"
@@ -382,7 +384,7 @@ class TestOwnership:
     def test_forged_after_the_start(self, stack: Tenants, name: str) -> None:
         stack.tenant(name, name, ownership=BY_NAME)
         start = stack.samples.client.start_workflow(
-            Forger.run,
+            OverwritesOwner.run,
             id=name,
             task_queue="forgers",
             search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, name)]),
@@ -406,7 +408,7 @@ class TestOwnership:
         stack.request(name, name)
         stack.until(name, name, Terminated="True/Terminated")
 
-    def test_of_an_expired_first_run_what_was_recorded_counts(self, stack: Tenants, name: str) -> None:
+    def test_without_the_first_run_recorded_ownership_counts(self, stack: Tenants, name: str) -> None:
         """A pin proves nothing by itself: it may be of a time when the Organization asked for no proof."""
         stack.temporal.create_namespace(name)
         theirs, ours, here = f"{name}-theirs", f"{name}-ours", {"namespace": name}

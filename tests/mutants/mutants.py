@@ -100,17 +100,17 @@ MUTANTS = (
     Mutant(
         "two Organizations with the same ownership value are not Ready",
         Build("core.authorization.mapping", "_temporal_namespace_shared", WithoutElement("own")),
-        "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
+        "TestTemporalNamespaces.test_two_organizations_with_the_same_ownership",
     ),
     Mutant(
         "an Organization waits for others that may share its Temporal namespace",
         _readiness("_temporal_namespace_perhaps_shared"),
-        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+        "TestTemporalNamespaces.test_an_unreachable_neighbour_keeps_the_organization_unready",
     ),
     Mutant(
         "an Organization keeps its known namespace ID while Temporal does not answer",
         Build("organizations.controller", "", Statement("remembering")),
-        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+        "TestTemporalNamespaces.test_an_unreachable_neighbour_keeps_the_organization_unready",
     ),
     Mutant(
         "the start event must name the Organization",
@@ -140,7 +140,7 @@ MUTANTS = (
     Mutant(
         "without the first run's history, only recorded ownership counts",
         Build("core.authorization.ownership", "doubt", Expression("observed == proof", "True")),
-        "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
+        "TestOwnership.test_without_the_first_run_recorded_ownership_counts",
     ),
     Mutant(
         "authorization is repeated right before the terminate call",

@@ -31,7 +31,7 @@ class Agent:
 
 @workflow.defn
 class Stubborn:
-    """Swallows every cancellation."""
+    """Ignores every cancellation."""
 
     @workflow.run
     async def run(self) -> None:
