@@ -1,4 +1,4 @@
-"""Each policy, each of its parts and each role is needed: taken out, what it was there for comes out otherwise."""
+"""Each policy, each part of a policy and each role is needed: without it, a request has another result."""
 
 import copy
 from collections.abc import Callable, Iterator

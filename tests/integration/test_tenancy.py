@@ -1,4 +1,4 @@
-"""Whose workflow it is, on real servers: every way in which that can change or be feigned, and nothing is touched."""
+"""Tenancy on real servers: whatever changes or is forged, no organization reaches another organization's workflow."""
 
 import json
 import threading
@@ -28,14 +28,14 @@ from tests.support.workflows import Agent
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 BY_NAME = {"searchAttribute": "OrganizationId"}
 FORGET_SOON = {f"history.{queue}ProcessorUpdateAckInterval": "200ms" for queue in ("timer", "transfer", "visibility")}
-"""Temporal deletes a run once its queues are past the end of it, which they note every 10 s otherwise."""
+"""Lets Temporal delete a closed run within 200 ms. By default, its queues record their progress every 10 seconds."""
 
 Object = dict[str, Any]
 
 
 @workflow.defn
 class OverwritesOwner:
-    """Writes the organization `acme` over its own, and continues as new, which carries it into a start event."""
+    """Overwrites its organization with `acme`, and continues as new, which copies that into the next start event."""
 
     def __init__(self) -> None:
         self._next = False
@@ -52,7 +52,7 @@ class OverwritesOwner:
 
 
 class Tenants(LocalStack):
-    """A local stack with a TLS front before Temporal, at which single calls can be held, and which can be away."""
+    """A local stack with a TLS proxy in front of Temporal, which can hold single calls or be unreachable."""
 
     def start(self) -> None:
         super().start()
@@ -79,14 +79,14 @@ class Tenants(LocalStack):
         return {"address": self.front.address, "namespace": namespace, "tls": {"secretName": "front"}, **more}
 
     def tenant(self, name: str, *namespaces: str, temporal: Object | None = None, ownership: Object | None) -> None:
-        """Create or change an Organization; return once its status is of that."""
+        """Create or change an Organization. Return once its status is up to date."""
         temporal = temporal or {"namespace": "shared"}
         proof = {"ownership": ownership} if ownership else {}
         self.apply("Organization", name, {"namespaces": namespaces, "temporal": temporal, **proof})
         wait_for(lambda: self.readiness(name)[0], f"the status of {name}")
 
     def readiness(self, name: str) -> tuple[str, str]:
-        """Return the Organization's condition Ready and its message; empty where they are not of its present spec."""
+        """Return the Organization's condition Ready and its message. Both are empty if they are outdated."""
         content = self.control_plane.kube.call("GET", f"{GROUP}/organizations/{name}")
         shown = {condition["type"]: condition for condition in content.get("status", {}).get("conditions", [])}
         ready = shown.get("Ready")
@@ -103,7 +103,7 @@ class Tenants(LocalStack):
         self.control_plane.kubectl("delete", kind, name, "--timeout=10s", *options)
 
     def remove_namespace(self, name: str) -> None:
-        """Delete a namespace with all that it holds, as the controller-manager does, which is not there."""
+        """Delete a namespace and its objects. There is no controller-manager that would do so."""
         kubectl = self.control_plane.kubectl
         kubectl("delete", "namespace", name, "--wait=false")
         kubectl("delete", "executions,events", "--all", "--namespace", name, "--timeout=10s")
@@ -112,17 +112,17 @@ class Tenants(LocalStack):
         wait_for(lambda: not kubectl("get", "namespace", name, "--ignore-not-found").stdout, "the namespace to be gone")
 
     def request(self, name: str, namespace: str, workflow_id: str | None = None) -> None:
-        """Create an Execution that asks for termination."""
+        """Create an Execution with a termination request."""
         spec = {"executionId": workflow_id or name, "terminate": {"reason": "tenancy"}}
         self.apply("Execution", name, spec, namespace)
 
     def observed(self, name: str, namespace: str) -> None:
-        """Create an Execution, and wait until its workflow was seen and pinned."""
+        """Create an Execution, and wait until its run is pinned."""
         self.apply("Execution", name, {"executionId": name}, namespace)
         self.until(name, namespace, Finished="False/Open")
 
     def denied(self, name: str, namespace: str, reason: str) -> str:
-        """Wait until the request is denied, in all conditions and by an Event; return the words."""
+        """Wait until the request is denied in all conditions and by an Event. Return the message."""
         said = {"Authorized": f"False/{reason}", "Terminated": f"False/{reason}", "Stalled": f"True/{reason}"}
         execution = self.until(name, namespace, 15, **said)
         assert "outcome" not in execution["status"]["termination"]
@@ -131,7 +131,7 @@ class Tenants(LocalStack):
         return next(str(condition["message"]) for condition in conditions if condition["type"] == "Terminated")
 
     def mapped_no_more(self, namespace: str) -> Callable[[], None]:
-        """Return a wait until the operator knows that nobody lists the namespace any more."""
+        """Return a function that waits until the operator knows that no Organization lists the namespace."""
         self.apply("Execution", sentinel := f"sentinel-{uuid.uuid4().hex[:6]}", {"executionId": "nothing"}, namespace)
         self.until(sentinel, namespace, Stalled="True/ExecutionNotFound")
 
@@ -141,7 +141,7 @@ class Tenants(LocalStack):
         return wait
 
     def begin_in(self, temporal_namespace: str, workflow_id: str, organization: str | None) -> WorkflowHandle[Any, Any]:
-        """Start a workflow in another Temporal namespace, where no worker takes it up."""
+        """Start a workflow in another Temporal namespace, where no worker runs it."""
         attributes = [SearchAttributePair(OWNER, organization)] if organization else []
         client = Client(self.samples.client.service_client, namespace=temporal_namespace)
         start = client.start_workflow(
@@ -172,11 +172,11 @@ class Tenants(LocalStack):
         wait_for(lambda: not self.temporal.cli(*missing, check=False).stdout, "the deletion of the first run")
 
     def refusals(self, key: str) -> int:
-        """Return how many calls with this API key the front has refused."""
+        """Count the calls with this API key that the proxy has refused."""
         return sum(request.key == key and not request.accepted for request in self.front.requests)
 
     def state(self, handle: WorkflowHandle[Any, Any]) -> str:
-        """Return Temporal's status of the workflow that the handle is of."""
+        """Return Temporal's status of the handle's workflow."""
         description = self.samples.do(handle.describe())
         return description.status.name if description.status else ""
 
@@ -190,7 +190,7 @@ async def _worker(client: Client) -> Worker:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Tenants]:
-    """One local stack with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
+    """A local stack with the organization `acme`, which owns `team-a` and shares its Temporal namespace."""
     with Tenants(dynamic_config=FORGET_SOON) as running:
         running.organization("acme", "team-a")
         running.until_ready("acme")
@@ -504,7 +504,7 @@ class TestOrganizations:
 
 
 class TestBetweenReadAndCall:
-    """The Organization changes while the operator asks Temporal whose the run is: nothing is sent after that."""
+    """The Organization changes while the operator reads the run's owner. Nothing is sent to Temporal after that."""
 
     @pytest.mark.parametrize(
         ("change", "reason", "grace"),
@@ -526,7 +526,7 @@ class TestBetweenReadAndCall:
         with stack.front.holding("GetWorkflowExecutionHistory") as held:
             terminate = {"reason": "quick!", "gracePeriodSeconds": grace}
             stack.apply("Execution", name, {"executionId": name, "terminate": terminate}, name)
-            wait_for(held, "the look at the start event")
+            wait_for(held, "the call for the start event")
             match change:
                 case "namespace":
                     stack.tenant(name, f"{name}-x", temporal=behind, ownership=BY_NAME)
