@@ -89,7 +89,7 @@ def _calls(results: Results) -> str:
 
 
 def _alone(results: Results) -> str:
-    """Tell what only we do."""
+    """Describe what only this operator does."""
     lag = "last missing from Temporal's visibility → shown"
     restart = "closed while the operator was down → shown, from its start"
     rows = [

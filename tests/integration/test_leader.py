@@ -56,7 +56,7 @@ def says(operator: Operator, words: str) -> bool:
 
 
 def holder_of(stack: LocalStack) -> str:
-    """Return who holds the Lease; empty where it is nobody's, or not there."""
+    """Return the holder of the Lease. Empty if there is no holder or no Lease."""
     words = ("lease", "execution-operator", "--namespace=execution-operator", "--ignore-not-found")
     return stack.control_plane.kubectl("get", *words, "--output=jsonpath={.spec.holderIdentity}").stdout
 

@@ -47,7 +47,7 @@ def verdict(answer: Answer) -> ExecutionView:
 
 
 def name(answer: Answer) -> ExecutionView:
-    """Who is recorded; None for nobody."""
+    """The recorded requester, or None."""
     if not answer.accepted:
         return "denied"
     recorded: ExecutionView = answer.content["metadata"].get("annotations", {}).get(REQUESTER_ANNOTATION)

@@ -336,7 +336,7 @@ class TestTemporalNamespaces:
         stack.until("wf", name, Terminated="True/Terminated")
 
     def test_two_organizations_with_the_same_ownership(self, stack: Tenants, name: str) -> None:
-        """Two that show the same value can't be told apart. A third one, with a value of its own, can."""
+        """Two Organizations with the same value can't be distinguished. A third one with its own value can."""
         stack.temporal.create_namespace(name)
         other, third, here = f"{name}-other", f"{name}-third", {"namespace": name}
         handle = stack.begin_in(name, "wf", name)

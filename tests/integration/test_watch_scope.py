@@ -38,7 +38,7 @@ def requests(stack: LocalStack, count: int, namespace: str = "team-a") -> list[s
 
 
 def done(operator: Operator, names: list[str]) -> set[str]:
-    """Which of the Executions an operator has told of."""
+    """Return the Executions for which an operator has created Events."""
     log = operator.log.read_text()
     return {name for name in names if f"/{name} " in log}
 

@@ -62,7 +62,7 @@ class Broken:
 
 @workflow.defn
 class Chain:
-    """Continues as new at each signal `next`, or by itself without a pause when told to race."""
+    """Continues as new at each signal `next`, or without a pause if `race` is true."""
 
     def __init__(self) -> None:
         self._next = False

@@ -124,8 +124,8 @@ class Invariants:
             and list(self.state.temporal.ever).index(run.run_id) >= self.acting.runs_at_walk
         )
 
-    def told_once(self) -> None:
-        """A termination is told in one Event, and missing only where an operator ended before it could tell."""
+    def verify_events(self) -> None:
+        """Verify one Event for each termination. It may be missing only if an operator ended before its write."""
         now = self.state.server.get()
         if now is None:
             return
