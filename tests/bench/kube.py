@@ -42,7 +42,7 @@ class Kube:
         return await self._call("GET", path, params=query)
 
     async def cached(self, path: str) -> bool:
-        """Tell whether the API server's watch cache has an object."""
+        """Return whether the API server's watch cache has an object."""
         async with self._session.get(path, params={"resourceVersion": "0"}) as response:
             return response.ok
 

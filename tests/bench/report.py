@@ -92,9 +92,9 @@ def _calls(results: Results) -> str:
 
 
 def _alone(results: Results) -> str:
-    """Tell what only we do."""
-    lag = "last poll of visibility without the closed run → phase shown"
-    restart = "closed while the operator was down → phase shown, since its start"
+    """Describe what only this operator does."""
+    lag = "last missing from Temporal's visibility → shown"
+    restart = "closed while the operator was down → shown, from its start"
     rows = [
         *(Row("feed/lag", f"{lag}, {name}, s", of, ratio=False) for name, of in LAGS),
         Row("feed/closed", "closed by others → phase shown, the slowest, s", max, ratio=False),

@@ -1,4 +1,4 @@
-"""What is measured: a scenario for each figure."""
+"""The measurements: a scenario for each figure."""
 
 import asyncio
 import time
@@ -151,7 +151,7 @@ async def _rest(session: Session, peer_run: PeerRun, note: Callable[[str, float]
 
 
 async def elsewhere(session: Session, peer: Peer, results: Results, *, size: int) -> None:
-    """Let workflows be terminated by others: how long after that it shows, and after a start if nobody looked."""
+    """Terminate workflows directly in Temporal. Measure when a peer shows that: while it runs, and after a start."""
     async with session.peer_run(peer) as peer_run:
         names = await session.factory.open(size)
         await settled(peer_run.pid)

@@ -77,7 +77,7 @@ class BenchServers(Server):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a peer's process is told."""
+        """The environment variables of a peer's process."""
         own = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "KUBE"))}
         return {
             **own,

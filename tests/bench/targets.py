@@ -1,4 +1,4 @@
-"""What is promised of the figures, and whether it came out."""
+"""The targets of the figures, and whether they were met."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def calls(counts: Callable[[str], bool]) -> Callable[[Results], float | None]:
 
 
 def _of_temporal(kind: str) -> bool:
-    """Tell whether a kind of call is an RPC of the act: their names begin with a capital."""
+    """Return whether a kind of call is an RPC of a termination. Names of RPCs begin with a capital letter."""
     return kind[0].isupper() and not kind.startswith(BESIDE)
 
 

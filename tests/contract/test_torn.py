@@ -13,7 +13,7 @@ from tests.support.waiting import wait_for
 from tests.support.workflows import Agent, Samples
 
 TIMER_STARTED = EventType.EVENT_TYPE_TIMER_STARTED
-MOST = LAST_EVENT_PAGE_SIZES[-1] - 1
+MAX_TORN_BATCHES = LAST_EVENT_PAGE_SIZES[-1] - 1
 """Batches that do not count, which leave room for one that does."""
 
 
@@ -45,7 +45,7 @@ def look(samples: Samples, run: Run) -> CloseEvent | Unclosed:
     return samples.do(TemporalRuns(samples.client.workflow_service, "acme").close_event(run))
 
 
-@pytest.mark.parametrize("times", [1, 2, 3, MOST])
+@pytest.mark.parametrize("times", [1, 2, 3, MAX_TORN_BATCHES])
 def test_the_last_event_that_counts_is_found(server: TemporalServer, samples: Samples, times: int) -> None:
     found = look(samples, torn(server, samples, f"ended-{times}", times, ended=True))
     assert isinstance(found, CloseEvent)
@@ -57,7 +57,7 @@ def test_an_open_run_is_open(server: TemporalServer, samples: Samples) -> None:
 
 
 def test_a_history_without_an_end_in_sight_settles_nothing(server: TemporalServer, samples: Samples) -> None:
-    run = torn(server, samples, "hopeless", MOST + 1, ended=True)
+    run = torn(server, samples, "hopeless", MAX_TORN_BATCHES + 1, ended=True)
     with pytest.raises(TemporalError, match="no event of run") as error:
         look(samples, run)
     assert not error.value.refused

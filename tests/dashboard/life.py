@@ -1,4 +1,4 @@
-"""What goes on while the dashboard is recorded: users, an outage of Temporal, a leader that ends."""
+"""The load while the dashboard is recorded: users, an outage of Temporal, and the end of the leader."""
 
 import itertools
 import random

@@ -9,7 +9,7 @@ from tests.e2e.load import Load
 from tests.support.waiting import wait_for
 
 BUDGET = "violate the pod's disruption budget"
-"""What an eviction that must wait is told."""
+"""The message for an eviction that the PodDisruptionBudget does not allow."""
 
 
 @dataclass(frozen=True)

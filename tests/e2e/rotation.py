@@ -25,7 +25,7 @@ class Rotation:
 
     Args:
         site: Where.
-        screen: What is told.
+        screen: The output.
     """
 
     def __init__(self, stack: KindStack, screen: Screen) -> None:

@@ -1,4 +1,4 @@
-"""Credentials on real servers: certificates and API keys from Secrets, rotated under load, refused, never told."""
+"""Credentials on real servers: certificates and API keys from Secrets, rotated under load, refused, never leaked."""
 
 import asyncio
 import base64
@@ -307,7 +307,7 @@ def _all_terminated_once(load: Load) -> None:
 
 
 def _used_no_more(stack: Endpoints, front: TlsFront, old: Mapping[str, str]) -> None:
-    """Show that what comes after the rotation goes without the old credential, and nobody knocks with it."""
+    """Verify that requests after the rotation succeed, and that no connection uses the old credential any more."""
     before, knocks = len(front.calls(**old)), front.turned_away
     tenant = next(iter(old.values())).split("-")[0]
     stack.terminated(f"after-{tenant}", tenant)
@@ -585,7 +585,7 @@ def _kept(stack: Endpoints) -> Path:
 
 
 class TestSecrecy:
-    """What the operator may read, and what it tells."""
+    """The Secrets that the operator may read, and the absence of credentials in its output."""
 
     def test_secrets_of_its_own_namespace_only(self, stack: Endpoints) -> None:
         account = f"--as=system:serviceaccount:{NAMESPACE}:{ACCOUNT}"

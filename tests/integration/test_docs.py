@@ -1,4 +1,4 @@
-"""The commands of the documentation, run as they stand there, on a real API server."""
+"""The commands of the documentation, run unchanged on a real API server."""
 
 import os
 import shutil
@@ -29,8 +29,8 @@ KUSTOMIZE = [(INSTALL, "kustomize")]
 DELAY = "There can be a delay between when CustomResourceDefinitions are created and when they are available"
 
 
-class Reader:
-    """Somebody with a checkout and a cluster, who types what a page says."""
+class DocumentationRunner:
+    """Runs the commands of a page, with a checkout and a cluster."""
 
     def __init__(self, control_plane: ControlPlane, folder: Path) -> None:
         self._folder = folder
@@ -75,15 +75,15 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def with_helm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def with_helm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentationRunner]:
     with ControlPlane() as control_plane:
-        yield Reader(control_plane, tmp_path_factory.mktemp("helm"))
+        yield DocumentationRunner(control_plane, tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="module")
-def with_kustomize(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def with_kustomize(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentationRunner]:
     with ControlPlane() as control_plane:
-        yield Reader(control_plane, tmp_path_factory.mktemp("kustomize"))
+        yield DocumentationRunner(control_plane, tmp_path_factory.mktemp("kustomize"))
 
 
 def commands(page: Path, heading: str) -> list[str]:
@@ -91,13 +91,13 @@ def commands(page: Path, heading: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("page", "heading"), HELM, ids=lambda part: getattr(part, "stem", part))
-def test_helm(with_helm: Reader, page: Path, heading: str) -> None:
+def test_helm(with_helm: DocumentationRunner, page: Path, heading: str) -> None:
     printed = with_helm.follow(sections(page)[heading])
     assert len(printed) == len(commands(page, heading)) > 0
 
 
 @pytest.mark.parametrize(("page", "heading"), KUSTOMIZE, ids=lambda part: getattr(part, "stem", part))
-def test_kustomize(with_kustomize: Reader, page: Path, heading: str) -> None:
+def test_kustomize(with_kustomize: DocumentationRunner, page: Path, heading: str) -> None:
     printed = with_kustomize.follow(sections(page)[heading])
     assert "networkpolicy.networking.k8s.io/execution-operator" in printed[1]
     assert "configmap/execution-operator-" in printed[1]

@@ -91,7 +91,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return f"{request.node.originalname.removeprefix('test_').replace('_', '-')[:40]}-{uuid.uuid4().hex[:6]}"
 
 
-class TestTable:
+class TestOutcomes:
     """One test for each status."""
 
     @pytest.mark.parametrize("kind", [Agent, Stubborn])

@@ -1,4 +1,4 @@
-"""Every state of our objects, stored by a real API server, as Argo CD, Flux and kstatus judge it."""
+"""The health that Argo CD, Flux and kstatus compute for each state of our objects, stored in a real API server."""
 
 import json
 from pathlib import Path

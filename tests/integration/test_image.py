@@ -1,4 +1,4 @@
-"""The image, built and run as pods run it; only where a Docker engine and a base image are."""
+"""The image, built and run as in a pod. Skipped without a Docker engine and a base image."""
 
 import base64
 import json

@@ -56,7 +56,7 @@ def says(operator: Operator, words: str) -> bool:
 
 
 def holder_of(stack: LocalStack) -> str:
-    """Return who holds the Lease; empty where it is nobody's, or not there."""
+    """Return the holder of the Lease. Empty if there is no holder or no Lease."""
     words = ("lease", "execution-operator", "--namespace=execution-operator", "--ignore-not-found")
     return stack.control_plane.kubectl("get", *words, "--output=jsonpath={.spec.holderIdentity}").stdout
 
@@ -74,7 +74,7 @@ def terminations(stack: LocalStack, name: str) -> int:
     return sum(e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED for e in history.events)
 
 
-def test_one_leads_and_the_other_stands_by(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
+def test_one_operator_leads_and_the_other_stands_by(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     stack.until(requested(stack), Terminated="True/Terminated")
     assert (says(leader, READY), says(standby, READY)) == (True, False)
@@ -88,7 +88,7 @@ def test_after_a_crash_the_other_takes_over(stack: LocalStack, pair: tuple[Opera
     assert says(standby, READY)
 
 
-def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody_leads(
+def test_a_standby_takes_over_changes_that_happened_without_a_leader(
     stack: LocalStack, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
@@ -107,18 +107,14 @@ def test_who_stands_by_knows_what_is_open_and_works_on_what_changes_while_nobody
 
 
 @pytest.mark.parametrize("pair", [LONG], indirect=True)
-def test_a_leader_that_ends_hands_over_before_its_lease_runs_out(
-    stack: LocalStack, pair: tuple[Operator, Operator]
-) -> None:
+def test_a_stopping_leader_releases_its_lease(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     leader.end()
     wait_for(lambda: says(standby, READY), "the other to take over", LONG - 3)
     stack.until(requested(stack), Terminated="True/Terminated")
 
 
-def test_a_leader_ends_in_time_though_the_api_server_is_silent(
-    stack: LocalStack, pair: tuple[Operator, Operator]
-) -> None:
+def test_a_leader_stops_in_time_without_an_api_server(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     """It can't give its lease up then."""
     leader, _ = pair
     apiserver, process = stack.control_plane.apiserver, leader.process
@@ -132,7 +128,7 @@ def test_a_leader_ends_in_time_though_the_api_server_is_silent(
         apiserver.signal(signal.SIGCONT)
 
 
-def test_a_leader_that_was_paused_does_no_harm(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
+def test_a_paused_leader_ends_without_a_second_termination(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     assert leader.process is not None
     leader.process.signal(signal.SIGSTOP)
@@ -148,9 +144,7 @@ def test_a_leader_that_was_paused_does_no_harm(stack: LocalStack, pair: tuple[Op
 
 
 @pytest.mark.parametrize("pair", [LONG], indirect=True)
-def test_a_lease_that_was_deleted_is_made_again_by_its_leader(
-    stack: LocalStack, pair: tuple[Operator, Operator]
-) -> None:
+def test_a_deleted_lease_is_recreated_by_the_leader(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     assert leader.process is not None
     held, holder = partial(holder_of, stack), holder_of(stack)
@@ -169,7 +163,7 @@ def test_a_lease_that_was_deleted_is_made_again_by_its_leader(
     assert (leader.process.poll(), says(standby, READY)) == (None, False)
 
 
-def test_probes_and_metrics_tell_the_truth(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
+def test_probes_and_metrics(stack: LocalStack, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     stack.until(requested(stack), Terminated="True/Terminated")
     for operator, leads in ((leader, 1), (standby, 0)):

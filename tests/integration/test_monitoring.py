@@ -1,4 +1,4 @@
-"""Alerts and dashboard, evaluated by promtool: on made-up series, and on what a real operator shows."""
+"""Alerts and dashboard, evaluated by promtool on invented series and on the metrics of a real operator."""
 
 import json
 import uuid
@@ -33,7 +33,7 @@ def ours(metric: str, labels: str = "") -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Series in which an alert fires after some minutes, and what must change for it not to."""
+    """Series for which an alert fires after some minutes, and the change with which it does not fire."""
 
     fires: dict[str, str]
     calm: dict[str, str]

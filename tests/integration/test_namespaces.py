@@ -1,4 +1,4 @@
-"""A release for given namespaces: rights there and nowhere else, and work there that no other namespace can stop."""
+"""A release for some namespaces has permissions only there, and other namespaces cannot disturb its work."""
 
 from collections.abc import Iterator
 

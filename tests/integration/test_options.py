@@ -1,4 +1,4 @@
-"""The chart's and the kustomization's options: taken strictly by a real API server, and meaning what they say."""
+"""The options of the chart and of the kustomization, validated strictly by a real API server."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What `deploy/` ships, on a real API server: installed by Helm and by kustomize, run, upgraded, uninstalled."""
+"""The packages of `deploy/` on a real API server: install, run, upgrade and uninstall by Helm and by kustomize."""
 
 import contextlib
 import copy
@@ -34,7 +34,7 @@ BOUND = Chart(values=["organizations={acme}"], works_in=["team-a"])
 
 @pytest.fixture(scope="module", params=[*PACKAGES, pytest.param(BOUND, id="helm in namespaces")])
 def stack(request: pytest.FixtureRequest) -> Iterator[PackagedStack]:
-    """Servers where one package is installed, and its operator runs."""
+    """Servers with one installed package and its running operator."""
     with PackagedStack(request.param) as running:
         running.organization("acme", "team-a")
         yield running

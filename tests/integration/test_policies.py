@@ -1,4 +1,4 @@
-"""The admission policies on a real API server: how a denial is worded, and whose name is recorded.
+"""The admission policies on a real API server: the message of a denial, and the recorded requester.
 
 Nothing here is stored unless a test says so: a dry run passes through all of admission.
 """

@@ -1,4 +1,4 @@
-"""Each policy, each of its parts and each role is needed: taken out, what it was there for comes out otherwise."""
+"""Each policy, each part of a policy and each role is needed: without it, a request has another result."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def verdict(answer: Answer) -> ExecutionView:
 
 
 def name(answer: Answer) -> ExecutionView:
-    """Who is recorded; None for nobody."""
+    """The recorded requester, or None."""
     if not answer.accepted:
         return "denied"
     recorded: ExecutionView = answer.content["metadata"].get("annotations", {}).get(REQUESTER_ANNOTATION)

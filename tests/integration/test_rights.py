@@ -1,4 +1,4 @@
-"""Who may do what, on a real API server: each cell of the table in `docs/security.md`."""
+"""The permissions of each user on a real API server: each cell of the table in `docs/security.md`."""
 
 import os
 
@@ -13,7 +13,7 @@ ExecutionView = dict[tuple[str, str], Result]
 
 @pytest.fixture(scope="module")
 def seen(tenant: Tenant) -> ExecutionView:
-    """What comes of everything that is tried, by everybody."""
+    """The result of each action of each user."""
     return {
         (action, column): Result.of(tried.by(tenant, user))
         for action, tried in ACTIONS.items()

@@ -1,4 +1,4 @@
-"""The servers of the tests themselves: they start, restart, and never outlive the run; their cache is never half."""
+"""The test servers: they start, restart and end with the test run, and their cache is never incomplete."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""Whose workflow it is, on real servers: every way in which that can change or be feigned, and nothing is touched."""
+"""Tenancy on real servers: whatever changes or is forged, no organization reaches another organization's workflow."""
 
 import json
 import threading
@@ -28,14 +28,14 @@ from tests.support.workflows import Agent
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 BY_NAME = {"searchAttribute": "OrganizationId"}
 FORGET_SOON = {f"history.{queue}ProcessorUpdateAckInterval": "200ms" for queue in ("timer", "transfer", "visibility")}
-"""Temporal deletes a run once its queues are past the end of it, which they note every 10 s otherwise."""
+"""Lets Temporal delete a closed run within 200 ms. By default, its queues record their progress every 10 seconds."""
 
 Object = dict[str, Any]
 
 
 @workflow.defn
-class Forger:
-    """Writes the organization `acme` over its own, and continues as new, which carries it into a start event."""
+class OverwritesOwner:
+    """Overwrites its organization with `acme`, and continues as new, which copies that into the next start event."""
 
     def __init__(self) -> None:
         self._next = False
@@ -52,7 +52,7 @@ class Forger:
 
 
 class Tenants(LocalStack):
-    """A local stack with a TLS front before Temporal, at which single calls can be held, and which can be away."""
+    """A local stack with a TLS proxy in front of Temporal, which can hold single calls or be unreachable."""
 
     def start(self) -> None:
         super().start()
@@ -79,14 +79,14 @@ class Tenants(LocalStack):
         return {"address": self.front.address, "namespace": namespace, "tls": {"secretName": "front"}, **more}
 
     def tenant(self, name: str, *namespaces: str, temporal: Object | None = None, ownership: Object | None) -> None:
-        """Create or change an Organization; return once its status is of that."""
+        """Create or change an Organization. Return once its status is up to date."""
         temporal = temporal or {"namespace": "shared"}
         proof = {"ownership": ownership} if ownership else {}
         self.apply("Organization", name, {"namespaces": namespaces, "temporal": temporal, **proof})
         wait_for(lambda: self.readiness(name)[0], f"the status of {name}")
 
     def readiness(self, name: str) -> tuple[str, str]:
-        """Return the Organization's condition Ready and its message; empty where they are not of its present spec."""
+        """Return the Organization's condition Ready and its message. Both are empty if they are outdated."""
         content = self.control_plane.kube.call("GET", f"{GROUP}/organizations/{name}")
         shown = {condition["type"]: condition for condition in content.get("status", {}).get("conditions", [])}
         ready = shown.get("Ready")
@@ -103,7 +103,7 @@ class Tenants(LocalStack):
         self.control_plane.kubectl("delete", kind, name, "--timeout=10s", *options)
 
     def remove_namespace(self, name: str) -> None:
-        """Delete a namespace with all that it holds, as the controller-manager does, which is not there."""
+        """Delete a namespace and its objects. There is no controller-manager that would do so."""
         kubectl = self.control_plane.kubectl
         kubectl("delete", "namespace", name, "--wait=false")
         kubectl("delete", "executions,events", "--all", "--namespace", name, "--timeout=10s")
@@ -112,17 +112,17 @@ class Tenants(LocalStack):
         wait_for(lambda: not kubectl("get", "namespace", name, "--ignore-not-found").stdout, "the namespace to be gone")
 
     def request(self, name: str, namespace: str, workflow_id: str | None = None) -> None:
-        """Create an Execution that asks for termination."""
+        """Create an Execution with a termination request."""
         spec = {"executionId": workflow_id or name, "terminate": {"reason": "tenancy"}}
         self.apply("Execution", name, spec, namespace)
 
     def observed(self, name: str, namespace: str) -> None:
-        """Create an Execution, and wait until its workflow was seen and pinned."""
+        """Create an Execution, and wait until its run is pinned."""
         self.apply("Execution", name, {"executionId": name}, namespace)
         self.until(name, namespace, Finished="False/Open")
 
     def denied(self, name: str, namespace: str, reason: str) -> str:
-        """Wait until the request is denied, in all conditions and by an Event; return the words."""
+        """Wait until the request is denied in all conditions and by an Event. Return the message."""
         said = {"Authorized": f"False/{reason}", "Terminated": f"False/{reason}", "Stalled": f"True/{reason}"}
         execution = self.until(name, namespace, 15, **said)
         assert "outcome" not in execution["status"]["termination"]
@@ -131,7 +131,7 @@ class Tenants(LocalStack):
         return next(str(condition["message"]) for condition in conditions if condition["type"] == "Terminated")
 
     def mapped_no_more(self, namespace: str) -> Callable[[], None]:
-        """Return a wait until the operator knows that nobody lists the namespace any more."""
+        """Return a function that waits until the operator knows that no Organization lists the namespace."""
         self.apply("Execution", sentinel := f"sentinel-{uuid.uuid4().hex[:6]}", {"executionId": "nothing"}, namespace)
         self.until(sentinel, namespace, Stalled="True/ExecutionNotFound")
 
@@ -141,7 +141,7 @@ class Tenants(LocalStack):
         return wait
 
     def begin_in(self, temporal_namespace: str, workflow_id: str, organization: str | None) -> WorkflowHandle[Any, Any]:
-        """Start a workflow in another Temporal namespace, where no worker takes it up."""
+        """Start a workflow in another Temporal namespace, where no worker runs it."""
         attributes = [SearchAttributePair(OWNER, organization)] if organization else []
         client = Client(self.samples.client.service_client, namespace=temporal_namespace)
         start = client.start_workflow(
@@ -172,23 +172,25 @@ class Tenants(LocalStack):
         wait_for(lambda: not self.temporal.cli(*missing, check=False).stdout, "the deletion of the first run")
 
     def refusals(self, key: str) -> int:
-        """Return how many calls with this API key the front has refused."""
+        """Count the calls with this API key that the proxy has refused."""
         return sum(request.key == key and not request.accepted for request in self.front.requests)
 
     def state(self, handle: WorkflowHandle[Any, Any]) -> str:
-        """Return Temporal's status of the workflow that the handle is of."""
+        """Return Temporal's status of the handle's workflow."""
         description = self.samples.do(handle.describe())
         return description.status.name if description.status else ""
 
 
 async def _worker(client: Client) -> Worker:
-    forgers = Worker(client, task_queue="forgers", workflows=[Forger], workflow_runner=UnsandboxedWorkflowRunner())
+    forgers = Worker(
+        client, task_queue="forgers", workflows=[OverwritesOwner], workflow_runner=UnsandboxedWorkflowRunner()
+    )
     return await forgers.__aenter__()
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Tenants]:
-    """One local stack with the organization `acme` of the namespace `team-a`, which shares its Temporal namespace."""
+    """A local stack with the organization `acme`, which owns `team-a` and shares its Temporal namespace."""
     with Tenants(dynamic_config=FORGET_SOON) as running:
         running.organization("acme", "team-a")
         running.until_ready("acme")
@@ -335,8 +337,8 @@ class TestTemporalNamespaces:
         stack.request("wf", name)
         stack.until("wf", name, Terminated="True/Terminated")
 
-    def test_the_same_proof_of_ownership_is_none(self, stack: Tenants, name: str) -> None:
-        """Two that show the same value can't be told apart. A third one, with a value of its own, can."""
+    def test_two_organizations_with_the_same_ownership(self, stack: Tenants, name: str) -> None:
+        """Two Organizations with the same value can't be distinguished. A third one with its own value can."""
         stack.temporal.create_namespace(name)
         other, third, here = f"{name}-other", f"{name}-third", {"namespace": name}
         handle = stack.begin_in(name, "wf", name)
@@ -351,7 +353,7 @@ class TestTemporalNamespaces:
         assert stack.state(handle) == "RUNNING"
         stack.until_ready(third)
 
-    def test_a_neighbour_that_is_refused_opens_nothing(self, stack: Tenants, name: str) -> None:
+    def test_an_unreachable_neighbour_keeps_the_organization_unready(self, stack: Tenants, name: str) -> None:
         """Whose Temporal can't be asked may be in the same namespace. Once it was seen there, it stays there."""
         stack.temporal.create_namespace(name)
         locked, lonely = f"{name}-locked", f"{name}-lonely"
@@ -384,7 +386,7 @@ class TestOwnership:
     def test_forged_after_the_start(self, stack: Tenants, name: str) -> None:
         stack.tenant(name, name, ownership=BY_NAME)
         start = stack.samples.client.start_workflow(
-            Forger.run,
+            OverwritesOwner.run,
             id=name,
             task_queue="forgers",
             search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, name)]),
@@ -408,7 +410,7 @@ class TestOwnership:
         stack.request(name, name)
         stack.until(name, name, Terminated="True/Terminated")
 
-    def test_of_an_expired_first_run_what_was_recorded_counts(self, stack: Tenants, name: str) -> None:
+    def test_without_the_first_run_recorded_ownership_counts(self, stack: Tenants, name: str) -> None:
         """A pin proves nothing by itself: it may be of a time when the Organization asked for no proof."""
         stack.temporal.create_namespace(name)
         theirs, ours, here = f"{name}-theirs", f"{name}-ours", {"namespace": name}
@@ -504,7 +506,7 @@ class TestOrganizations:
 
 
 class TestBetweenReadAndCall:
-    """The Organization changes while the operator asks Temporal whose the run is: nothing is sent after that."""
+    """The Organization changes while the operator reads the run's owner. Nothing is sent to Temporal after that."""
 
     @pytest.mark.parametrize(
         ("change", "reason", "grace"),
@@ -526,7 +528,7 @@ class TestBetweenReadAndCall:
         with stack.front.holding("GetWorkflowExecutionHistory") as held:
             terminate = {"reason": "quick!", "gracePeriodSeconds": grace}
             stack.apply("Execution", name, {"executionId": name, "terminate": terminate}, name)
-            wait_for(held, "the look at the start event")
+            wait_for(held, "the call for the start event")
             match change:
                 case "namespace":
                     stack.tenant(name, f"{name}-x", temporal=behind, ownership=BY_NAME)

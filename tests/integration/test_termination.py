@@ -39,7 +39,9 @@ def observed(stack: LocalStack, name: str, namespace: str = "team-a", **spec: ob
 class TestPermission:
     """Two who may edit Executions; one of them may terminate."""
 
-    def test_the_one_is_refused_and_the_others_name_stands_in_temporal(self, stack: LocalStack, name: str) -> None:
+    def test_without_permission_is_refused_and_with_permission_is_named_in_temporal(
+        self, stack: LocalStack, name: str
+    ) -> None:
         control_plane = stack.control_plane
         for user, *roles in (("eve", "editor"), ("alice", "editor", "terminator")):
             for role in roles:
@@ -68,7 +70,7 @@ class TestPermission:
         assert "alice" in message
 
 
-class TestTable:
+class TestOutcomes:
     """One test for each row of the contract's table."""
 
     def test_terminated(self, stack: LocalStack, name: str) -> None:
@@ -170,7 +172,7 @@ class TestTable:
 class TestRuns:
     """Which run is meant, and that it is that one."""
 
-    def test_the_stubborn_is_terminated_before_cancelled_is_written(self, stack: LocalStack, name: str) -> None:
+    def test_cancelled_is_written_only_after_the_termination(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Stubborn, name)
         observed(stack, name)
         stack.terminate(name, "it ignores cancellation")
@@ -190,7 +192,7 @@ class TestRuns:
         attributes = stack.samples.last_event(name).workflow_execution_terminated_event_attributes
         assert attributes.reason == execution["status"]["termination"]["reason"] == reason
 
-    def test_a_reused_id_lives(self, stack: LocalStack, name: str) -> None:
+    def test_a_newer_run_with_a_reused_id_stays_open(self, stack: LocalStack, name: str) -> None:
         first = stack.samples.begin(Agent, name)
         observed(stack, name)
         stack.samples.do(first.terminate("by hand"))
@@ -222,7 +224,7 @@ class TestRuns:
         assert execution["status"]["runId"] == current
         assert execution["status"]["firstRunId"] == handle.result_run_id
 
-    def test_a_racing_chain_is_caught(self, stack: LocalStack, name: str) -> None:
+    def test_a_chain_that_continues_all_the_time_is_terminated(self, stack: LocalStack, name: str) -> None:
         first = stack.samples.begin(Chain, name, args=[True])
         wait_for(lambda: _current(stack, name) != first.result_run_id, "the race to be on")
         stack.apply("Execution", name, {"executionId": name, "terminate": {"reason": "stand still"}}, "team-a")
@@ -230,14 +232,14 @@ class TestRuns:
         assert stack.samples.status(name) == "TERMINATED"
         assert execution["status"]["runId"] == _current(stack, name) != first.result_run_id
 
-    def test_a_template_finds_it(self, stack: LocalStack, name: str) -> None:
+    def test_a_workflow_id_template(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, f"agent-execution-{name}")
         observed(stack, name)
         stack.terminate(name, "by its uuid")
         execution = stack.until(name, Terminated="True/Terminated")
         assert execution["status"]["workflowId"] == f"agent-execution-{name}"
 
-    def test_a_reset_run_lives(self, stack: LocalStack, name: str) -> None:
+    def test_a_reset_run_stays_open(self, stack: LocalStack, name: str) -> None:
         first = stack.samples.begin(Agent, name)
         observed(stack, name)
         wait_for(lambda: stack.samples.last_event(name).event_type >= EventType.EVENT_TYPE_TIMER_STARTED, "a timer")
@@ -258,7 +260,7 @@ class TestRuns:
         stack.until(name, Terminated="True/Terminated")
         assert stack.samples.status(name) == "TERMINATED"
 
-    def test_cron_is_ended_between_two_runs(self, stack: LocalStack, name: str) -> None:
+    def test_a_cron_workflow_is_terminated_between_two_runs(self, stack: LocalStack, name: str) -> None:
         first = stack.samples.begin(Done, name, cron_schedule="@every 1s")
         observed(stack, name)
         wait_for(lambda: _current(stack, name) != first.result_run_id, "the second run")
@@ -267,7 +269,7 @@ class TestRuns:
         assert stack.samples.status(name) == "TERMINATED"
         assert execution["status"]["runId"] == _current(stack, name)
 
-    def test_a_delayed_start_is_ended_before_it(self, stack: LocalStack, name: str) -> None:
+    def test_a_workflow_is_terminated_before_its_delayed_start(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name, start_delay=timedelta(hours=1))
         observed(stack, name)
         stack.terminate(name, "not any more")
@@ -285,7 +287,7 @@ class TestRuns:
         assert "past its retention" in _message(execution, "Terminated")
         assert stack.samples.status(name, second.result_run_id) == "RUNNING"
 
-    def test_events_of_a_write_that_was_broken_off_hide_no_end(self, stack: LocalStack, name: str) -> None:
+    def test_events_of_an_interrupted_write_do_not_hide_the_close_event(self, stack: LocalStack, name: str) -> None:
         """Temporal has died between storing the close event and noting it, and has stored it again."""
         handle = stack.samples.begin(Agent, name)
         run = handle.result_run_id or ""
@@ -345,7 +347,7 @@ class TestRequests:
         stack.organization(organization, namespace)
         stack.until(name, namespace, Terminated="True/Terminated", Authorized="True/OrganizationMapped", Stalled="")
 
-    def test_removed_after_the_act(self, stack: LocalStack, name: str) -> None:
+    def test_request_removed_after_the_termination(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         observed(stack, name)
         stack.terminate(name, "done")
@@ -384,7 +386,7 @@ class TestRequests:
 class TestGracePeriod:
     """Cancellation first."""
 
-    def test_a_willing_workflow_cancels_itself(self, stack: LocalStack, name: str) -> None:
+    def test_a_workflow_obeys_the_cancel_request(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         observed(stack, name)
         stack.terminate(name, "please", gracePeriodSeconds=60)
@@ -393,7 +395,9 @@ class TestGracePeriod:
         assert "terminatedAt" not in execution["status"]
         assert stack.samples.status(name) == "CANCELED"
 
-    def test_a_stubborn_one_is_terminated_at_the_deadline(self, stack: LocalStack, name: str) -> None:
+    def test_a_workflow_that_ignores_the_request_is_terminated_at_the_deadline(
+        self, stack: LocalStack, name: str
+    ) -> None:
         stack.samples.begin(Stubborn, name)
         observed(stack, name)
         stack.terminate(name, "please, then not", gracePeriodSeconds=2)
@@ -404,7 +408,7 @@ class TestGracePeriod:
         assert execution["status"]["terminatedAt"][: len("2026-01-01T00:00:00")] >= deadline.removesuffix("Z")
         assert stack.samples.status(name) == "TERMINATED"
 
-    def test_withdrawn_in_the_middle(self, stack: LocalStack, name: str) -> None:
+    def test_request_withdrawn_during_the_grace_period(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Stubborn, name)
         observed(stack, name)
         stack.terminate(name, "please", gracePeriodSeconds=3600)
@@ -428,7 +432,7 @@ class TestProcess:
         after = _versions(stack)
         assert {name: after[name] for name in before} == before
 
-    def test_a_finished_execution_edited_while_it_is_down_is_observed(self, stack: LocalStack, name: str) -> None:
+    def test_an_edit_while_the_operator_is_down_is_observed(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         observed(stack, name)
         stack.terminate(name, "done")
@@ -438,7 +442,7 @@ class TestProcess:
         stack.operator.start()
         stack.until(name, Terminated="True/Terminated", Finished="True/Terminated")
 
-    def test_a_denied_deletion_goes_on_when_its_organization_is_back(self, stack: LocalStack, name: str) -> None:
+    def test_a_denied_deletion_continues_when_its_organization_is_back(self, stack: LocalStack, name: str) -> None:
         tenant, namespace = f"back-{name[-6:]}", f"back-{name[-6:]}"
         stack.organization(tenant, namespace)
         stack.samples.begin(Agent, name, organization=tenant)
@@ -455,7 +459,7 @@ class TestProcess:
         waiting = ("wait", f"execution/{name}", f"--namespace={namespace}", "--for=delete", "--timeout=10s")
         stack.control_plane.kubectl(*waiting, check=False)
 
-    def test_requests_made_while_it_is_down_are_answered(self, stack: LocalStack, name: str) -> None:
+    def test_requests_while_the_operator_is_down_get_outcomes(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         observed(stack, name)
         stack.operator.kill()

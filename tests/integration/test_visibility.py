@@ -47,7 +47,7 @@ def go_on(stack: LocalStack, name: str) -> None:
     wait_for(lambda: stack.get(name)["status"]["runId"] != before, "the pin to move", 15)
 
 
-class TestClosings:
+class TestClosedRuns:
     """What closes by itself, or by others, shows."""
 
     def test_cancelled_elsewhere(self, stack: LocalStack, name: str) -> None:
@@ -133,7 +133,7 @@ async def _cancel_all(client: Client, names: list[str]) -> None:
 class TestExpiry:
     """`ttlSecondsAfterFinished`."""
 
-    def test_a_finished_execution_goes_in_its_time(self, stack: LocalStack, name: str) -> None:
+    def test_a_finished_execution_is_deleted_after_its_ttl(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         spec = {"executionId": name, "ttlSecondsAfterFinished": 3, "terminate": {"reason": "one-shot"}}
         stack.apply("Execution", name, spec, "team-a")
@@ -141,7 +141,7 @@ class TestExpiry:
         assert stack.samples.status(name) == "TERMINATED"
         wait_for(lambda: not exists(stack, name), "the Execution to go", 15)
 
-    def test_zero_means_at_once_also_when_set_afterwards(self, stack: LocalStack, name: str) -> None:
+    def test_a_ttl_of_zero_deletes_at_once_also_when_set_later(self, stack: LocalStack, name: str) -> None:
         observed(stack, name)
         stack.terminate(name, "done with it")
         stack.until(name, Terminated="True/Terminated")
@@ -150,7 +150,7 @@ class TestExpiry:
         )
         wait_for(lambda: not exists(stack, name), "the Execution to go", 15)
 
-    def test_an_open_one_stays(self, stack: LocalStack, name: str) -> None:
+    def test_an_open_execution_is_not_deleted(self, stack: LocalStack, name: str) -> None:
         stack.samples.begin(Agent, name)
         stack.apply("Execution", name, {"executionId": name, "ttlSecondsAfterFinished": 0}, "team-a")
         stack.until(name, Finished="False/Open")

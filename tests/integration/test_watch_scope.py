@@ -38,12 +38,12 @@ def requests(stack: LocalStack, count: int, namespace: str = "team-a") -> list[s
 
 
 def done(operator: Operator, names: list[str]) -> set[str]:
-    """Which of the Executions an operator has told of."""
+    """Return the Executions for which an operator has created Events."""
     log = operator.log.read_text()
     return {name for name in names if f"/{name} " in log}
 
 
-def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(stack: LocalStack) -> None:
+def test_two_shards_and_a_change_of_their_number(stack: LocalStack) -> None:
     first, second = sharer(stack, "--shard=0/2"), sharer(stack, "--shard=1/2")
     with first, second:
         names = requests(stack, 12)
@@ -59,7 +59,7 @@ def test_two_shards_share_the_work_and_a_change_of_their_number_loses_nothing(st
             stack.until(name, Terminated="True/Terminated")
 
 
-def test_each_works_for_its_organizations_only(stack: LocalStack) -> None:
+def test_operators_with_disjoint_organizations(stack: LocalStack) -> None:
     of_acme, of_globex = sharer(stack, "--organizations=acme"), sharer(stack, "--organizations=globex, others")
     with of_acme:
         [mine], [others] = requests(stack, 1), requests(stack, 1, "team-b")
@@ -72,7 +72,7 @@ def test_each_works_for_its_organizations_only(stack: LocalStack) -> None:
             assert not done(of_globex, [mine])
 
 
-def test_an_api_server_that_cuts_no_shards_is_refused() -> None:
+def test_an_api_server_without_sharding_is_refused() -> None:
     with LocalStack() as plain:
         operator = sharer(plain, "--shard=0/2")
         with pytest.raises(RuntimeError, match=r"code 1:\n.*switch on its feature gate ShardedListAndWatch"):
@@ -81,7 +81,7 @@ def test_an_api_server_that_cuts_no_shards_is_refused() -> None:
 
 
 @pytest.mark.parametrize("shard", ["2/2", "one", "-1/2", "0"])
-def test_a_shard_that_is_none_is_refused(shard: str) -> None:
+def test_an_invalid_shard_is_refused(shard: str) -> None:
     program = Path(sys.executable).parent / "execution-operator"
     refused = subprocess.run([program, "run", f"--shard={shard}"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2

@@ -100,7 +100,7 @@ MUTANTS = (
     Mutant(
         "two Organizations with the same ownership value are not Ready",
         Build("core.authorization.mapping", "_temporal_namespace_shared", WithoutElement("own")),
-        "TestTemporalNamespaces.test_the_same_proof_of_ownership_is_none",
+        "TestTemporalNamespaces.test_two_organizations_with_the_same_ownership",
     ),
     Mutant(
         "who may turn out to share a Temporal namespace is waited for",

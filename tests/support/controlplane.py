@@ -94,7 +94,7 @@ class ControlPlane(Cluster):
         return write_kubeconfig(file, self.url, self._authority.certificate, user)
 
     def _is_ready(self) -> bool:
-        """Tell whether it is ready, and has made the default namespace, which no readiness check of its own covers."""
+        """Return whether the API server is ready and has the default namespace, which /readyz does not cover."""
         return all(answers(self.url + path, self._tls) for path in ("/readyz", "/api/v1/namespaces/default"))
 
     def _etcd_command(self) -> list[str | Path]:

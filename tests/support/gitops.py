@@ -1,4 +1,4 @@
-"""How Argo CD, Flux and everything built on kstatus judge an object: their rules, run on it."""
+"""The health of an object by the rules of Argo CD, Flux and kstatus."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def argocd_act(content: Object, action: str, parameters: dict[str, str]) -> Obje
 
 
 def flux(content: Object) -> str:
-    """Return Flux's status of the object; what can't be told yet is in progress."""
+    """Return Flux's status of the object. It is in progress if no expression can be evaluated yet."""
     kustomization = yaml.safe_load((DEPLOY / "flux" / "executions.yaml").read_text())
     (expressions,) = [of for of in kustomization["spec"]["healthCheckExprs"] if of["kind"] == content["kind"]]
     for verdict in ("inProgress", "failed", "current"):

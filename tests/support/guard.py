@@ -28,7 +28,7 @@ def main(mode: str, *arguments: str) -> int:
 
 
 def remove_folder(folder: str) -> int:
-    """Remove the folder once nobody holds the other end of the pipe: neither the run nor any of its servers."""
+    """Remove the folder once the other end of the pipe is closed, by the run and by all of its servers."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wait_for_end_of_input()
     shutil.rmtree(folder, ignore_errors=True)

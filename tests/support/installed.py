@@ -90,12 +90,12 @@ class Tenant:
 
 
 def _denies(control_plane: Cluster) -> bool:
-    """Tell whether a request without permission is denied."""
+    """Return whether a request without permission is denied."""
     return "execution-terminate-permission" in _request(control_plane, f"--as={PROBE}").stderr
 
 
 def _stamps(control_plane: Cluster) -> bool:
-    """Tell whether a request gets its stamp and its warning."""
+    """Return whether a request gets its requester annotation and its warning."""
     result = _request(control_plane)
     return REQUESTER_ANNOTATION in result.stdout and "execution-terminate-advice" in result.stderr
 

@@ -117,7 +117,7 @@ class Kustomization(Package):
         control_plane.kubectl("apply", "--server-side", "--validate=strict", "-k", DEPLOY / "kustomize")
 
     def uninstall(self, control_plane: Cluster) -> None:
-        """Delete it. Without a controller-manager the namespace never ends, so nobody waits."""
+        """Delete the objects without waiting, because without a controller-manager the namespace is never removed."""
         control_plane.kubectl("delete", "--wait=false", "-k", DEPLOY / "kustomize")
 
 

@@ -27,7 +27,7 @@ def _reserve(port: int) -> bool:
     """Lock the port's byte of a file until this process ends, because a server binds its port later, or again."""
     if port in _given:  # a process' own locks don't shut it out
         return False
-    reservations = _reservations()
+    reservations = reservations_file()
     try:
         fcntl.lockf(reservations, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except BlockingIOError:
@@ -37,7 +37,7 @@ def _reserve(port: int) -> bool:
 
 
 @functools.cache
-def _reservations() -> int:
+def reservations_file() -> int:
     """Open the file that all tests of the user share. It stays open, because closing it would release the locks."""
     file = Path(tempfile.gettempdir()) / f"execution-operator-ports-{os.getuid()}.lock"
     return os.open(file, os.O_CREAT | os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Who may do what: the table of `docs/security.md`, as it shall be, and as a real API server has it."""
+"""The permissions of users: the expected table of `docs/security.md`, and its actions on a real API server."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -35,7 +35,7 @@ GATEWAY = "system:serviceaccount:execution-operator:execution-operator-gateway"
 
 
 class Result(StrEnum):
-    """What comes of it."""
+    """The result of an action."""
 
     DONE = "yes"
     RBAC = "no"
@@ -61,7 +61,7 @@ FORBIDDEN = 403
 
 
 def _grant(role: str) -> DryRun:
-    """Bind a ClusterRole to oneself; RBAC lets nobody grant what he has not."""
+    """Bind a ClusterRole to another user. RBAC lets users grant only permissions that they have."""
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "accomplice"}
     body = {
         "metadata": {"name": "grant"},
@@ -166,7 +166,7 @@ USERS: dict[str, tuple[str, set[str], set[str]]] = {
     ),
     "cluster administrator": ("root", set(ACTIONS), set()),
 }
-"""A column each: who it is, what he may do, and what the policies alone keep him from."""
+"""The columns: the user's name, the allowed actions, and the actions that only the policies deny."""
 
 EXPECTED = {
     (action, column): Result.DONE if action in may else Result.POLICY if action in stopped else Result.RBAC

@@ -62,7 +62,7 @@ class LapsedAuthority(Authority):
 
 @dataclass(frozen=True)
 class Request:
-    """One gRPC request: what it proved itself with, on which connection it came, and whether it was let through."""
+    """One gRPC request: its credentials, its connection, and whether it was accepted."""
 
     certificate: str
     key: str
@@ -135,7 +135,7 @@ class TlsFront(Server):
             self._loop.close()
 
     def require_certificate(self, *authorities: Authority) -> None:
-        """From now on, let in only new connections with a certificate of one of these; with none, any connection."""
+        """Accept only new connections with a certificate of one of these authorities, or any connection if none."""
         self._authorities, self._verify = authorities, ssl.CERT_REQUIRED if authorities else ssl.CERT_NONE
 
     def invite_certificate(self, *authorities: Authority) -> None:
@@ -143,16 +143,16 @@ class TlsFront(Server):
         self._authorities, self._verify = authorities, ssl.CERT_OPTIONAL
 
     def require_key(self, *keys: str, refusal: str = "no such key") -> None:
-        """From now on, let through only requests with one of these API keys; the refusal may say `{key}`."""
+        """Accept only requests with one of these API keys. The refusal message may contain `{key}`."""
         self._keys, self._says = frozenset(keys), refusal
 
     def require_no_key(self) -> None:
-        """Let requests through whatever key they have."""
+        """Accept requests with any API key."""
         self._keys = None
 
     @contextlib.contextmanager
     def requiring_key(self, *keys: str) -> Iterator[None]:
-        """Let through only requests with one of these API keys during the block."""
+        """Accept only requests with one of these API keys during the block."""
         self.require_key(*keys)
         try:
             yield
@@ -160,12 +160,12 @@ class TlsFront(Server):
             self.require_no_key()
 
     def drop(self) -> None:
-        """Break all connections, as a server does that goes away."""
+        """Break all connections, as a server that shuts down."""
         self._do(self._break())
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
-        """Be gone during the block, as Temporal is in an outage."""
+        """Refuse connections during the block, as in an outage of Temporal."""
         self._away = True
         self.drop()
         try:
@@ -184,7 +184,7 @@ class TlsFront(Server):
 
     @contextlib.contextmanager
     def holding(self, method: str) -> Iterator[Callable[[], int]]:
-        """Withhold requests of a method from Temporal during the block; give the number that are being withheld."""
+        """Hold requests of a method during the block. Yields a function that counts the held requests."""
         self._gates[method] = asyncio.Event()
         self._held[method] = 0
         try:

@@ -31,7 +31,7 @@ class Agent:
 
 @workflow.defn
 class Stubborn:
-    """Swallows every cancellation."""
+    """Ignores every cancellation."""
 
     @workflow.run
     async def run(self) -> None:
@@ -62,7 +62,7 @@ class Broken:
 
 @workflow.defn
 class Chain:
-    """Continues as new at each signal `next`, or by itself without a pause when told to race."""
+    """Continues as new at each signal `next`, or without a pause if `race` is true."""
 
     def __init__(self) -> None:
         self._next = False

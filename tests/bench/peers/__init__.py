@@ -1,4 +1,4 @@
-"""Those that are held against each other. Each is a process that answers requests, started and stopped alike."""
+"""The peers that are compared. Each is a process that processes requests, and all are started and stopped alike."""
 
 import sys
 from collections.abc import Callable

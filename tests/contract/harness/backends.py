@@ -32,7 +32,7 @@ from tests.support.workflows import Samples
 
 T = TypeVar("T")
 
-PUPPETS = "puppets"
+TASK_QUEUE = "puppets"
 OWNER = SearchAttributeKey.for_keyword("OrganizationId")
 
 
@@ -179,8 +179,8 @@ class FakeBackend:
 
 
 @workflow.defn
-class Puppet:
-    """Does what it is told by signals."""
+class ScriptedWorkflow:
+    """Executes the orders that it receives as signals."""
 
     def __init__(self) -> None:
         self._orders: list[str] = []
@@ -209,15 +209,15 @@ class Puppet:
             case "child":
                 workflow_id, policy = arguments
                 await workflow.start_child_workflow(
-                    Puppet.run, id=workflow_id, parent_close_policy=workflow.ParentClosePolicy[policy]
+                    ScriptedWorkflow.run, id=workflow_id, parent_close_policy=workflow.ParentClosePolicy[policy]
                 )
             case _:
                 raise ApplicationError(f"no such order: {order}", non_retryable=True)
 
 
 @workflow.defn
-class Swallower:
-    """Swallows every cancellation."""
+class IgnoresCancellation:
+    """Ignores every cancellation."""
 
     @workflow.run
     async def run(self) -> None:
@@ -243,8 +243,8 @@ class RealBackend:
         self.missing_namespace: Runs = TemporalRuns(self.service, "nowhere")
         worker = Worker(
             self._client,
-            task_queue=PUPPETS,
-            workflows=[Puppet, Swallower],
+            task_queue=TASK_QUEUE,
+            workflows=[ScriptedWorkflow, IgnoresCancellation],
             workflow_runner=UnsandboxedWorkflowRunner(),
         )
         self.do(_entered(worker))
@@ -269,9 +269,9 @@ class RealBackend:
     ) -> Run:
         handle = self.do(
             self._client.start_workflow(
-                Swallower.run if swallows else Puppet.run,
+                IgnoresCancellation.run if swallows else ScriptedWorkflow.run,
                 id=workflow_id,
-                task_queue=PUPPETS,
+                task_queue=TASK_QUEUE,
                 search_attributes=TypedSearchAttributes([SearchAttributePair(OWNER, owner)] if owner else []),
                 retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=10)) if retries else None,
                 cron_schedule="@every 1s" if cron else "",

@@ -19,12 +19,13 @@ class ForkServer(Server):
     """The process that forks the operators.
 
     Args:
-        package: The folder with another build of the program. None for the program of this checkout.
+        package: A folder to put first on the import path, such as another build. None for the program of this checkout.
     """
 
     def __init__(self, package: Path | None = None) -> None:
         self._folder: GuardedFolder | None = None
-        self._environment = {**os.environ, **({"PYTHONPATH": str(package)} if package else {})}
+        path = os.pathsep.join(filter(None, [str(package or ""), os.environ.get("PYTHONPATH", "")]))
+        self._environment = {**os.environ, **({"PYTHONPATH": path} if path else {})}
 
     def start(self) -> None:
         """Start the process. Return once it has imported the program."""

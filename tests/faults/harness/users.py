@@ -18,7 +18,7 @@ from tests.support.workflows import Agent, Chain, Samples, Stubborn
 
 T = TypeVar("T")
 NAMESPACE = "team-a"
-AWAY = (RPCError, RuntimeError, OSError, http.client.HTTPException)
+SERVER_ERRORS = (RPCError, RuntimeError, OSError, http.client.HTTPException)
 """Errors of a server that is unreachable. Users try again."""
 
 
@@ -179,7 +179,7 @@ class Users:
         handle = self._cluster.samples.client.get_workflow_handle(name)
         try:
             self._cluster.samples.do(handle.signal("next"))
-        except AWAY:
+        except SERVER_ERRORS:
             return  # the chain is one run shorter
 
     def _pinned(self, name: str, run_id: str) -> bool:
@@ -205,7 +205,7 @@ def persist(attempt: Callable[[], T], seconds: float = 120) -> T:
                 raise
             if time.monotonic() > deadline:
                 raise
-        except AWAY:
+        except SERVER_ERRORS:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.2)

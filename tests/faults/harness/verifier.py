@@ -13,7 +13,11 @@ from tests.faults.harness.history_checks import (
 from tests.faults.harness.users import NAMESPACE, Environment, Expectation, Users, persist
 from tests.support.kube import Json, KubeError
 
-TRUE = {"Terminated": check_terminated, "Cancelled": check_cancelled, "AlreadyClosed": check_terminated_by_others}
+CHECKS_BY_OUTCOME = {
+    "Terminated": check_terminated,
+    "Cancelled": check_cancelled,
+    "AlreadyClosed": check_terminated_by_others,
+}
 """The check of the run's history for each outcome."""
 
 
@@ -81,7 +85,7 @@ class OutcomeVerifier:
         self.violations += [
             f"{name}: {count} Events {reason}"
             for (name, reason), count in reported.items()
-            if count > 1 and reason in TRUE
+            if count > 1 and reason in CHECKS_BY_OUTCOME
         ]
 
     def _verify(self, expectation: Expectation, execution: Json) -> None:
@@ -92,7 +96,7 @@ class OutcomeVerifier:
             self.violations.append(
                 f"{expectation.name}: answered {answer}, promised {' or '.join(expectation.answers)}"
             )
-        if check := TRUE.get(answer):
+        if check := CHECKS_BY_OUTCOME.get(answer):
             history = persist(partial(self._cluster.history, expectation.name, run))
             if wrong := check(execution, history):
                 self.violations.append(f"{expectation.name}: {'; '.join(wrong)}: {json.dumps(execution)}")

@@ -10,7 +10,7 @@ every_page = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.
 
 
 def broken(page: Path, link: str) -> bool:
-    """Tell whether a link leads nowhere; those to other places are not followed."""
+    """Return whether a link is broken. Links to other sites are not followed."""
     if link.startswith(("https://", "http://", "mailto:")):
         return False
     path, _, anchor = link.partition("#")

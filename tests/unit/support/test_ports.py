@@ -21,7 +21,7 @@ print(*[ports.free_port() for _ in range(5)])
 def test_no_two_processes_are_given_the_same_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(ports, "_reservations", functools.cache(ports._reservations.__wrapped__))
+    monkeypatch.setattr(ports, "reservations_file", functools.cache(ports.reservations_file.__wrapped__))
     monkeypatch.setattr(ports, "PORTS", FEW)
     ours = {ports.free_port() for _ in range(5)}
     command = [sys.executable, "-c", TAKE_FIVE]
