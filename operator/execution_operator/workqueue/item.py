@@ -122,21 +122,27 @@ class Item:
         return self.needs_reread or self.version > self.reconciled_version
 
     def update(self, execution: Execution, snapshot: Snapshot = Snapshot.CURRENT) -> None:
-        """Replace the state, which is then to be reconciled at once. A deleted object stays deleted."""
+        """Replace the state, which is then to be reconciled at once.
+
+        A deleted object stays deleted if a watch brings another state of it. A tombstone has it read once more.
+        """
         self.execution, self.attempts = execution, 0
         self.reconciled_version = min(self.reconciled_version, version(execution) - 1)
-        if self.snapshot is not Snapshot.DELETED:
+        if self.snapshot is not Snapshot.DELETED or snapshot is Snapshot.TOMBSTONE:
             self.snapshot = snapshot
 
     def record_read(self, found: Execution | None) -> None:
         """Take in the answer of a read. None means that the object no longer exists.
 
-        An answer older than the known state changes nothing: an untrusted state is then read once more.
+        An answer older than the known state shows only that the object exists. A state that needs a reread still needs
+        it then.
         """
         if found is None:
             self.snapshot = Snapshot.LOST if self.snapshot is Snapshot.STALE else Snapshot.DELETED
         elif version(found) >= self.version:
             self.execution, self.snapshot = found, Snapshot.CURRENT
+        elif self.snapshot is Snapshot.DELETED:
+            self.snapshot = Snapshot.CURRENT
         self.reconciled_version = self.version
 
     def record_reconcile(self, written: Execution) -> None:

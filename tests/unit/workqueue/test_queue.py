@@ -1,4 +1,4 @@
-"""The queue: one worker an object, the newest state wins, failures wait longer, nothing is kept of what is settled."""
+"""The queue: one worker an object, the newest state wins, failures back off, a settled object leaves the queue."""
 
 import asyncio
 import itertools
@@ -39,16 +39,17 @@ def failing(one: Execution) -> Result:
 
 @dataclass
 class Harness:
-    """What a queue works with: passes that wait to be let go on, and reads that give what lies here.
+    """A queue whose reconciles wait at a gate, and whose reads return what a test stored.
 
     Attributes:
-        answer: How a pass ends.
-        gate: Passes wait here; open unless a test closes it.
-        passes: The version, name and time of each pass.
+        answer: The result of a reconcile.
+        gate: Reconciles wait here. It is open unless a test closes it.
+        passes: The version and the time of each reconcile.
         stored: What a read returns.
-        gone: Whether a read finds nothing.
-        meanwhile: What happens during a read.
-        now: Passes under way, by UID; `most` is their highest sum.
+        gone: Whether a read finds no object.
+        meanwhile: Called during a read.
+        now: The UIDs of the reconciles under way.
+        most: The highest number of reconciles under way.
     """
 
     answer: Outcome = settled
@@ -104,7 +105,7 @@ async def idle(turns: int = 20) -> None:
 
 
 def run_with_harness(test: Callable[[Harness], Awaitable[None]], **options: Any) -> None:
-    """Run a test at a desk, in a loop whose time is free."""
+    """Run a test with a harness, in a loop whose timers never wait."""
 
     async def main() -> None:
         await test(Harness(**options))
@@ -195,7 +196,7 @@ def test_a_state_newer_than_an_own_write_is_worked_on() -> None:
 
 
 async def failures(harness: Harness, seconds: float) -> list[float]:
-    """Return the pauses between the passes of an object that keeps failing."""
+    """Return the seconds between the reconciles of an object that keeps failing."""
     harness.queue.add(execution())
     await asyncio.sleep(seconds)
     times = [time for _, time in harness.passes]
@@ -303,10 +304,10 @@ def test_a_success_ends_the_backoff() -> None:
     run_with_harness(test, answer=answer)
 
 
-# --- later looks
+# --- delays and events
 
 
-def test_a_look_later_reads_again() -> None:
+def test_a_delayed_reconcile_reads_again() -> None:
     async def test(harness: Harness) -> None:
         harness.stored = execution(version=3)
         harness.queue.add(execution())
@@ -316,7 +317,7 @@ def test_a_look_later_reads_again() -> None:
     run_with_harness(test, answer=lambda one: Result(one, requeue_after=5.0))
 
 
-def test_what_waits_for_another_to_wake_it_is_kept_without_a_timer() -> None:
+def test_an_item_that_waits_for_an_event_stays_without_a_timer() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(execution())
         await asyncio.sleep(1000)
@@ -345,7 +346,7 @@ def test_an_object_is_busy_until_its_pass_has_ended(requeue: Requeue, after: flo
     run_with_harness(test, answer=lambda one: Result(one, requeue, after))
 
 
-def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
+def test_an_item_that_waits_for_an_event_is_reconciled_when_it_is_added_again() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(execution())
         await idle()
@@ -356,7 +357,7 @@ def test_what_waits_for_another_is_looked_at_by_a_sweep_as_well() -> None:
     run_with_harness(test, answer=lambda one: Result(one, requeue=Requeue.ON_EVENT))
 
 
-def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
+def test_requeue_inactive_includes_items_that_wait_for_a_retry() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(execution())
         await idle()
@@ -367,7 +368,7 @@ def test_waking_the_idle_wakes_those_too_that_wait_for_a_retry() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_waking_the_busy_is_one_more_pass_for_each() -> None:
+def test_requeue_active_adds_one_reconcile_for_each() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         harness.queue.add(execution())
@@ -381,10 +382,10 @@ def test_waking_the_busy_is_one_more_pass_for_each() -> None:
     run_with_harness(test)
 
 
-# --- leave, delete and wake
+# --- removed, add_tombstone and requeue
 
 
-def test_leaving_reads_again_and_cuts_a_wait_short() -> None:
+def test_a_removal_reads_again_and_ends_a_delay() -> None:
     async def test(harness: Harness) -> None:
         harness.stored = execution(version=9)
         harness.queue.add(execution())
@@ -396,7 +397,7 @@ def test_leaving_reads_again_and_cuts_a_wait_short() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_leaving_during_a_pass_is_one_more_pass() -> None:
+def test_a_removal_during_a_reconcile_causes_another() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         harness.queue.add(execution())
@@ -409,7 +410,7 @@ def test_leaving_during_a_pass_is_one_more_pass() -> None:
     run_with_harness(test)
 
 
-def test_leaving_by_our_own_write_is_no_more_work() -> None:
+def test_a_removal_by_our_own_write_causes_no_reconcile() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         harness.queue.add(execution())
@@ -433,7 +434,7 @@ def test_the_last_state_of_a_deleted_object_is_what_counts() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_the_state_of_what_has_left_is_never_worked_on_unread() -> None:
+def test_a_tombstone_is_never_reconciled_without_a_read() -> None:
     """It is the state before under the version of now: a patch from there would pass for one of now."""
 
     async def test(harness: Harness) -> None:
@@ -449,7 +450,7 @@ def test_the_state_of_what_has_left_is_never_worked_on_unread() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> None:
+def test_a_tombstone_that_arrives_during_a_read_is_read_again() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(execution(version=1))
         await idle()
@@ -469,12 +470,12 @@ def test_the_state_of_what_leaves_during_a_read_is_never_worked_on_either() -> N
 @pytest.mark.parametrize(
     ("one", "counted"),
     [
-        pytest.param(builders.execution(status=PINNED), 1, id="a look"),
-        pytest.param(builders.execution(), 0, id="a first look"),
+        pytest.param(builders.execution(status=PINNED), 1, id="a repeat reconcile"),
+        pytest.param(builders.execution(), 0, id="a first reconcile"),
         pytest.param(builders.execution("stop", status=PINNED), 0, id="a request"),
     ],
 )
-def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Execution, counted: int) -> None:
+def test_repeat_reconciles_are_counted_and_others_wait_for_room(one: Execution, counted: int) -> None:
     async def test(harness: Harness) -> None:
         async with asyncio.timeout(1):
             await harness.queue.repeat_reconciles.wait_below("team-a", 1)
@@ -493,7 +494,7 @@ def test_looks_at_known_executions_are_counted_and_others_wait_for_room(one: Exe
     run_with_harness(test)
 
 
-def test_each_waits_until_there_is_room_for_it() -> None:
+def test_each_waiter_continues_below_its_own_limit() -> None:
     async def main() -> None:
         looks = InFlight()
         for _ in range(3):
@@ -511,7 +512,7 @@ def test_each_waits_until_there_is_room_for_it() -> None:
     run(main())
 
 
-def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
+def test_a_removal_of_an_unknown_object_is_ignored() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.removed("uid-1", 1)
         harness.queue.add_tombstone(execution())
@@ -521,7 +522,7 @@ def test_leaving_of_what_is_not_being_worked_on_is_nothing() -> None:
     run_with_harness(test)
 
 
-def test_waking_works_on_what_is_unknown_and_on_what_waits() -> None:
+def test_requeue_enqueues_an_unknown_object_and_ends_a_delay() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.requeue(execution())
         await idle()
@@ -532,7 +533,7 @@ def test_waking_works_on_what_is_unknown_and_on_what_waits() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_waking_during_a_pass_is_one_more_pass() -> None:
+def test_requeue_during_a_reconcile_causes_another() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         harness.queue.add(execution())
@@ -545,7 +546,7 @@ def test_waking_during_a_pass_is_one_more_pass() -> None:
     run_with_harness(test)
 
 
-def test_waking_with_an_old_state_wakes_all_the_same() -> None:
+def test_requeue_with_an_old_state_reconciles_the_newest() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(execution(version=2))
         await idle()
@@ -556,7 +557,7 @@ def test_waking_with_an_old_state_wakes_all_the_same() -> None:
     run_with_harness(test, answer=failing)
 
 
-def test_a_doubtful_state_is_read_again_where_nobody_kept_track() -> None:
+def test_a_stale_state_of_an_unknown_object_is_read_first() -> None:
     async def test(harness: Harness) -> None:
         harness.stored = execution(version=3)
         harness.queue.requeue(execution(version=1), stale=True)
@@ -566,7 +567,7 @@ def test_a_doubtful_state_is_read_again_where_nobody_kept_track() -> None:
     run_with_harness(test)
 
 
-def test_a_doubtful_state_of_what_is_gone_is_let_go() -> None:
+def test_a_stale_state_of_a_deleted_object_is_dropped() -> None:
     async def test(harness: Harness) -> None:
         harness.gone = True
         harness.queue.requeue(execution(), stale=True)
@@ -576,7 +577,7 @@ def test_a_doubtful_state_of_what_is_gone_is_let_go() -> None:
     run_with_harness(test)
 
 
-def test_the_last_state_of_what_is_gone_counts_though_a_doubtful_one_was_known() -> None:
+def test_a_tombstone_of_a_deleted_object_replaces_a_stale_state() -> None:
     async def test(harness: Harness) -> None:
         harness.gone = True
         harness.queue.requeue(execution(version=1), stale=True)
@@ -587,7 +588,7 @@ def test_the_last_state_of_what_is_gone_counts_though_a_doubtful_one_was_known()
     run_with_harness(test)
 
 
-def test_what_could_not_be_read_again_is_not_worked_on_whoever_brings_its_old_state() -> None:
+def test_an_object_whose_read_failed_is_not_reconciled_from_an_old_state() -> None:
     async def test(harness: Harness) -> None:
         harness.answer = failing
         harness.queue.add(known := execution(version=1))
@@ -603,7 +604,7 @@ def test_what_could_not_be_read_again_is_not_worked_on_whoever_brings_its_old_st
     run_with_harness(test)
 
 
-def test_a_doubtful_state_that_could_not_be_read_again_stays_one() -> None:
+def test_a_stale_state_whose_read_failed_stays_stale() -> None:
     async def test(harness: Harness) -> None:
         harness.stored = RecordError("away")
         harness.queue.requeue(execution(version=1), stale=True)
@@ -616,7 +617,7 @@ def test_a_doubtful_state_that_could_not_be_read_again_stays_one() -> None:
     run_with_harness(test)
 
 
-def test_the_echo_of_an_own_write_does_not_undo_a_leave() -> None:
+def test_the_echo_of_an_own_write_does_not_undo_a_removal() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         harness.queue.add(execution(version=1))
@@ -676,10 +677,10 @@ def test_an_object_without_a_version_is_the_oldest() -> None:
     assert version(one.model_copy(update={"metadata": one.metadata.model_copy(update={"resource_version": ""})})) == 0
 
 
-# --- requests and looks
+# --- requests and routine reconciles
 
 
-def test_a_request_does_not_wait_behind_looks() -> None:
+def test_a_request_does_not_wait_behind_routine_reconciles() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         for number in range(5):
@@ -692,7 +693,7 @@ def test_a_request_does_not_wait_behind_looks() -> None:
     run_with_harness(test, slots=2)
 
 
-def test_what_waits_among_the_looks_and_becomes_a_request_goes_ahead() -> None:
+def test_a_waiting_routine_reconcile_that_becomes_a_request_goes_ahead() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         for number in range(5):
@@ -709,7 +710,7 @@ def test_what_waits_among_the_looks_and_becomes_a_request_goes_ahead() -> None:
     run_with_harness(test, slots=2)
 
 
-def test_first_looks_keep_to_a_pace() -> None:
+def test_first_reconciles_keep_to_their_rate() -> None:
     async def test(harness: Harness) -> None:
         for number in range(11):
             harness.queue.add(builders.execution(uid=f"uid-{number}"))
@@ -721,7 +722,7 @@ def test_first_looks_keep_to_a_pace() -> None:
     run_with_harness(test)
 
 
-def test_a_request_has_come_when_it_is_first_known_of_whatever_happens_then() -> None:
+def test_the_time_of_a_request_is_when_it_was_first_seen() -> None:
     async def test(harness: Harness) -> None:
         harness.queue.add(builders.execution())
         await asyncio.sleep(0)
