@@ -12,7 +12,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for
 
 NAMESPACE, ACCOUNT = "execution-operator", "execution-operator"
-READY = "taking up requests"
+READY = "starting to reconcile Executions"
 
 
 class Operator(Server):

@@ -12,7 +12,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for
 
 CHECKOUT = Path(__file__).parents[3]
-READY = b"taking up requests"
+READY = b"starting to reconcile Executions"
 
 
 class ForkServer(Server):
