@@ -24,17 +24,17 @@ from execution_operator.kube.shard import Shard
 
 logger = logging.getLogger(__name__)
 
-MOST_PORT = 65535
+MAX_PORT = 65535
 
-COLLECTED = 10_000
-"""New objects after which Python looks for cycles among them, see `gc.set_threshold`. Nearly nothing here is one.
+GC_THRESHOLD = 10_000
+"""New objects after which Python searches them for cycles (`gc.set_threshold`). The operator makes hardly any cycles.
 
-With the default of Python 3.11, 700, a tenth of the operator's CPU went into that with 10,000 requests at once.
+With the default of Python 3.11, 700, this search took a tenth of the operator's CPU for 10,000 requests at once.
 """
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """Formats each log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
@@ -50,25 +50,27 @@ class JsonLines(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-def _log(level: str, form: str) -> None:
+def _configure_logs(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("kopf", "kubernetes.aio.leaderelection"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # says that signals are ours, each time
+    logging.getLogger("kopf._core.reactor.running").setLevel(
+        logging.ERROR
+    )  # warns at each start that it handles no signals
 
 
 def _collect_less_often() -> None:
-    """Leave alone what the imports have made, and look for cycles among the rest less often."""
+    """Exclude the imported objects from garbage collection, and collect the others less often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECTED)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 async def _run(arguments: argparse.Namespace) -> NoReturn:
-    """Run to the end of the process, which is here: the Temporal SDK or kopf's thread could hang what comes after.
+    """Run the operator, and end the process here. The Temporal SDK or kopf's thread could hang a regular exit.
 
     Source: temporalio/sdk-python#300.
     """
@@ -80,7 +82,7 @@ async def _run(arguments: argparse.Namespace) -> NoReturn:
         share = WatchScope(arguments.shard, arguments.organizations, arguments.namespaces)
         await Operator(api, share, _lease(api, arguments), arguments.http_address).run(stop)
     except (LeaseLostError, UnshardedError) as error:
-        logger.error("the operator ends: %s", error)  # noqa: TRY400 - the words say it all
+        logger.error("the operator ends: %s", error)  # noqa: TRY400 - the message says it all
         code = 1
     except Exception:
         logger.exception("the operator ended")
@@ -97,28 +99,28 @@ def _lease(api: Api, arguments: argparse.Namespace) -> Lease | None:
     return Lease(api, own_namespace(), name, identity, arguments.lease_duration)
 
 
-def _lease_duration(words: str) -> int:
-    if (seconds := int(words)) < MIN_DURATION_SECONDS:
-        raise argparse.ArgumentTypeError(f"a lease lasts {MIN_DURATION_SECONDS} seconds at least")
+def _lease_duration(text: str) -> int:
+    if (seconds := int(text)) < MIN_DURATION_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be at least {MIN_DURATION_SECONDS} seconds")
     return seconds
 
 
-def _address(words: str) -> tuple[str, int]:
-    host, colon, port = words.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > MOST_PORT:
-        raise argparse.ArgumentTypeError(f"{words!r} is no HOST:PORT")
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, for instance 0.0.0.0:8080")
     return host.strip("[]"), int(port)
 
 
-def _shard(words: str) -> Shard:
+def _shard(text: str) -> Shard:
     try:
-        return Shard.parse(words)
+        return Shard.parse(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{words!r} is no INDEX/COUNT, as 0/2 and 1/2 are") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not INDEX/COUNT, for instance 0/2") from error
 
 
-def _names(words: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in words.split(",") if name.strip())
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -134,41 +136,53 @@ def _arguments() -> argparse.ArgumentParser:
         "run",
         parents=[logs],
         help="run the operator",
-        description="Runs the operator. The API server is found as kubectl finds it (KUBECONFIG) or as a pod does; "
-        "Temporal by its own environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ..., TOML profiles). "
-        "OPERATOR_NAMESPACE names the operator's own namespace outside of a pod.",
+        description="Runs the operator. It finds the API server as kubectl does (KUBECONFIG) or as a pod does, and "
+        "Temporal by Temporal's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ..., TOML profiles). "
+        "Outside of a pod, OPERATOR_NAMESPACE names the operator's own namespace.",
     )
+    _add_scope(run)
+    run.add_argument(
+        "--http-address",
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve /healthz, /readyz and /metrics on this address; default: do not serve them",
+    )
+    _add_lease(run)
+    gateway.add(commands, logs)
+    return parser
+
+
+def _add_scope(run: argparse.ArgumentParser) -> None:
+    """Add the options that limit what this operator works on."""
     run.add_argument(
         "--organizations",
         type=_names,
         default=frozenset(),
         metavar="A,B",
-        help="work for these Organizations only; another operator must work for the others; default: for all",
+        help="work for these Organizations only; run another operator for the others; default: all",
     )
     run.add_argument(
         "--namespaces",
         type=_names,
         default=frozenset(),
         metavar="A,B",
-        help="work in these namespaces only, and read Executions in no others; default: in all",
+        help="work in these namespaces only, and read Executions in no other; default: all",
     )
     run.add_argument(
         "--shard",
         type=_shard,
         metavar="INDEX/COUNT",
-        help="work on one of COUNT equal shares of the Executions, from 0; needs the API server's feature gate "
-        "ShardedListAndWatch",
+        help="work on one of COUNT equal shares of the Executions; INDEX starts at 0; needs the API server's feature "
+        "gate ShardedListAndWatch",
     )
-    run.add_argument(
-        "--http-address",
-        type=_address,
-        metavar="HOST:PORT",
-        help="serve /healthz, /readyz and /metrics there; default: nowhere",
-    )
+
+
+def _add_lease(run: argparse.ArgumentParser) -> None:
+    """Add the options of leader election."""
     run.add_argument(
         "--leader-elect",
         action="store_true",
-        help="work only while holding a Lease in the operator's own namespace, so that others can stand by",
+        help="reconcile only while holding a Lease in the operator's own namespace; other replicas stand by",
     )
     run.add_argument("--lease-name", default="execution-operator", help="default: %(default)s")
     run.add_argument(
@@ -176,16 +190,14 @@ def _arguments() -> argparse.ArgumentParser:
         type=_lease_duration,
         default=15,
         metavar="SECONDS",
-        help="after which a leader that does not renew is replaced; default: %(default)s",
+        help="a leader that does not renew its Lease for this long is replaced; default: %(default)s",
     )
-    gateway.add(commands, logs)
-    return parser
 
 
 def main() -> None:
     """Run the command line."""
     arguments = _arguments().parse_args()
-    _log(arguments.log_level, arguments.log_format)
+    _configure_logs(arguments.log_level, arguments.log_format)
     if arguments.command == "gateway":
         sys.exit(gateway.start(arguments))
     _collect_less_often()

@@ -76,7 +76,9 @@ def test_it_carries_out_a_request_and_ends_when_it_is_told_to(image: str, stack:
     arguments = here(stack.package.container(stack.control_plane)["args"])
     container = docker("run", "--detach", *HARDENED, *options, image, *arguments)
     try:
-        wait_for(lambda: "starting to reconcile Executions" in log(container), "the operator to take up requests", seconds=30)
+        wait_for(
+            lambda: "starting to reconcile Executions" in log(container), "the operator to take up requests", seconds=30
+        )
         stack.samples.begin(Stubborn, "boxed")
         stack.apply("Execution", "boxed", {"executionId": "boxed", "terminate": {"reason": "runaway cost"}}, "team-a")
         stack.until("boxed", Terminated="True/Terminated")

@@ -85,4 +85,4 @@ def test_an_invalid_shard_is_refused(shard: str) -> None:
     program = Path(sys.executable).parent / "execution-operator"
     refused = subprocess.run([program, "run", f"--shard={shard}"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2
-    assert f"'{shard}' is no INDEX/COUNT, as 0/2 and 1/2 are" in refused.stderr
+    assert f"'{shard}' is not INDEX/COUNT, for instance 0/2" in refused.stderr
