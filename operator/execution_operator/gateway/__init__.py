@@ -1,1 +1,1 @@
-"""The REST contract over the same resources. The caller's own token does all that changes anything."""
+"""The REST call. It changes Executions with the caller's own token only."""

@@ -1,4 +1,4 @@
-"""The HTTP application: routes, errors in FastAPI's form, documentation, health."""
+"""The HTTP application: routes, errors in FastAPI's form, documentation and health."""
 
 import asyncio
 import logging
@@ -10,11 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from execution_operator.gateway.answers import INVALID, OK, UNAUTHORIZED, UNAVAILABLE, Answer
 from execution_operator.gateway.caller import Caller
 from execution_operator.gateway.contract import (
-    OURS,
-    PROSE,
+    CONTRACT_STATUSES,
+    GATEWAY_STATUSES,
     TITLE,
     VERSION,
     TerminateManyRequest,
@@ -27,7 +26,8 @@ from execution_operator.gateway.contract import (
 )
 from execution_operator.gateway.index import Index
 from execution_operator.gateway.limits import Limits, LimitsMiddleware, TokenBuckets, token_of
-from execution_operator.gateway.metrics import Measure, Metrics
+from execution_operator.gateway.metrics import Metrics, MetricsMiddleware
+from execution_operator.gateway.responses import INVALID, OK, UNAUTHORIZED, UNAVAILABLE, Answer
 from execution_operator.gateway.terminate import TerminateService
 from execution_operator.kube.client import ApiError
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class Application(FastAPI):
-    """Described by the contract."""
+    """A FastAPI application with the OpenAPI document of the contract."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -44,20 +44,29 @@ class Application(FastAPI):
 
 
 class Gateway:
-    """The routes, over the act."""
+    """The routes.
 
-    def __init__(self, index: Index, act: TerminateService, caller: Callable[[str], Caller], limits: Limits) -> None:
+    Args:
+        index: The Executions.
+        service: Terminates.
+        caller: Returns the caller with a token.
+        limits: The limits for each caller.
+    """
+
+    def __init__(
+        self, index: Index, service: TerminateService, caller: Callable[[str], Caller], limits: Limits
+    ) -> None:
         self._index = index
-        self._act = act
+        self._service = service
         self._caller = caller
-        self._accounts = TokenBuckets(limits)
+        self._buckets = TokenBuckets(limits)
         self._metrics = Metrics(index)
         self.app = self._application(limits)
 
     def _application(self, limits: Limits) -> FastAPI:
         app = Application(title=TITLE, version=VERSION, redoc_url=None)
-        app.add_middleware(LimitsMiddleware, limits=limits, accounts=self._accounts)
-        app.add_middleware(Measure, metrics=self._metrics)
+        app.add_middleware(LimitsMiddleware, limits=limits, buckets=self._buckets)
+        app.add_middleware(MetricsMiddleware, metrics=self._metrics)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HTTPException, _refused)
         app.add_api_route(
@@ -68,7 +77,7 @@ class Gateway:
             summary="Terminate Executions",
             response_model=TerminateManyResponse,
             response_model_exclude_none=True,
-            responses=described({status: OURS[status] for status in (401, 408, 413, 429, 503)}),
+            responses=described({status: GATEWAY_STATUSES[status] for status in (401, 408, 413, 429, 503)}),
         )
         app.add_api_route(
             "/api/v1/executions/{execution_id:path}/terminate",
@@ -77,7 +86,7 @@ class Gateway:
             tags=["executions"],
             summary="Terminate Execution",
             response_model=TerminateWorkflowResponse,
-            responses=described(PROSE | OURS),
+            responses=described(CONTRACT_STATUSES | GATEWAY_STATUSES),
         )
         for path, route in (("/healthz", self.healthy), ("/readyz", self.ready), ("/metrics", self.metrics)):
             app.add_api_route(path, route, methods=["GET"], include_in_schema=False, response_class=PlainTextResponse)
@@ -93,9 +102,9 @@ class Gateway:
         return _single(answer)
 
     async def terminate_executions(self, request: Request, body: TerminateManyRequest) -> Any:
-        """Terminate up to 1,000 at once; each has the result that a call of its own would have had."""
+        """Terminate up to 1,000 Executions. Each has the result that a single call would have had."""
         token, identifiers = _token(request), list(dict.fromkeys(body.execution_ids))
-        if after := self._accounts.charge(token, len(body.execution_ids) - 1):
+        if after := self._buckets.charge(token, len(body.execution_ids) - 1):
             return JSONResponse({"detail": "Too many requests"}, 429, {"retry-after": str(after)})
         if not self._index.synced:
             return _starting()
@@ -110,17 +119,17 @@ class Gateway:
         return TerminateManyResponse(results=[_result(each, by_identifier[each]) for each in body.execution_ids])
 
     async def _terminate(self, identifier: str, reason: str, caller: Caller) -> Answer:
-        answer = await self._act.terminate(identifier, reason, caller)
+        answer = await self._service.terminate(identifier, reason, caller)
         self._metrics.outcomes.labels(str(answer.status)).inc()
         logger.info("terminate %r: %d %s", identifier, answer.status, answer.detail or answer.terminated_at)
         return answer
 
     async def healthy(self) -> str:
-        """Say that the process answers."""
+        """Answer that the process is alive."""
         return "ok"
 
     async def ready(self) -> Response:
-        """Say whether the index is complete."""
+        """Answer whether the index is complete."""
         return PlainTextResponse("ok" if self._index.synced else "starting", 200 if self._index.synced else UNAVAILABLE)
 
     async def metrics(self) -> Response:
@@ -129,7 +138,7 @@ class Gateway:
 
 
 def _token(request: Request) -> str:
-    return token_of(request.headers) or ""  # the gate lets nothing pass without one
+    return token_of(request.headers) or ""  # LimitsMiddleware refuses calls without a token
 
 
 def _single(answer: Answer) -> Response:
@@ -158,13 +167,13 @@ def _result(identifier: str, answer: Answer) -> TerminateResult:
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    """Return FastAPI's 422 without the input: it is the caller's own, and need not even be text."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - for the type: FastAPI calls this for no other
+    """Return FastAPI's 422 without the input, which may not even be text."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - for the type checker: FastAPI passes this type only
     return _faulty([{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()])
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    """Return FastAPI's own errors. Its 400 is a body that it can't parse, which the contract has as 422."""
+    """Return FastAPI's own errors. Its 400 means a body that it can't parse; the contract answers 422 for that."""
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     if error.status_code == 400:  # noqa: PLR2004 - HTTP's own number
         return _faulty([{"loc": ["body"], "msg": str(error.detail), "type": "json_invalid"}])

@@ -1,84 +1,83 @@
-"""What the gateway does at the API server in the caller's name, and with nothing but the caller's token."""
+"""Calls to the API server with the caller's token, and with no other credential."""
 
 import asyncio
+from http import HTTPStatus
 
 from execution_operator.api import Execution
 from execution_operator.gateway.index import ExecutionView
 from execution_operator.kube.client import Api, ApiError, Json, collection
 
-WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-FORBIDDEN, NOT_FOUND = 403, 404
-
-AT_ONCE = 64
-"""Calls to the API server at the same time, of all callers together: the connection pool's waits are bounded."""
+SELF_SUBJECT_REVIEW_PATH = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+MAX_PARALLEL_CALLS = 64
+"""Calls to the API server at the same time, of all callers together. More would time out in the connection pool."""
 
 
 class Caller:
-    """Somebody with a token.
+    """A caller of the gateway.
 
     Args:
-        api: The connection, which bears this token and no other credential.
-        turn: What all callers share, so that they wait here and not for a connection.
+        api: A connection that uses the caller's token and no other credential.
+        slots: Limits the calls of all callers together.
     """
 
-    def __init__(self, api: Api, turn: asyncio.Semaphore) -> None:
+    def __init__(self, api: Api, slots: asyncio.Semaphore) -> None:
         self._api = api
-        self._turn = turn
-        self._known = False
+        self._slots = slots
+        self._authenticated = False
 
     async def authenticate(self) -> None:
-        """Make sure that the API server knows the token.
+        """Check that the API server accepts the token, once.
 
         Raises:
-            ApiError: It does not (401), or gives no answer.
+            ApiError: It does not (status 401), or it gave no answer.
         """
-        if self._known:
+        if self._authenticated:
             return
         try:
-            async with self._turn:
+            async with self._slots:
                 await self._api.create(
-                    WHO_AM_I, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+                    SELF_SUBJECT_REVIEW_PATH, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
                 )
         except ApiError as error:
-            if error.status != FORBIDDEN:  # somebody without that right is somebody
+            if error.status != HTTPStatus.FORBIDDEN:  # the token is valid, and may not create reviews
                 raise
-        self._known = True
+        self._authenticated = True
 
-    async def may_read(self, seen: ExecutionView) -> bool:
-        """Tell whether the caller may read an Execution: by reading it."""
-        return await self.read(seen) is not None
+    async def may_read(self, view: ExecutionView) -> bool:
+        """Return whether the caller may read an Execution, by reading it."""
+        return await self.read(view) is not None
 
-    async def read(self, seen: ExecutionView) -> ExecutionView | None:
-        """Return an Execution as it is now; None if the caller may not read it, or it is gone."""
+    async def read(self, view: ExecutionView) -> ExecutionView | None:
+        """Return an Execution as it is now; None where the caller may not read it, or where it does not exist."""
         try:
-            async with self._turn:
-                now = await self._api.get(_path(seen))
+            async with self._slots:
+                now = await self._api.get(_path(view))
         except ApiError as error:
-            if error.status in (FORBIDDEN, NOT_FOUND):
+            if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
                 return None
             raise
         return ExecutionView.of(Execution.model_validate(now))
 
-    async def request(self, seen: ExecutionView, reason: str) -> Execution:
-        """Set spec.terminate, at once and not after a grace period that an earlier request may have asked for."""
-        wish = {"terminate": {"reason": reason, "gracePeriodSeconds": 0}}
-        answer = await self._patch(seen, {"metadata": {"uid": seen.uid}, "spec": wish})
-        self._known = True
+    async def request(self, view: ExecutionView, reason: str) -> Execution:
+        """Set spec.terminate without a grace period, also where an earlier request has one. Return the Execution."""
+        spec = {"terminate": {"reason": reason, "gracePeriodSeconds": 0}}
+        answer = await self._patch(view, {"metadata": {"uid": view.uid}, "spec": spec})
+        self._authenticated = True
         return Execution.model_validate(answer)
 
-    async def withdraw(self, seen: ExecutionView) -> bool:
-        """Remove spec.terminate if the Execution is still as seen; tell whether it was."""
-        guard = {"uid": seen.uid, "resourceVersion": seen.version}
+    async def withdraw(self, view: ExecutionView) -> bool:
+        """Remove spec.terminate if the Execution is still in this version. Return whether it was removed."""
+        metadata = {"uid": view.uid, "resourceVersion": view.version}
         try:
-            await self._patch(seen, {"metadata": guard, "spec": {"terminate": None}})
+            await self._patch(view, {"metadata": metadata, "spec": {"terminate": None}})
         except ApiError:
             return False
         return True
 
-    async def _patch(self, seen: ExecutionView, patch: Json) -> Json:
-        async with self._turn:
-            return await self._api.merge(_path(seen), patch)
+    async def _patch(self, view: ExecutionView, patch: Json) -> Json:
+        async with self._slots:
+            return await self._api.merge(_path(view), patch)
 
 
-def _path(seen: ExecutionView) -> str:
-    return f"{collection('executions', seen.namespace)}/{seen.name}"
+def _path(view: ExecutionView) -> str:
+    return f"{collection('executions', view.namespace)}/{view.name}"

@@ -1,4 +1,4 @@
-"""The contract's models and its OpenAPI document."""
+"""The models of the REST contract, and its OpenAPI document."""
 
 from typing import Annotated, Any
 
@@ -9,18 +9,18 @@ from pydantic import BaseModel, Field
 TITLE, VERSION = "Agent Control Plane API", "1.0.0"
 SECURITY = {"BearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 
-MOST = 1000
-"""Executions in one bulk call."""
+MAX_BULK_EXECUTIONS = 1000
+"""Maximum number of identifiers in one bulk call."""
 
-PROSE = {
+CONTRACT_STATUSES = {
     404: "Execution not found",
     403: "Access denied, the execution is not the organization's",
     400: "Cannot terminate, invalid status",
     500: "Failed to terminate through Temporal",
 }
-"""What the contract describes in prose, without a schema."""
+"""Statuses that the contract describes in prose, without a schema."""
 
-OURS = {
+GATEWAY_STATUSES = {
     401: "No Bearer token, or one that the API server does not know",
     408: "The request took too long to arrive",
     409: "The identifier means several Executions",
@@ -28,11 +28,11 @@ OURS = {
     429: "Too many requests: see Retry-After",
     503: "The API server does not answer, or the gateway has just started",
 }
-"""What any server may answer."""
+"""Statuses of this server that the contract does not mention."""
 
 
 def described(statuses: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    """Return the descriptions as FastAPI takes them."""
+    """Return the descriptions in the form that FastAPI takes."""
     return {status: {"description": words} for status, words in statuses.items()}
 
 
@@ -41,13 +41,13 @@ Identifier = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class TerminateWorkflowRequest(BaseModel):
-    """Why."""
+    """The body of the single call."""
 
     reason: Reason
 
 
 class TerminateWorkflowResponse(BaseModel):
-    """What Temporal shows of the end."""
+    """The answer to a successful single call, with the values that Temporal shows."""
 
     success: bool
     workflow_id: str
@@ -55,17 +55,17 @@ class TerminateWorkflowResponse(BaseModel):
 
 
 class TerminateManyRequest(BaseModel):
-    """Which, and why."""
+    """The body of the bulk call."""
 
-    execution_ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST)]
+    execution_ids: Annotated[list[Identifier], Field(min_length=1, max_length=MAX_BULK_EXECUTIONS)]
     reason: Reason
 
 
 class TerminateResult(BaseModel):
-    """The outcome for one identifier."""
+    """The result for one identifier of a bulk call."""
 
     execution_id: str
-    status: Annotated[int, Field(description="What the call for this one alone would have answered.")]
+    status: Annotated[int, Field(description="The HTTP status that a single call for this identifier would have had.")]
     success: bool
     workflow_id: str | None = None
     terminated_at: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
@@ -73,13 +73,15 @@ class TerminateResult(BaseModel):
 
 
 class TerminateManyResponse(BaseModel):
-    """The outcomes."""
+    """The answer to a bulk call."""
 
-    results: Annotated[list[TerminateResult], Field(description="One for each identifier, in their order.")]
+    results: Annotated[
+        list[TerminateResult], Field(description="One result for each identifier, in the order of the request.")
+    ]
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the document: FastAPI's, in the words of the contract."""
+    """Return the OpenAPI document: FastAPI's, adapted to the contract."""
     document = get_openapi(title=TITLE, version=VERSION, openapi_version="3.1.0", routes=app.routes)
     document["security"] = [{"BearerAuth": []}]
     document["components"]["securitySchemes"] = SECURITY
@@ -94,6 +96,6 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _plain(name: str, field: dict[str, Any]) -> None:
-    """Drop the titles that only repeat a field's name; the contract has one, on `reason`."""
+    """Remove the title of a field. The contract has a title on `reason` only."""
     if name != "reason":
         field.pop("title", None)

@@ -1,4 +1,4 @@
-"""The Executions by every name that callers have for them, kept by watch; and waiting for one of them to change."""
+"""The index of Executions by every identifier that callers use, and waiting for a change of one of them."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ExecutionView:
-    """What the gateway keeps of an Execution."""
+    """The fields of an Execution that the gateway needs."""
 
     uid: str
     namespace: str
@@ -37,7 +37,7 @@ class ExecutionView:
 
     @classmethod
     def of(cls, execution: Execution) -> "ExecutionView":
-        """Take from the object what matters here."""
+        """Return the view of an Execution."""
         meta, spec, status = execution.metadata, execution.spec, execution.status
         return cls(
             uid=meta.uid,
@@ -59,26 +59,26 @@ class ExecutionView:
 
     @property
     def path(self) -> str:
-        """Namespace and name, as people write them."""
+        """The namespace and the name, for people."""
         return f"{self.namespace}/{self.name}"
 
     @property
-    def known_as(self) -> set[str]:
-        """Every identifier that a caller may use."""
+    def identifiers(self) -> set[str]:
+        """All identifiers by which callers may name the Execution."""
         return {self.execution_id, self.workflow_id or self.execution_id, self.name, self.path, self.uid}
 
 
 class Index:
-    """All Executions, as the watch last showed them."""
+    """All Executions, as the watch last delivered them."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, ExecutionView] = {}
+        self._views: dict[str, ExecutionView] = {}
         self._by_id: defaultdict[str, set[str]] = defaultdict(set)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._complete = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._views)
 
     @property
     def synced(self) -> bool:
@@ -87,11 +87,11 @@ class Index:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a change."""
+        """The number of calls that wait for a change."""
         return sum(map(len, self._waiting.values()))
 
     def changed(self, change: Change) -> None:
-        """Take up a change of the watch."""
+        """Apply a change from the watch."""
         uid = change.object["metadata"]["uid"]
         execution = None if change.deleted else parse(Execution, change.object)
         self._drop(uid)
@@ -100,28 +100,33 @@ class Index:
         self._wake(uid)
 
     def listed(self, uids: set[str]) -> None:
-        """Drop what a complete list does not hold: it was deleted while nobody looked."""
-        for uid in self._seen.keys() - uids:
+        """Drop the Executions that a complete list does not contain: they were deleted while no watch ran."""
+        for uid in self._views.keys() - uids:
             self._drop(uid)
             self._wake(uid)
         self._complete.set()
 
     def find(self, identifier: str) -> list[ExecutionView]:
-        """Return the Executions that the identifier means: open ones first, newest first."""
-        found = [self._seen[uid] for uid in self._by_id.get(identifier, ())]
-        found.sort(key=lambda seen: (seen.created, seen.uid), reverse=True)
-        return sorted(found, key=lambda seen: seen.closed)
+        """Return the Executions with this identifier: open ones before closed ones, the newest first."""
+        found = [self._views[uid] for uid in self._by_id.get(identifier, ())]
+        found.sort(key=lambda view: (view.created, view.uid), reverse=True)
+        return sorted(found, key=lambda view: view.closed)
 
     def get(self, uid: str) -> ExecutionView | None:
-        """Return an Execution as last seen."""
-        return self._seen.get(uid)
+        """Return the newest known state of an Execution; None where it does not exist."""
+        return self._views.get(uid)
 
     async def until(self, uid: str, settled: Callable[[ExecutionView | None], T | None]) -> T:
-        """Wait until an Execution (None: it is gone) is settled, and return what settled it."""
+        """Wait until `settled` returns a value for an Execution, and return that value.
+
+        Args:
+            uid: The Execution.
+            settled: Called at once and after each change, with None where the Execution does not exist.
+        """
         changed = asyncio.Event()
         self._waiting[uid].add(changed)
         try:
-            while (found := settled(self._seen.get(uid))) is None:
+            while (found := settled(self._views.get(uid))) is None:
                 await changed.wait()
                 changed.clear()
         finally:
@@ -130,14 +135,14 @@ class Index:
                 del self._waiting[uid]
         return found
 
-    def _put(self, seen: ExecutionView) -> None:
-        self._seen[seen.uid] = seen
-        for identifier in seen.known_as:
-            self._by_id[identifier].add(seen.uid)
+    def _put(self, view: ExecutionView) -> None:
+        self._views[view.uid] = view
+        for identifier in view.identifiers:
+            self._by_id[identifier].add(view.uid)
 
     def _drop(self, uid: str) -> None:
-        seen = self._seen.pop(uid, None)
-        for identifier in _identifiers(seen):
+        view = self._views.pop(uid, None)
+        for identifier in _identifiers(view):
             self._by_id[identifier].discard(uid)
             if not self._by_id[identifier]:
                 del self._by_id[identifier]
@@ -147,5 +152,5 @@ class Index:
             event.set()
 
 
-def _identifiers(seen: ExecutionView | None) -> Iterator[str]:
-    yield from seen.known_as if seen else ()
+def _identifiers(view: ExecutionView | None) -> Iterator[str]:
+    yield from view.identifiers if view else ()

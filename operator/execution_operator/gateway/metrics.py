@@ -1,4 +1,4 @@
-"""What the gateway counts."""
+"""The metrics of the gateway."""
 
 import time
 from collections.abc import Callable
@@ -12,23 +12,23 @@ BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """Calls by route and status, their duration, and what the index holds."""
+    """The metrics: calls by route and status, their durations, and the size of the index."""
 
     def __init__(self, index: Index) -> None:
         self._registry = CollectorRegistry()
         self.calls = Counter(
-            "execution_gateway_requests_total", "Calls that were answered.", ["route", "code"], registry=self._registry
+            "execution_gateway_requests_total", "Answered calls.", ["route", "code"], registry=self._registry
         )
         self.seconds = Histogram(
             "execution_gateway_request_duration_seconds",
-            "From a call's arrival to its answer.",
+            "Time from the arrival of a call to its answer.",
             ["route"],
             buckets=BUCKETS,
             registry=self._registry,
         )
         self.outcomes = Counter(
             "execution_gateway_terminations_total",
-            "Answers for single Executions, those of bulk calls included.",
+            "Answers for single Executions, including those of bulk calls.",
             ["code"],
             registry=self._registry,
         )
@@ -37,22 +37,22 @@ class Metrics:
         self._gauge("execution_gateway_synced", "1 once the index is complete.", lambda: index.synced)
 
     def text(self) -> bytes:
-        """Return all of it in the text format."""
+        """Return the metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         Gauge(name, help_text, registry=self._registry).set_function(value)
 
 
-class Measure:
-    """The ASGI middleware that counts calls of the API by their route."""
+class MetricsMiddleware:
+    """ASGI middleware that counts the calls of the API by route."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and watch the answer go by."""
+        """Call the application, and count its answer."""
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return

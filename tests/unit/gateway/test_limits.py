@@ -32,8 +32,8 @@ def test_what_is_refused_costs_nothing() -> None:
     assert accounts.charge("alice", 2) == 0
 
 
-def test_the_silent_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CALLERS", 2)
+def test_the_least_recently_used_bucket_is_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_CALLERS", 2)
     accounts = TokenBuckets(Limits(rate=1, burst=1), Clock())
     assert [accounts.charge(caller) for caller in ("alice", "bob", "carol", "alice")] == [0, 0, 0, 0]
     assert accounts.charge("carol") == 1

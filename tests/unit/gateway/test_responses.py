@@ -6,8 +6,8 @@ import pytest
 
 from execution_operator.api import Execution
 from execution_operator.core.reasons import Reason
-from execution_operator.gateway.answers import verdict
 from execution_operator.gateway.index import ExecutionView, Index
+from execution_operator.gateway.responses import answer_for
 from execution_operator.kube.watch import Change
 
 
@@ -52,9 +52,9 @@ def answered(reason: str, status: str = "False", **more: Any) -> ExecutionView:
     ],
 )
 def test_answers_without_an_outcome(reason: Reason, status: int | None) -> None:
-    answer = verdict(answered(reason))
+    answer = answer_for(answered(reason))
     assert (answer.status if answer else None) == status
-    assert verdict(answered(reason, observedGeneration=1)) is None, "an earlier generation's answer is none"
+    assert answer_for(answered(reason, observedGeneration=1)) is None, "an earlier generation's answer is none"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_outcomes(outcome: str, phase: str, status: int) -> None:
     seen = answered(
         outcome, termination={"reason": "why", "outcome": outcome}, phase=phase, closedAt="2026-01-01T00:00:01Z"
     )
-    answer = verdict(seen)
+    answer = answer_for(seen)
     assert answer is not None
     assert answer.status == status
     assert answer.terminated_at == ("2026-01-01T00:00:01Z" if status == 200 else "")
@@ -75,7 +75,7 @@ def test_outcomes(outcome: str, phase: str, status: int) -> None:
 def test_a_withdrawn_request() -> None:
     withdrawn = content()
     del withdrawn["spec"]["terminate"]
-    answer = verdict(ExecutionView.of(Execution.model_validate(withdrawn)))
+    answer = answer_for(ExecutionView.of(Execution.model_validate(withdrawn)))
     assert answer is not None
     assert (answer.status, "withdrawn" in answer.detail) == (500, True)
 
