@@ -184,4 +184,4 @@ def test_an_operator_that_knows_no_organizations_is_not_ready(stack: LocalStack)
     stack.control_plane.kubectl("create", "serviceaccount", "nobody", "--namespace=execution-operator")
     with operator, pytest.raises(HTTPError) as error:
         served(operator, "/readyz")
-    assert (error.value.code, error.value.read()) == (503, b"the Organizations are not known yet\n")
+    assert (error.value.code, error.value.read()) == (503, b"the Organizations are not listed yet\n")

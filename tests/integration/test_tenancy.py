@@ -485,7 +485,7 @@ class TestOrganizations:
         ownership = {**BY_NAME, "value": f"{name}-2"} if difference == "ownership" else BY_NAME
         stack.tenant(name, name, temporal=temporal, ownership=ownership)
         stack.until_ready(name)
-        self._asked(stack, name, "OrganizationMismatch", f"the {name} of now is another")
+        self._asked(stack, name, "OrganizationMismatch", f"the Organization {name} that exists now is another one")
         if difference == "none":
             stack.request(f"{name}-new", name, workflow_id=name)
             stack.until(f"{name}-new", name, Terminated="True/Terminated")

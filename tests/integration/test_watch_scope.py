@@ -75,7 +75,7 @@ def test_operators_with_disjoint_organizations(stack: LocalStack) -> None:
 def test_an_api_server_without_sharding_is_refused() -> None:
     with LocalStack() as plain:
         operator = sharer(plain, "--shard=0/2")
-        with pytest.raises(RuntimeError, match=r"code 1:\n.*switch on its feature gate ShardedListAndWatch"):
+        with pytest.raises(RuntimeError, match=r"code 1:\n.*enable its feature gate ShardedListAndWatch"):
             operator.start()
         operator.stop()
 
