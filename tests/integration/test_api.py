@@ -316,7 +316,10 @@ def test_field_selectors(selected: Tenant, selector: str, expected: set[str]) ->
 
 def test_explain_reads_well(tenant: Tenant) -> None:
     text = " ".join(tenant.kubectl("explain", "execution.spec.terminate").stdout.split())
-    assert "Set this to terminate the workflow. Removing it before the workflow is terminated withdraws the request." in text
+    assert (
+        "Set this to terminate the workflow. Removing it before the workflow is terminated withdraws the request."
+        in text
+    )
     assert "reason <string> -required- Why the workflow is terminated: 1 to 500 characters, not blank." in text
     assert "gracePeriodSeconds <integer> Seconds that the workflow gets to end by itself." in text
 

@@ -73,7 +73,9 @@ def test_a_namespace_that_is_gone_stops_no_other_and_may_come_back(stack: Packag
         stack.terminate(name, "runaway cost", name.removeprefix("third-"))
     stack.until("third-team-a", Terminated="True/Terminated", seconds=5)
     assert stack.get("third-team-c", "team-c")["status"] == UNSEEN
-    wait_for(lambda: "Executions of namespace team-c can't be listed" in stack.operator.log.read_text(), "the log to say so")
+    wait_for(
+        lambda: "Executions of namespace team-c can't be listed" in stack.operator.log.read_text(), "the log to say so"
+    )
 
     account = f"--serviceaccount={RELEASE.namespace}:{RELEASE.name}"
     kubectl("create", "rolebinding", bound, f"--clusterrole={bound}", account, "--namespace=team-c")

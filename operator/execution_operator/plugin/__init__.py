@@ -1,1 +1,1 @@
-"""`kubectl execution`: the act at the prompt. Needs an API server and no part of the operator."""
+"""`kubectl execution`, a kubectl plugin. It needs an API server, and no part of the operator."""

@@ -1,20 +1,20 @@
-"""`kubectl execution …` and `kubectl-execution …`: reads the command line, runs one command, never shows a traceback.
+"""The command line of `kubectl execution`: runs one command. It never shows a traceback.
 
-What a command needs is imported when it runs: help must be there at once.
+The packages of a command are imported when it runs, so that --help is fast.
 """
 
 import os
 import sys
 from importlib import import_module
 
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.exit_codes import Exit, Failure
 
 COMMANDS = {
     "terminate": "execution_operator.plugin.terminate",
     "get": "execution_operator.plugin.get",
     "describe": "execution_operator.plugin.describe",
     "watch": "execution_operator.plugin.watch",
-    "import": "execution_operator.plugin.importing",
+    "import": "execution_operator.plugin.import_workflows",
     "doctor": "execution_operator.plugin.doctor",
     "completion": "execution_operator.plugin.completion",
 }

@@ -11,7 +11,7 @@ from urllib.request import getproxies
 import aiohttp
 
 from execution_operator.plugin.credentials import current
-from execution_operator.plugin.exits import Failure
+from execution_operator.plugin.exit_codes import Failure
 from execution_operator.plugin.kubeconfig import Config, load
 from execution_operator.plugin.values import GROUP
 
@@ -34,7 +34,7 @@ LONGEST_LINE = 1 << 20
 
 
 class ApiError(Failure):
-    """The API server said no (`status`), or nothing (0)."""
+    """The API server refused a call, or gave no answer (`status` 0)."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -43,12 +43,12 @@ class ApiError(Failure):
 
 
 def executions(namespace: str | None) -> str:
-    """Return the path of the Executions of a namespace, or of all."""
+    """Return the path of the Executions of a namespace, or of all namespaces."""
     return f"{ROOT}/namespaces/{namespace}/executions" if namespace else f"{ROOT}/executions"
 
 
 class Client:
-    """A connection in the user's name. `warnings` are what the API server says beside its answers."""
+    """A connection to the API server with the user's credentials. `warnings` has the server's Warning headers."""
 
     def __init__(
         self, config: Config, impersonate: Mapping[str, str] | None = None, groups: list[str] | None = None
@@ -62,13 +62,13 @@ class Client:
 
     @classmethod
     def of(cls, arguments: Namespace) -> Self:
-        """Return the client that the options of the command mean."""
+        """Return a client for the context that the options select."""
         config = load(arguments.kubeconfig, arguments.context, arguments.namespace)
         return cls(config, {"Impersonate-User": arguments.user} if arguments.user else {}, arguments.groups)
 
     @property
     def namespace(self) -> str:
-        """The namespace that is meant where none is named."""
+        """The namespace of the context."""
         return self.config.namespace
 
     async def __aenter__(self) -> Self:
@@ -132,7 +132,7 @@ class Client:
         self._sessions.append(self._session)  # calls on earlier ones may still be under way
 
     async def _renew(self, refused: aiohttp.ClientSession) -> None:
-        """Open the connection anew with credentials of now, once for all calls that were refused."""
+        """Reopen the connection with new credentials, once for all calls that were refused."""
         async with self._renewing:
             if self._session is refused:
                 await self._open()

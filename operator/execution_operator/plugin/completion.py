@@ -1,10 +1,10 @@
-"""Completion: scripts for shells, and the program that kubectl itself asks (`kubectl_complete-execution`)."""
+"""Shell completion: scripts for shells, and the program that kubectl calls (`kubectl_complete-execution`)."""
 
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from itertools import pairwise
 
-from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.exit_codes import Exit
 from execution_operator.plugin.parser import build
 
 NO_FILES = ":4"
@@ -44,18 +44,18 @@ complete -c kubectl-execution -f -a '(__kubectl_execution)'
 
 
 def run(arguments: Namespace) -> int:
-    """Print a script. For `kubectl execution` itself, kubectl's own completion does it."""
+    """Print a completion script for `kubectl-execution`. kubectl's own completion serves `kubectl execution`."""
     sys.stdout.write(SCRIPTS[arguments.shell])
     return Exit.OK
 
 
 def kubectl_main() -> None:
-    """Print what may stand where the last word is, in the form that kubectl expects of its plugins."""
+    """Print the completions of the last word, in the form that kubectl expects of its plugins."""
     print(*candidates(sys.argv[1:]), NO_FILES, sep="\n")  # noqa: T201
 
 
 def candidates(words: list[str]) -> list[str]:
-    """Return what may stand where the last word is."""
+    """Return the completions of the last word."""
     *before, last = words or [""]
     subparsers = next(action for action in build()._actions if isinstance(action, _SubParsersAction))  # noqa: SLF001 - argparse has no other way
     command = next((word for word in before if word in subparsers.choices), None)
@@ -64,7 +64,7 @@ def candidates(words: list[str]) -> list[str]:
 
 
 def _within(command: str, parser: ArgumentParser, before: list[str], last: str) -> list[str]:
-    """Return what may follow within a command: options, their values, or names."""
+    """Return the completions within a command: options, values of options, or names."""
     options = {option: action for action in parser._actions for option in action.option_strings}  # noqa: SLF001
     asking = options.get(before[-1])
     if asking is not None and asking.nargs != 0 and before[-1] != "--wait":  # a bare --wait is complete
@@ -78,7 +78,7 @@ def _within(command: str, parser: ArgumentParser, before: list[str], last: str) 
 
 
 def _names(words: list[str]) -> list[str]:
-    """Return the names of the Executions, as far as they can be had in time."""
+    """Return the names of the Executions; none where the API server does not answer in time."""
     import asyncio  # noqa: PLC0415 - options complete without
 
     try:

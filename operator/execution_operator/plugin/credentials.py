@@ -1,4 +1,4 @@
-"""What a request authenticates itself with: read, or made by the command that the kubeconfig names."""
+"""The credentials of requests: read from files, or made by the command that the kubeconfig names."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from execution_operator.plugin.exits import Failure
+from execution_operator.plugin.exit_codes import Failure
 from execution_operator.plugin.kubeconfig import Config
 
 SECONDS = 120
@@ -18,7 +18,7 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Credentials:
-    """A header, or a client certificate, or neither."""
+    """An Authorization header, a client certificate, or neither."""
 
     authorization: str | None = field(default=None, repr=False)
     certificate: str | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""`kubectl execution describe`: what happened to an Execution, in order."""
+"""`kubectl execution describe`: the history of an Execution."""
 
 from argparse import Namespace
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import datetime
 from urllib.parse import quote
 
 from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
-from execution_operator.plugin.exits import Exit, Failure
-from execution_operator.plugin.judge import condition
+from execution_operator.plugin.exit_codes import Exit, Failure
+from execution_operator.plugin.request_state import condition
 from execution_operator.plugin.targets import present
 from execution_operator.plugin.values import parsed
 
@@ -16,14 +16,14 @@ WIDTH = 15
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened."""
+    """One entry of the history."""
 
     at: str
     words: str
 
 
 async def run(arguments: Namespace) -> int:
-    """Describe, and return the exit code."""
+    """Describe an Execution, and return the exit code."""
     async with Client.of(arguments) as client:
         paths = [f"{executions(client.namespace)}/{name}" for name in arguments.names]
         items, missing = await present(client, paths)
@@ -37,7 +37,7 @@ async def run(arguments: Namespace) -> int:
 
 
 def describe(item: Json, organization: Json | None, events: list[Json]) -> list[str]:
-    """Return the lines that tell of an Execution."""
+    """Return the lines that describe an Execution."""
     meta, spec, status = item["metadata"], item["spec"], item.get("status", {})
     termination = status.get("termination") or {}
     facts = {
@@ -61,7 +61,7 @@ def describe(item: Json, organization: Json | None, events: list[Json]) -> list[
 
 
 def timeline(item: Json, events: list[Json]) -> list[Moment]:
-    """Return what happened, in order."""
+    """Return the history, in its order."""
     meta, status = item["metadata"], item.get("status", {})
     termination = status.get("termination") or {}
     by = f" by {termination['requestedBy']}" if termination.get("requestedBy") else ""
@@ -80,7 +80,7 @@ def timeline(item: Json, events: list[Json]) -> list[Moment]:
 
 
 def _second(moment: Moment) -> datetime:
-    """Return the whole second: Kubernetes knows no smaller time, and within one the order above is the true one."""
+    """Return the time in whole seconds, as Kubernetes stores it. Entries of one second keep their order."""
     return parsed(moment.at).replace(microsecond=0)
 
 
@@ -100,7 +100,7 @@ def _closing(status: Json) -> Moment:
 
 
 def _pinned_at(authorized: Json | None) -> str:
-    """Return since when the Execution is authorized: the run is pinned in the same write."""
+    """Return when the Execution was authorized. The run is pinned in the same write."""
     return authorized["lastTransitionTime"] if authorized and authorized["status"] == "True" else ""
 
 

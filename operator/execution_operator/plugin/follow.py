@@ -1,4 +1,4 @@
-"""Executions as they are and as they change: a list, then a watch, and both again whenever the watch breaks."""
+"""Follows Executions: a list, then a watch, and both again when the watch fails."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ PATIENCE = 10
 
 @dataclass(frozen=True)
 class Scope:
-    """Which Executions: of a namespace (None: all), by labels, by name."""
+    """A selection of Executions: by namespace (None means all), labels and name."""
 
     namespace: str | None
     selector: str | None = None
@@ -21,21 +21,21 @@ class Scope:
 
     @property
     def query(self) -> dict[str, str]:
-        """The selectors as the API takes them."""
+        """The selectors as query parameters."""
         labels = {"labelSelector": self.selector} if self.selector else {}
         return labels | ({"fieldSelector": f"metadata.name={self.name}"} if self.name else {})
 
 
 @dataclass(frozen=True)
 class Change:
-    """An Execution as it is now; `deleted`: as it was last."""
+    """A changed Execution. With `deleted`, this is its last state."""
 
     object: Json
     deleted: bool = False
 
 
 async def listed(client: Client, scope: Scope) -> tuple[list[Json], str]:
-    """Return the Executions of a scope, and the version of the list."""
+    """Return the Executions of a scope, and the resourceVersion of the list."""
     items: list[Json] = []
     version = ""
     async for page in client.pages(executions(scope.namespace), **scope.query):
@@ -45,7 +45,7 @@ async def listed(client: Client, scope: Scope) -> tuple[list[Json], str]:
 
 
 async def changes(client: Client, scope: Scope, version: str = "") -> AsyncGenerator[Change, None]:
-    """Yield the changes after a version for ever; without one, all that is there first."""
+    """Yield the changes after a resourceVersion, without end. Without one, yield the existing Executions first."""
     failures, known = 0, set[tuple[str, str]]()
     while True:
         try:
@@ -67,7 +67,7 @@ async def changes(client: Client, scope: Scope, version: str = "") -> AsyncGener
 
 
 def _version(event: Json) -> str:
-    """Return how far an event of a watch leads.
+    """Return the resourceVersion of an event of a watch.
 
     Raises:
         ApiError: It says that the watch can't go on.
@@ -84,7 +84,7 @@ def key(item: Json) -> tuple[str, str]:
 
 
 def _relisted(items: list[Json], known: set[tuple[str, str]]) -> list[Change]:
-    """Return what a list shows, and what it shows no longer."""
+    """Return the changes that a new list shows, deletions included."""
     now = {key(item) for item in items}
     gone = [Change({"metadata": {"namespace": space, "name": name}}, deleted=True) for space, name in known - now]
     known.clear()

@@ -5,12 +5,12 @@ from argparse import Namespace
 
 from execution_operator.plugin import output
 from execution_operator.plugin.client import TABLE, Client, Json, executions
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.exit_codes import Exit, Failure
 from execution_operator.plugin.targets import present, scope_of
 
 
 async def run(arguments: Namespace) -> int:
-    """List, and return the exit code."""
+    """Print the Executions, and return the exit code."""
     async with Client.of(arguments) as client:
         accept = TABLE if arguments.output in (None, "wide") else "application/json"
         scope = scope_of(arguments, client)

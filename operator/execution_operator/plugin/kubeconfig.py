@@ -1,4 +1,4 @@
-"""Where the API server is, and as whom: kubeconfig files as kubectl reads them, or the pod's own account."""
+"""The address of the API server and the user: from kubeconfig files, as kubectl reads them, or the pod's account."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.exit_codes import Exit, Failure
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Config:
-    """One context: its cluster, its user, its namespace."""
+    """One context: cluster, user and namespace."""
 
     server: str
     namespace: str
@@ -51,7 +51,7 @@ class Config:
 
 
 def load(kubeconfig: str | None, context: str | None, namespace: str | None) -> Config:
-    """Return the context that the options and the environment mean."""
+    """Return the context that the options and the environment select."""
     if namespace and not NAMESPACE.fullmatch(namespace):
         raise Failure(f"{namespace!r} is no name of a namespace", Exit.USAGE)
     listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
@@ -89,7 +89,7 @@ def _in_pod(namespace: str | None) -> Config:
 
 
 def _merged(files: list[Path]) -> Json:
-    """Merge files as kubectl does: the first that says something is heard."""
+    """Merge kubeconfig files as kubectl does: the first file that has an entry wins."""
     merged: Json = {"current-context": "", **{kind: {} for kind in KINDS}}
     for file in files:
         try:
@@ -111,7 +111,7 @@ def _merge(merged: Json, content: Json, folder: Path) -> None:
 
 
 def _absolute(entry: Json, folder: Path) -> Json:
-    """Return the entry with its paths relative to the file that it stands in."""
+    """Return an entry whose relative paths are resolved against the folder of its file."""
     return {**entry, **{name: str(folder / entry[name]) for name in PATHS if entry.get(name)}}
 
 
@@ -124,7 +124,7 @@ def _text(entry: Json, name: str) -> str | None:
 
 @contextmanager
 def _as_file(content: str | None, path: str | None) -> Iterator[str | None]:
-    """Give a file that holds the content: Python's ssl takes certificates of its own from files only."""
+    """Yield a file with the content. Python's ssl module loads client certificates from files only."""
     if content is None:
         yield path
         return

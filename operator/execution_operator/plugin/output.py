@@ -1,4 +1,4 @@
-"""Objects as kubectl prints them with -o."""
+"""Output of objects with -o, in kubectl's forms."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from execution_operator.plugin.values import GROUP
 
 
 def objects(form: str | None, items: list[Json]) -> None:
-    """Print objects in the form that was asked for, one as itself and several as a List."""
+    """Print objects in the requested form: one object as it is, several as a List."""
     if form is None:
         return
     if form == "name":

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 from execution_operator import __version__
-from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.exit_codes import Exit
 from execution_operator.plugin.values import bare, duration, grace
 
 T = TypeVar("T")
@@ -44,15 +44,15 @@ exit codes: 0 all went well, 1 some failed, 2 wrong usage, 3 timed out, 130 inte
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in a line, and where help is."""
+    """An argument parser whose errors are one line, and name the help."""
 
     def error(self, message: str) -> NoReturn:
-        """End with code 2."""
+        """Exit with code 2."""
         self.exit(Exit.USAGE, f"error: {message}\nSee '{self.prog} --help'.\n")
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """Return the command and its options, checked."""
+    """Return the command and its checked options."""
     parser = build()
     arguments, more = parser.parse_known_args([f"--wait={WAIT}" if word == "--wait" else word for word in words])
     for word, following in pairwise(words):
@@ -174,7 +174,7 @@ def _import(commands: Any, common: argparse.ArgumentParser) -> None:
         "import",
         "create Executions for workflows that run in Temporal",
         epilog="Temporal is found as by every Temporal tool: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TOML profiles.\n"
-        "Workflows that have an Execution are passed over: broken off, it goes on where it was.",
+        "Workflows that have an Execution are left out, so an interrupted import can be repeated.",
     )
     parser.add_argument("--query", default="", help="visibility query, beside ExecutionStatus='Running'")
     parser.add_argument(
@@ -228,7 +228,7 @@ def _is_duration(text: str) -> bool:
 
 
 def _read(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a reader of values as argparse wants it."""
+    """Return a conversion of a value in the form that argparse takes."""
 
     def reader(text: str) -> T:
         try:

@@ -1,17 +1,17 @@
-"""Which Executions a command means."""
+"""The Executions that a command applies to."""
 
 from argparse import Namespace
 from dataclasses import dataclass, field
 
 from execution_operator.plugin.client import NOT_FOUND, ApiError, Client, Json, executions
 from execution_operator.plugin.follow import Scope, key, listed
-from execution_operator.plugin.judge import State, Verdict, closed
+from execution_operator.plugin.request_state import State, Verdict, closed
 from execution_operator.plugin.values import GROUP, object_name
 
 
 @dataclass(eq=False)
 class Target:
-    """One Execution that is to be terminated, and how far that is.
+    """One Execution to terminate, and the state of its request.
 
     Attributes:
         create: What to create where there is none.
@@ -29,18 +29,18 @@ class Target:
 
     @property
     def short(self) -> str:
-        """The name, and the namespace where that is not clear."""
+        """The name, with the namespace where several namespaces are selected."""
         return f"{self.namespace}/{self.name}" if self.spread else self.name
 
     @property
     def full(self) -> str:
-        """What kubectl calls it; its names have no namespaces."""
+        """The name in kubectl's form, `execution.control-plane.kubiya.ai/NAME`."""
         return self.short if self.spread else f"execution.{GROUP}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The targets, where to watch them, and from which version on; `closed`: how many had nothing to terminate."""
+    """The targets, their scope and the resourceVersion to watch from. `closed` counts closed Executions."""
 
     targets: list[Target]
     scope: Scope
@@ -49,14 +49,14 @@ class Selection:
 
 
 def scope_of(arguments: Namespace, client: Client) -> Scope:
-    """Return the scope that the options describe, names aside."""
+    """Return the scope of the options, without names."""
     return Scope(None if arguments.all_namespaces else client.namespace, arguments.selector)
 
 
 async def present(
     client: Client, paths: list[str], accept: str = "application/json"
 ) -> tuple[list[Json], list[ApiError]]:
-    """Return the objects that are there, and what was said of those that are not."""
+    """Return the objects that exist, and the errors for those that do not."""
     found, missing = [], []
     for path in paths:
         try:
@@ -69,7 +69,7 @@ async def present(
 
 
 async def select(arguments: Namespace, client: Client) -> Selection:
-    """Return what is to be terminated."""
+    """Return the Executions to terminate."""
     if arguments.execution_id:
         return await _by_identifier(client, list(dict.fromkeys(arguments.execution_id)))
     if arguments.names:
@@ -87,7 +87,7 @@ async def _by_name(client: Client, names: list[str]) -> Selection:
 
 
 async def _by_identifier(client: Client, identifiers: list[str]) -> Selection:
-    """Return the Executions of identifiers: those that are there and open, else new ones."""
+    """Return an Execution for each identifier: an existing open one, else a new one."""
     scope = Scope(client.namespace)
     version = await _version(client, scope)
     targets = []
@@ -100,7 +100,7 @@ async def _by_identifier(client: Client, identifiers: list[str]) -> Selection:
 
 
 async def _new(client: Client, identifier: str) -> Target:
-    """Return the Execution to create. Its name may be another's, or that of a closed one: then it gets another."""
+    """Return the Execution to create. Where its name is in use, it gets another one."""
     name = object_name(identifier)
     try:
         await client.get(f"{executions(client.namespace)}/{name}")
@@ -119,5 +119,5 @@ async def _version(client: Client, scope: Scope) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Return the value as a field selector takes it."""
+    """Return a value, escaped for a field selector."""
     return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")

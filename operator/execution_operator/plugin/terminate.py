@@ -1,20 +1,20 @@
 """`kubectl execution terminate`."""
 
 import asyncio
-import signal
 import sys
 from argparse import Namespace
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from execution_operator.plugin import output
 from execution_operator.plugin.client import API_VERSION, FIELD_MANAGER, KIND, ApiError, Client, Json, executions
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.confirmation import confirmed, interruptible
+from execution_operator.plugin.exit_codes import Exit, Failure
 from execution_operator.plugin.follow import changes, key
-from execution_operator.plugin.judge import State, Verdict, judge, progress
-from execution_operator.plugin.screen import screen
+from execution_operator.plugin.progress import screen
+from execution_operator.plugin.request_state import State, Verdict, judge, progress
 from execution_operator.plugin.targets import Selection, Target, select
 from execution_operator.plugin.values import plural
 
@@ -23,14 +23,14 @@ LAST = 10.0
 
 
 async def run(arguments: Namespace) -> int:
-    """Terminate, and return the exit code."""
+    """Terminate the selected Executions, and return the exit code."""
     async with Client.of(arguments) as client:
         selection = await select(arguments, client)
         if not selection.targets:
             already = f" ({plural(selection.closed)} closed already)" if selection.closed else ""
             print(f"No open executions found{already}.", file=sys.stderr)  # noqa: T201
             return Exit.OK
-        if not await _agreed(arguments, selection):
+        if not await confirmed(arguments, selection):
             raise Failure("nothing was requested", Exit.FAILED)
         return await Run(arguments, client, selection).result()
 
@@ -50,10 +50,10 @@ class Run:
         self._following: asyncio.Task[None] | None = None
 
     async def result(self) -> int:
-        """Request all, wait if asked to, and tell."""
+        """Request all terminations, wait for their outcomes with --wait, and print the result."""
         interrupted = False
         quiet, waits = self._arguments.output is not None, self._arguments.wait is not None
-        with _interruptible(), screen(self._targets, quiet=quiet, waits=waits) as view:
+        with interruptible(), screen(self._targets, quiet=quiet, waits=waits) as view:
             self._view = view
             sending = asyncio.ensure_future(self._send_all())
             try:
@@ -126,7 +126,7 @@ class Run:
                 self._look(target, change.object)
 
     def _look(self, target: Target, item: Json) -> None:
-        """Take up what an Execution shows."""
+        """Update the target of a changed Execution."""
         if self._arguments.wait is None or target.verdict.state is not State.REQUESTED:
             return
         if item["metadata"].get("generation", 0) < target.generation:
@@ -142,7 +142,7 @@ class Run:
         self._settled.set()
 
     async def _wait(self) -> None:
-        """Wait until every request has its answer, the time has passed, or nothing can be seen any more."""
+        """Wait until every request has its outcome, the timeout has passed, or the watch has failed for good."""
         assert self._following is not None  # noqa: S101 - for the type: who waits follows
         end = Verdict(State.TIMED_OUT, "timed out", "the request stays in force")
         try:
@@ -160,27 +160,13 @@ class Run:
             self._settle(target, replace(end, detail=f"{known} ({end.detail})" if known else end.detail))
 
     async def _change(self, following: asyncio.Task[None]) -> None:
-        """Wait for any change, or for the end of the watch, which raises."""
+        """Wait for any change. Raise the error of the watch where it has ended."""
         self._settled.clear()
         settled = asyncio.ensure_future(self._settled.wait())
         done, _ = await asyncio.wait({settled, following}, return_when=asyncio.FIRST_COMPLETED)
         settled.cancel()
         if following in done:
             following.result()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Have Ctrl-C cancel this task where it waits, each time: asyncio's own breaks off anywhere from the second on."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine runs in one
-    with suppress(NotImplementedError):  # Windows has no such handlers
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
-    try:
-        yield
-    finally:
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _open(target: Target) -> bool:
@@ -192,48 +178,3 @@ def _code(states: Iterable[State]) -> int:
     if State.FAILED in found:
         return Exit.FAILED
     return Exit.TIMED_OUT if State.TIMED_OUT in found else Exit.OK
-
-
-async def _agreed(arguments: Namespace, selection: Selection) -> bool:
-    """Ask before more than one, where there is somebody to ask."""
-    count = len(selection.targets)
-    if count == 1 or arguments.yes or arguments.dry_run != "none" or not sys.stdin.isatty():
-        return True
-    namespaces = sorted({target.namespace for target in selection.targets})
-    where = namespaces[0] if len(namespaces) == 1 else plural(len(namespaces), "namespace")
-    names = ", ".join(target.short for target in selection.targets[:5]) + (", …" if count > 5 else "")  # noqa: PLR2004
-    return await ask(f"Terminate {plural(count)} in {where}: {names}?")
-
-
-async def ask(question: str) -> bool:
-    """Ask on the terminal; only `y` and `yes` agree.
-
-    Raises:
-        Failure: Ctrl-C. It counts from the first letter of the question on.
-        KeyboardInterrupt: The same, where the answer can't be awaited.
-    """
-    try:
-        with _interruptible():
-            sys.stderr.write(f"{question} [y/N] ")
-            sys.stderr.flush()
-            await _input()
-    except asyncio.CancelledError:
-        raise Failure("nothing was requested", Exit.INTERRUPTED) from None
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the line
-    try:
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-async def _input() -> None:
-    """Wait for a line, where that is possible: a read misses a signal that comes just before it."""
-    loop, typed = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(sys.stdin, typed.set)
-    except (NotImplementedError, OSError):  # Windows; some devices
-        return
-    try:
-        await typed.wait()
-    finally:
-        loop.remove_reader(sys.stdin)

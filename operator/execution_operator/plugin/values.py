@@ -1,4 +1,4 @@
-"""Small values of the command line: durations, ages, names."""
+"""Conversions of values: durations, ages and names."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ def duration(text: str) -> float:
 
 
 def grace(text: str) -> int:
-    """Return the whole seconds of a grace period, a day at most."""
+    """Return the whole seconds of a grace period. The maximum is one day."""
     seconds = duration(text)
     if not seconds.is_integer() or seconds > LONGEST_GRACE:
         raise ValueError(f"{text!r} is no grace period: whole seconds, and 24h at most")
@@ -45,7 +45,7 @@ def bare(word: str) -> str:
 
 
 def age(timestamp: str | None, now: datetime | None = None) -> str:
-    """Return how long ago a time was, as kubectl shows it."""
+    """Return the age of a time, as kubectl shows it."""
     if not timestamp:
         return ""
     seconds = int(((now or datetime.now(UTC)) - parsed(timestamp)).total_seconds())
@@ -56,12 +56,12 @@ def age(timestamp: str | None, now: datetime | None = None) -> str:
 
 
 def parsed(timestamp: str) -> datetime:
-    """Return an RFC 3339 time; Temporal's have nine digits where Python takes six."""
+    """Return an RFC 3339 time. Temporal's times have nine digits after the second; Python takes six of them."""
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp))
 
 
 def object_name(identifier: str) -> str:
-    """Return a name for the Execution of an identifier: the identifier itself where Kubernetes takes it."""
+    """Return a name for the Execution of an identifier: the identifier, if it is a valid Kubernetes name."""
     plain = re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-")
     if plain == identifier and len(plain) <= _LONGEST_NAME:
         return plain

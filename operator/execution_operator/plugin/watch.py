@@ -1,4 +1,4 @@
-"""`kubectl execution watch`: a live table, or a line for each change where there is no terminal."""
+"""`kubectl execution watch`: a live table on a terminal, else one line for each change."""
 
 import asyncio
 import sys
@@ -8,9 +8,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from execution_operator.plugin.client import Client, Json
-from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.exit_codes import Exit
 from execution_operator.plugin.follow import Change, Scope, changes, key
-from execution_operator.plugin.judge import closed, condition
+from execution_operator.plugin.request_state import closed, condition
 from execution_operator.plugin.targets import scope_of
 from execution_operator.plugin.values import age, plural
 
@@ -22,7 +22,7 @@ FIELDS = ("NAMESPACE", "NAME", "PHASE", "ANSWER", "REASON", "TERMINATED", "AGE")
 
 
 async def run(arguments: Namespace) -> int:
-    """Follow until Ctrl-C."""
+    """Show changes until Ctrl-C."""
     names = set(arguments.names)
     async with Client.of(arguments) as client:
         scope = scope_of(arguments, client)
@@ -56,7 +56,7 @@ async def _table(client: Client, scope: Scope, names: set[str]) -> None:
 
 
 async def _named(client: Client, scope: Scope, names: set[str]) -> AsyncGenerator[Change, None]:
-    """Yield the changes of those that are named, or of all."""
+    """Yield the changes of the named Executions, or of all."""
     async with aclosing(changes(client, scope)) as following:
         async for change in following:
             if not names or key(change.object)[1] in names:
@@ -79,7 +79,7 @@ def cells_of(item: Json) -> list[str]:
 
 
 def _picture(items: dict[tuple[str, str], Json]) -> "Group":
-    """Return the table: open ones first, then those that changed last, as many as fit."""
+    """Return the table: open Executions first, then the last changed ones, as many as fit."""
     from rich.console import Console, Group  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

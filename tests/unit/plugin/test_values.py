@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from execution_operator.plugin.importing import _identifier
-from execution_operator.plugin.judge import State, judge
+from execution_operator.plugin.import_workflows import _identifier
+from execution_operator.plugin.request_state import State, judge
 from execution_operator.plugin.values import age, duration, object_name, plural
 
 

@@ -86,7 +86,7 @@ Decision = Denied | Failing | Undecided
 
 @dataclass(frozen=True)
 class _Case:
-    """What the checks look at."""
+    """The input of the checks."""
 
     execution: Execution
     mapping: Mapping

@@ -10,7 +10,7 @@ from execution_operator.core.workflow.state import is_deleting
 
 @dataclass(frozen=True)
 class EventRecord:
-    """An Event that is to be created. With `warning`, its type is Warning: somebody should look at it."""
+    """An Event that is to be created. With `warning`, its type is Warning."""
 
     reason: str
     message: str

@@ -7,13 +7,13 @@ from execution_operator.plugin.client import Client
 from execution_operator.plugin.doctor.checks import CHECKS
 from execution_operator.plugin.doctor.facts import gather
 from execution_operator.plugin.doctor.findings import Finding, Level
-from execution_operator.plugin.exits import Exit
+from execution_operator.plugin.exit_codes import Exit
 
 MARKS = {Level.GOOD: ("✓", "32"), Level.WARNING: ("!", "33"), Level.BAD: ("✗", "31"), Level.UNKNOWN: ("?", "2")}
 
 
 async def run(arguments: Namespace) -> int:
-    """Check, and return the exit code: 1 if something must be mended."""
+    """Run the checks, and return the exit code: 1 where something must be repaired."""
     async with Client.of(arguments) as client:
         facts = await gather(client)
         print(f"{client.config.server}, namespace {client.namespace}")  # noqa: T201

@@ -9,7 +9,7 @@ from execution_operator import __version__
 from execution_operator.plugin.client import Json
 from execution_operator.plugin.doctor.facts import Facts, Operator
 from execution_operator.plugin.doctor.findings import Finding, Level, bad, good, unknown
-from execution_operator.plugin.judge import condition
+from execution_operator.plugin.request_state import condition
 from execution_operator.plugin.values import parsed, plural
 
 INSTALL = (
@@ -65,7 +65,7 @@ def namespace(facts: Facts) -> Finding:
 
 
 def permissions(facts: Facts) -> Finding:
-    """May the user do it?"""
+    """May the user terminate Executions?"""
     lacking = [words for words, may in facts.rights.items() if not may]
     if not lacking:
         return good("you may read, change and terminate Executions")
@@ -75,7 +75,7 @@ def permissions(facts: Facts) -> Finding:
 
 
 def permission_policy(facts: Facts) -> Finding:
-    """Does the API server ask for the permission to terminate?"""
+    """Does the API server require the permission to terminate?"""
     if facts.policies is None or facts.bindings is None:
         return unknown("the admission policies")
     lacking = [f"ValidatingAdmissionPolicy {name}" for name in (PERMISSION, GUARD) if name not in facts.policies]
@@ -88,7 +88,7 @@ def permission_policy(facts: Facts) -> Finding:
 
 
 def requester_stamp(facts: Facts) -> Finding:
-    """Does the API server record who asks?"""
+    """Does the API server stamp the requester?"""
     if facts.stamps is None or facts.stamp_bindings is None:
         return unknown("the requester's stamp")
     if STAMP in facts.stamps and STAMP in facts.stamp_bindings:
@@ -116,7 +116,7 @@ def mapping(facts: Facts) -> Finding:
 
 
 def organization(facts: Facts) -> Finding:
-    """Can the Organization be acted for? Its condition says what is wrong with its Temporal, or with its Secrets."""
+    """Is the Organization ready? Its condition says what is wrong with its Temporal or its Secrets."""
     owners = _owners(facts)
     if len(owners) != 1:
         return Finding(Level.UNKNOWN, "the Organization's Temporal: it is not clear whose")
@@ -132,7 +132,7 @@ def organization(facts: Facts) -> Finding:
 
 
 def operators_rights(facts: Facts) -> Finding:
-    """May the operator do its work?"""
+    """Has the operator's account the rights that it needs?"""
     if facts.operators is None:
         return unknown("the operator's permissions")
     if not facts.operators:
@@ -167,7 +167,7 @@ def _log_command(facts: Facts) -> str:
 
 
 def version(facts: Facts) -> Finding:
-    """Is the operator of this plugin's version?"""
+    """Do the operator and this plugin have the same version?"""
     if facts.operators is None:
         return unknown("the operator's version")
     found = {each.path: shown for each in facts.operators if (shown := _shown(each))}
@@ -180,7 +180,7 @@ def version(facts: Facts) -> Finding:
 
 
 def stalled(facts: Facts) -> Finding:
-    """Does anything wait for a human?"""
+    """Is any Execution stalled until somebody acts?"""
     if facts.executions is None:
         return unknown("whether Executions wait for a human")
     waiting = {item["metadata"]["name"]: found["reason"] for item in facts.executions if (found := _stall(item))}
@@ -218,14 +218,14 @@ def _owners(facts: Facts) -> list[Json]:
 
 
 def _lacking(operator: Operator) -> str | None:
-    """Return what an operator's account may not do; None if that can't be seen."""
+    """Return the rights that an operator's account lacks; None where they can't be read."""
     if operator.rights is None:
         return None
     return ", ".join(words for words, may in operator.rights.items() if not may)
 
 
 def _shown(operator: Operator) -> str:
-    """Return the version that an installation shows: by its image's tag, else by its label."""
+    """Return the version of an installation, by the tag of its image or by its label."""
     tag = TAG.search(operator.image)
     return tag[1] if tag else operator.label
 
@@ -236,7 +236,7 @@ def _stall(item: Json) -> Json | None:
 
 
 def _unobserved(item: Json) -> bool:
-    """Tell whether a change of the spec has been waiting for too long."""
+    """Return whether a change of the spec was not observed for too long."""
     meta = item["metadata"]
     if item.get("status", {}).get("observedGeneration") == meta["generation"]:
         return False

@@ -1,4 +1,4 @@
-"""What the doctor looks at. What the user may not see is None: unknown, and neither good nor bad."""
+"""The facts that the doctor checks. None means that the user may not read a fact: it is unknown."""
 
 import asyncio
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Facts:
-    """What there is. None stands for what the user may not see."""
+    """All facts. None means that the user may not read a fact."""
 
     namespace: str
     version: str
@@ -62,7 +62,7 @@ class Facts:
 
 
 async def gather(client: Client) -> Facts:
-    """Look at everything at once."""
+    """Read all facts at the same time."""
     version = await client.get("/version")  # an API server that does not answer ends it here
     looks = {
         "served": _served(client),
@@ -82,7 +82,7 @@ async def gather(client: Client) -> Facts:
 
 
 async def _get(client: Client, path: str, **query: str) -> Json | None:
-    """Return an object; None if the user may not see it, or it is not there."""
+    """Return an object; None where the user may not read it, or where it does not exist."""
     try:
         return await client.get(path, **query)
     except ApiError as error:
@@ -97,7 +97,7 @@ async def _items(client: Client, path: str, **query: str) -> list[Json] | None:
 
 
 async def _names(client: Client, path: str) -> set[str] | None:
-    """Return the names of a kind; none where the API server does not have the kind."""
+    """Return the names of all objects of a kind; none where the API server does not serve the kind."""
     try:
         found = await client.get(path)
     except ApiError as error:
@@ -154,7 +154,7 @@ async def _operators_rights(client: Client, account: str) -> dict[str, bool] | N
 
 
 async def _may(client: Client, right: tuple[str, str], namespace: str, user: str = "") -> bool:
-    """Ask whether a user, or the one who asks, has a right in a namespace."""
+    """Return whether a user (default: the caller) has a right in a namespace."""
     verb, (name, _, subresource) = right[0], right[1].partition("/")
     where = {} if name == "organizations" else {"namespace": namespace}
     attributes = {"group": GROUP, "verb": verb, "resource": name, "subresource": subresource, **where}

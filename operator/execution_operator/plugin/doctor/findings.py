@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Level(Enum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     GOOD = "good"
     WARNING = "warning"
@@ -15,7 +15,7 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, and what to do."""
+    """The result of a check, and what to do."""
 
     level: Level
     title: str
@@ -23,15 +23,15 @@ class Finding:
 
 
 def good(title: str) -> Finding:
-    """Return that something is as it should be."""
+    """Return a finding without a problem."""
     return Finding(Level.GOOD, title)
 
 
 def bad(title: str, mend: str) -> Finding:
-    """Return what must be mended, and how."""
+    """Return a finding with a problem, and how to solve it."""
     return Finding(Level.BAD, title, mend)
 
 
 def unknown(what: str) -> Finding:
-    """Return that the user may not see it."""
+    """Return a finding that could not be checked, because the user may not read the fact."""
     return Finding(Level.UNKNOWN, f"{what}: not yours to see")

@@ -1,4 +1,4 @@
-"""What the state of an Execution means for a request."""
+"""The state of a request, from the status of its Execution."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +14,7 @@ CLOSED = ("completed", "failed", "cancelled")
 
 
 class State(Enum):
-    """How far the request for one Execution is."""
+    """The state of the request for one Execution."""
 
     WAITING = "not requested"
     SENDING = "being requested"
@@ -26,7 +26,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A state, its name for people, and the details."""
+    """A state, its name for people, and its details."""
 
     state: State
     label: str
@@ -34,7 +34,7 @@ class Verdict:
 
 
 def judge(item: Json, generation: int) -> Verdict | None:
-    """Return what the Execution's status settles for a request of this generation; None while nothing."""
+    """Return the final state of a request of this generation; None while it is not settled."""
     status = item.get("status", {})
     answer = condition(item, "Terminated")
     outcome = (status.get("termination") or {}).get("outcome")
@@ -51,7 +51,7 @@ def judge(item: Json, generation: int) -> Verdict | None:
 
 
 def progress(item: Json) -> str:
-    """Say what an Execution waits for."""
+    """Return what an Execution waits for, for people."""
     answer = condition(item, "Terminated")
     current = item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
     return f"{answer['reason']}: {answer['message']}" if answer and current else ""
@@ -64,7 +64,7 @@ def condition(item: Json, of: str) -> Json | None:
 
 
 def closed(item: Json) -> bool:
-    """Tell whether the workflow is closed for good."""
+    """Return whether the workflow is closed."""
     return item.get("status", {}).get("phase") in CLOSED
 
 

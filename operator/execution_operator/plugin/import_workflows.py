@@ -16,7 +16,7 @@ from execution_operator.plugin.client import (
     Json,
     executions,
 )
-from execution_operator.plugin.exits import Exit, Failure
+from execution_operator.plugin.exit_codes import Exit, Failure
 from execution_operator.plugin.follow import Scope, listed
 from execution_operator.plugin.values import GROUP, object_name, plural
 
@@ -32,7 +32,7 @@ LONGEST = 255
 
 @dataclass
 class Tally:
-    """What became of the workflows."""
+    """The numbers of imported and skipped workflows."""
 
     created: int = 0
     present: int = 0
@@ -41,7 +41,7 @@ class Tally:
 
 
 async def run(arguments: Namespace) -> int:
-    """Import, and return the exit code."""
+    """Import workflows, and return the exit code."""
     async with Client.of(arguments) as client:
         items, _ = await listed(client, Scope(client.namespace))
         known = {item["spec"]["executionId"] for item in items}
@@ -61,7 +61,7 @@ async def run(arguments: Namespace) -> int:
 
 
 class Import:
-    """One run of the command. `organization`: the namespace's own, if the user may see it."""
+    """One run of the command. `organization` is the namespace's; None where the user may not read it."""
 
     def __init__(self, arguments: Namespace, client: Client, organization: Json | None, known: set[str]) -> None:
         self._arguments = arguments
@@ -85,7 +85,7 @@ class Import:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def _new(self) -> AsyncIterator[str]:
-        """Yield the execution IDs of what has no Execution, as many as may be created."""
+        """Yield the execution IDs of workflows without an Execution, up to the limit."""
         spec = (self._organization or {}).get("spec", {})
         count = 0
         async for workflow in running(self._arguments.profile, self._query(spec)):
@@ -101,7 +101,7 @@ class Import:
             yield identifier
 
     def _query(self, spec: Json) -> str:
-        """Return the visibility query: others' workflows would be denied."""
+        """Return the visibility query. It selects the organization's workflows only, as others would be denied."""
         parts = [RUNNING]
         if self._organization and (ownership := spec.get("ownership")):
             value = (ownership.get("value") or self._organization["metadata"]["name"]).replace("'", "''")
@@ -132,7 +132,7 @@ class Import:
         print(f"execution.{GROUP}/{name} created{' (dry run)' if self._arguments.dry_run else ''}")  # noqa: T201
 
     def tell(self) -> None:
-        """Print what became of them."""
+        """Print the result."""
         tally, limit = self.tally, self._arguments.limit
         for failure in tally.failed:
             print(failure, file=sys.stderr)  # noqa: T201
@@ -143,7 +143,7 @@ class Import:
 
 
 async def running(profile_name: str | None, query: str) -> AsyncIterator[str]:
-    """Yield the IDs of the workflows that a visibility query finds."""
+    """Yield the workflow IDs that a visibility query finds."""
     try:
         from temporalio.client import Client as Temporal  # noqa: PLC0415 - heavy, and this command's alone
         from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415
@@ -162,7 +162,7 @@ async def running(profile_name: str | None, query: str) -> AsyncIterator[str]:
 
 
 async def _organization(client: Client) -> Json | None:
-    """Return the namespace's Organization, if there is one and the user may see it."""
+    """Return the namespace's Organization; None where there is none, or where the user may not read it."""
     try:
         found = (await client.get(f"{ROOT}/organizations"))["items"]
     except ApiError:
@@ -172,7 +172,7 @@ async def _organization(client: Client) -> Json | None:
 
 
 def _identifier(workflow: str, templates: list[str]) -> str:
-    """Return the execution ID that leads to a workflow: its own ID, unless the templates need another."""
+    """Return the execution ID for a workflow: the workflow ID, unless the templates need another one."""
     if not templates or "{executionId}" in templates:
         return workflow
     for template in templates:

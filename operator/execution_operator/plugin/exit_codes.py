@@ -1,4 +1,4 @@
-"""How a command ends, for scripts."""
+"""Exit codes of the commands, for scripts."""
 
 from enum import IntEnum
 

@@ -1,4 +1,4 @@
-"""What is seen while requests go on: a live table on a terminal, a line for each change elsewhere."""
+"""Progress output: a live table on a terminal, else one line for each change."""
 
 import sys
 from collections import Counter, deque
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from execution_operator.plugin.judge import State
+from execution_operator.plugin.request_state import State
 from execution_operator.plugin.targets import Target
 from execution_operator.plugin.values import plural
 
@@ -26,18 +26,18 @@ COLOURS = {State.DONE: "green", State.FAILED: "red", State.TIMED_OUT: "yellow", 
 
 
 class Screen(Protocol):
-    """Somebody who looks on."""
+    """The output of the progress."""
 
     def changed(self, target: Target) -> None:
-        """Show what has become of a target."""
+        """Show the new state of a target."""
 
     def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
-        """Show how it went."""
+        """Show the summary."""
 
 
 @contextmanager
 def screen(targets: list[Target], *, quiet: bool, waits: bool) -> Iterator[Screen]:
-    """Give what fits the terminal, or that there is none. `waits`: a request is not the end of it."""
+    """Return the output that fits: a table on a terminal, else lines. `waits` means that outcomes are awaited."""
     if quiet or not sys.stderr.isatty():
         yield Lines(quiet=quiet)
         return
@@ -56,7 +56,7 @@ class Lines:
         self._quiet = quiet
 
     def changed(self, target: Target) -> None:
-        """Print the change; failures go to the error stream."""
+        """Print the change. Failures go to stderr."""
         failed = target.verdict.state in (State.FAILED, State.TIMED_OUT)
         if failed:
             print(_line(target), file=sys.stderr)  # noqa: T201
@@ -64,7 +64,7 @@ class Lines:
             print(_line(target), flush=True)  # noqa: T201
 
     def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
-        """Print the counts, unless there is but one."""
+        """Print the counts, if there are several targets."""
         _warn(warnings)
         if len(targets) > 1 or interrupted:
             print(counts(targets), file=sys.stderr)  # noqa: T201
@@ -81,13 +81,13 @@ class Table:
         self._recent: deque[Target] = deque(maxlen=ROWS)
 
     def changed(self, target: Target) -> None:
-        """Note the change; the next picture shows it."""
+        """Keep the change for the next rendering."""
         if target in self._recent:
             self._recent.remove(target)
         self._recent.append(target)
 
     def render(self) -> "Group":
-        """Return the present picture."""
+        """Return the present rendering."""
         from rich.console import Group  # noqa: PLC0415
         from rich.progress_bar import ProgressBar  # noqa: PLC0415
         from rich.table import Table as Rows  # noqa: PLC0415
@@ -105,7 +105,7 @@ class Table:
         return Group(rows, Text(counts(self._targets)), bar)
 
     def summary(self, targets: list[Target], warnings: Counter[str], *, interrupted: bool) -> None:
-        """List what failed, below the last picture."""
+        """List the failures below the table."""
         _warn(warnings)
         failed = [target for target in targets if target.verdict.state in (State.FAILED, State.TIMED_OUT)]
         for target in failed[:LISTED]:
@@ -117,7 +117,7 @@ class Table:
 
 
 def counts(targets: list[Target]) -> str:
-    """Return the summary by outcome, in the order in which a request gets there."""
+    """Return the number of targets by state, in the order of the states."""
     found = Counter((ORDER[target.verdict.state], target.verdict.label) for target in targets)
     ordered = sorted(found.items(), key=lambda entry: (entry[0][0], -entry[1]))
     return f"{plural(len(targets))}: " + ", ".join(f"{count:,} {label}" for (_, label), count in ordered)
@@ -136,7 +136,7 @@ def _warn(warnings: Counter[str]) -> None:
 
 
 def _tell_interruption(targets: list[Target]) -> None:
-    """Say what was requested, and goes on, and what was not."""
+    """Print which Executions were requested, and continue, and which were not."""
     groups: dict[str, list[str]] = {words: [] for words in ("requested", PERHAPS, "refused", "not requested")}
     for target in targets:
         groups[_asked(target)].append(target.short)
@@ -150,7 +150,7 @@ def _tell_interruption(targets: list[Target]) -> None:
 
 
 def _asked(target: Target) -> str:
-    """Say whether the API server has the request."""
+    """Return whether the API server stored the request, for people."""
     match target.verdict.state:
         case State.WAITING:
             return "not requested"

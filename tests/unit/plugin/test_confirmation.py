@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from execution_operator.plugin.exits import Exit, Failure
-from execution_operator.plugin.terminate import ask
+from execution_operator.plugin.confirmation import ask
+from execution_operator.plugin.exit_codes import Exit, Failure
 
 Keys = Callable[[str], None]
 
