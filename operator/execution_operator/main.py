@@ -123,7 +123,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _arguments() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="execution-operator", description="Terminates Temporal workflows on request.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -196,7 +197,7 @@ def _add_lease(run: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Run the command line."""
-    arguments = _arguments().parse_args()
+    arguments = argument_parser().parse_args()
     _configure_logs(arguments.log_level, arguments.log_format)
     if arguments.command == "gateway":
         sys.exit(gateway.start(arguments))

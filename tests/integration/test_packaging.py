@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from execution_operator.main import _arguments
+from execution_operator.main import argument_parser
 from execution_operator.manifests.gateway import ARGUMENTS
 from tests.support.controlplane import ControlPlane
 from tests.support.monitoring import run_promtool
@@ -402,4 +402,4 @@ class TestGateway:
 
     def test_the_program_knows_its_arguments(self, gateway: Json) -> None:
         (container,) = gateway["spec"]["template"]["spec"]["containers"]
-        assert _arguments().parse_args(container["args"]).hide_existence is True
+        assert argument_parser().parse_args(container["args"]).hide_existence is True

@@ -46,7 +46,7 @@ class FakeApiServer:
 
     def edit(self, execution: Execution, **spec: Any) -> Execution:
         """Change fields of the spec."""
-        now = self._of(execution)
+        now = self.current(execution)
         changed = now.spec.model_copy(update=spec)
         if changed == now.spec:
             return now
@@ -54,7 +54,7 @@ class FakeApiServer:
 
     def delete(self, execution: Execution) -> None:
         """Delete the object; finalizers hold it."""
-        now = self._of(execution)
+        now = self.current(execution)
         if not now.metadata.finalizers:
             del self._objects[_key(now)]
         elif now.metadata.deletion_timestamp is None:
@@ -76,7 +76,7 @@ class FakeApiServer:
             del self._objects[_key(stored)]
         return stored
 
-    def _of(self, execution: Execution) -> Execution:
+    def current(self, execution: Execution) -> Execution:
         """Return the present state of this very object.
 
         Raises:
@@ -133,7 +133,7 @@ class FakeRecords:
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""
-        return await self._call("read", lambda: self.server._of(execution))
+        return await self._call("read", lambda: self.server.current(execution))
 
     async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
         """Write the status, or nothing, not even a call, if it is the same."""

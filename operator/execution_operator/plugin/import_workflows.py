@@ -89,7 +89,7 @@ class Import:
         spec = (self._organization or {}).get("spec", {})
         count = 0
         async for workflow in running(self._arguments.profile, self._query(spec)):
-            identifier = _identifier(workflow, spec.get("workflowIdTemplates", []))
+            identifier = execution_id_of(workflow, spec.get("workflowIdTemplates", []))
             if self._known & {workflow, identifier}:
                 self.tally.present += 1
                 continue
@@ -171,7 +171,7 @@ async def _organization(client: Client) -> Json | None:
     return owners[0] if len(owners) == 1 else None
 
 
-def _identifier(workflow: str, templates: list[str]) -> str:
+def execution_id_of(workflow: str, templates: list[str]) -> str:
     """Return the execution ID for a workflow: the workflow ID, unless the templates need another one."""
     if not templates or "{executionId}" in templates:
         return workflow

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execution_operator.plugin.import_workflows import _identifier
+from execution_operator.plugin.import_workflows import execution_id_of
 from execution_operator.plugin.request_state import State, judge
 from execution_operator.plugin.values import age, duration, object_name, plural
 
@@ -63,7 +63,7 @@ def test_plurals() -> None:
     ],
 )
 def test_identifiers_of_workflows(workflow: str, templates: list[str], identifier: str) -> None:
-    assert _identifier(workflow, templates) == identifier
+    assert execution_id_of(workflow, templates) == identifier
 
 
 def execution(reason: str = "", status: str = "False", outcome: str | None = None, observed: int = 2) -> dict[str, Any]:

@@ -64,7 +64,7 @@ async def test_events_are_delivered_in_the_operators_thread_and_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def operator(registry: kopf.OperatorRegistry, stop_flag: asyncio.Event, **_: Any) -> None:
-        on_event: Any = next(iter(registry._watching.get_all_handlers())).fn
+        on_event: Any = next(iter(registry._watching.get_all_handlers())).fn  # noqa: SLF001 - kopf has no public way
         for number in range(100):
             body = execution(uid=f"uid-{number}", version=number).model_dump(by_alias=True, exclude_none=True)
             await on_event(event={"type": "DELETED" if number % 2 else "MODIFIED", "object": body})

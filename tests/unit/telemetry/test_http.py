@@ -50,7 +50,7 @@ class Site:
     def _refresh(self) -> None:
         self.refreshed += 1
 
-    def _up(self) -> bool:
+    def is_up(self) -> bool:
         with suppress(OSError):
             return self.get("/healthz")[0] == 200
         return False
@@ -61,7 +61,7 @@ def site() -> Iterator[Site]:
     site = Site()
     thread = threading.Thread(target=lambda: asyncio.run(site.serve()))
     thread.start()
-    wait_for(site._up, "the site to be up")
+    wait_for(site.is_up, "the site to be up")
     yield site
     site.loop.call_soon_threadsafe(site.stop.set)
     thread.join()
