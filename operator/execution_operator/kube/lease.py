@@ -48,7 +48,7 @@ class LeaseLostError(Exception):
 
 
 class Lease:
-    """The lease that one of several operators holds: the leader.
+    """A candidate for the lease. Of several operators, only the leader holds it.
 
     Args:
         api: The API server.
@@ -126,7 +126,7 @@ class _Lock(BaseLock):
         A deleted Lease counts as held until it expires, if another candidate held it. Its leader recreates it.
         """
         try:
-            self._read(await _bounded(self._api.get(_path(namespace, name))))
+            self._remember(await _bounded(self._api.get(_path(namespace, name))))
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND or not self._held_by_another():
                 refusal = ApiException(status=error.status, reason=error.message)
@@ -146,15 +146,16 @@ class _Lock(BaseLock):
             "metadata": {"name": name},
             "spec": self._spec(election_record, {}),
         }
-        return await self._written(self._api.create(_path(namespace), body))
+        return await self._succeeds(self._api.create(_path(namespace), body))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         """Acquire or renew the Lease if it is still as it was read last; return whether that succeeded."""
         guard = {"resourceVersion": self._last["metadata"]["resourceVersion"]}
         body = {"metadata": guard, "spec": self._spec(updated_record, self._last.get("spec", {}))}
-        return await self._written(self._api.merge(_path(namespace, name), body))
+        return await self._succeeds(self._api.merge(_path(namespace, name), body))
 
-    def _read(self, lease: Json) -> None:
+    def _remember(self, lease: Json) -> None:
+        """Keep the Lease as it was read, and the time if it has changed: it expires after that."""
         if lease != self._last:
             self._last, self._changed_at = lease, asyncio.get_running_loop().time()
 
@@ -165,6 +166,7 @@ class _Lock(BaseLock):
         return holder not in (None, self.identity) and unexpired
 
     def _spec(self, record: LeaderElectionRecord, old: Json) -> Json:
+        """Return the spec to write. The acquire time and the number of transitions stay if the holder stays."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         same = old.get("holderIdentity") == record.holder_identity
         return {
@@ -175,7 +177,8 @@ class _Lock(BaseLock):
             "leaseTransitions": old.get("leaseTransitions", 0) + (not same),
         }
 
-    async def _written(self, call: Awaitable[Json]) -> bool:
+    async def _succeeds(self, call: Awaitable[Json]) -> bool:
+        """Wait for a write; log a failure and return whether the write succeeded."""
         try:
             await _bounded(call)
         except ApiError as error:

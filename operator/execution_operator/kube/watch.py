@@ -80,6 +80,7 @@ async def list_objects(api: Api, selection: Selection) -> AsyncIterator[Json]:
 
 
 async def _pages(api: Api, selection: Selection, position: str = "", delay_seconds: float = 0) -> AsyncIterator[Json]:
+    """Yield the pages of a list from a position on; without one, from the beginning."""
     while True:
         query = {"limit": str(PAGE_SIZE), **({"continue": position} if position else {})}
         page = await api.get(selection.path, **query, **selection.selectors)
@@ -154,6 +155,7 @@ class Watch:
         await asyncio.sleep(delay)
 
     async def _list(self) -> str:
+        """Report all objects of the collection; return the resource version to watch from."""
         uids: set[str] = set()
         version = ""
         self._on_list_start()
@@ -182,7 +184,7 @@ class Watch:
         }
         async for event in self._api.read_lines(self._selection.path, IDLE_TIMEOUT_SECONDS, **query):
             if event["type"] == "ERROR":
-                raise ApiError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
+                raise ApiError(event["object"].get("code", 0), event["object"].get("message", "the watch failed"))
             self._failures, self._last_answer_at = 0, time.monotonic()
             self._version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":

@@ -41,7 +41,11 @@ class Runs(Protocol):
 
 
 class Records(Protocol):
-    """The Executions in the API server. Writes are guarded by resourceVersion: Superseded, Gone."""
+    """The Executions in the API server.
+
+    A write applies only to the version of the object that was read. It raises Conflict if the object has changed since,
+    and ObjectNotFound if it does not exist any more.
+    """
 
     async def read(self, execution: Execution) -> Execution:
         """Return the object as it is now."""

@@ -50,7 +50,7 @@ class Probe:
         return (self.address, self.namespace) == (other.address, other.namespace)
 
     def may_share_with(self, other: "Probe") -> bool:
-        """Whether both may use one Temporal namespace: the other's id is not known yet, and the names are equal."""
+        """Whether both may use one Temporal namespace: the other's id is unknown, and the names are equal."""
         unknown = not other.namespace_id and other.fault is not Reason.TEMPORAL_NAMESPACE_NOT_FOUND
         return unknown and self.namespace == other.namespace
 
@@ -158,6 +158,7 @@ class Mapping:
         return next((readiness for readiness in found if readiness), _ready(probe))
 
     def _unclaim(self, name: str) -> set[str]:
+        """Remove all claims of an Organization; return the namespaces that it listed."""
         old = self._organizations.get(name)
         namespaces = set(old.spec.namespaces) if old else set()
         for namespace in namespaces:
@@ -203,7 +204,7 @@ def _temporal_namespace_may_be_shared(organization: Organization, probe: Probe, 
     return Readiness(
         ready=False,
         reason=Reason.TEMPORAL_UNAVAILABLE,
-        message=f"Temporal namespace {probe.namespace} may also be used by {names}, whose Temporal gives no answer: "
+        message=f"Temporal namespace {probe.namespace} may also be used by {names}, whose Temporal could not be asked: "
         "repair that connection, or declare spec.ownership here",
     )
 
@@ -223,6 +224,6 @@ def _ready(probe: Probe) -> Readiness:
 READINESS_CHECKS: tuple[Callable[[Organization, Probe, Others], Readiness | None], ...] = (
     _temporal_namespace_shared,  # without a proof of ownership, a tenant could reach the workflows of another
     _temporal_unusable,  # Temporal gives no answer, refuses, or has no such namespace
-    _temporal_namespace_may_be_shared,  # not ready while another Organization's Temporal gives no answer
+    _temporal_namespace_may_be_shared,  # not ready while another Organization's Temporal can't be asked
 )
 """The checks in their order, each named for the state that it finds. The first that finds its state decides."""
