@@ -1,4 +1,4 @@
-"""What the reconciler needs of Temporal and of the API server. Adapters fill the protocols."""
+"""The ports of the reconciler to Temporal and to the API server. `temporal` and `kube` implement them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,31 +13,37 @@ Clock = Callable[[], datetime]
 
 
 class Runs(Protocol):
-    """The runs of one Temporal namespace. Every call has a deadline, and raises TemporalError if it settled nothing."""
+    """The runs of one Temporal namespace.
+
+    Every call has a timeout. It raises TemporalError where Temporal gave no answer or refused the call.
+    """
 
     async def describe(self, workflow_id: str, run_id: str) -> RunDescription | None:
-        """Return the run (the current one if `run_id` is empty), or None if Temporal knows no such run."""
+        """Return a run; the current one where `run_id` is empty. None means that Temporal knows no such run."""
 
     async def ownership_value(self, run: Run, search_attribute: str) -> str | None:
-        """Return the search attribute in the start event of the chain's first run, which nothing can overwrite.
+        """Return a search attribute in the start event of the chain's first run. Workflow code can't overwrite it.
 
-        Empty if the run was started without it; None if the history is no longer there.
+        An empty value means that the run was started without the attribute. None means that the history has expired.
         """
 
     async def close_event(self, run: Run) -> CloseEvent | Unclosed:
-        """Return the run's close event, or why there is none."""
+        """Return the close event of a run, or the reason why there is none."""
 
     async def abandoned_children(self, run: Run) -> tuple[str, ...] | None:
-        """Return the children that outlive the run; None where they can't be seen, which raises nothing."""
+        """Return the workflow IDs of the children that outlive a run; None where they can't be read. Never raises."""
 
     async def close_event_and_children(self, run: Run) -> tuple[CloseEvent | Unclosed, tuple[str, ...] | None]:
-        """Return what `close_event` does and, of a run that has closed for good, what `abandoned_children` does."""
+        """Return `close_event`, and `abandoned_children` where the run has closed for good."""
 
     async def terminate(self, run: Run, order: TerminationRequest, *, chain: bool = False) -> None:
-        """Ask for the termination of this run, or of whichever run of its chain is open. Proves nothing."""
+        """Request the termination of this run; with `chain`, of the run of its chain that is open.
+
+        A return proves nothing: the run may have closed before, or may be unknown.
+        """
 
     async def request_cancel(self, run: Run, order: TerminationRequest) -> None:
-        """Ask the workflow to cancel itself. Repeating it changes nothing."""
+        """Request the cancellation of a run. A repeated request changes nothing."""
 
 
 class Records(Protocol):
@@ -51,10 +57,10 @@ class Records(Protocol):
         """Return the object as it is now."""
 
     async def write_status(self, execution: Execution, status: ExecutionStatus) -> Execution:
-        """Write the status in one PATCH, or nothing if it is the same."""
+        """Write the status in one PATCH, and return the object. An unchanged status is not written."""
 
     async def write_finalizers(self, execution: Execution, finalizers: list[str]) -> Execution:
-        """Write the list of finalizers."""
+        """Write the list of finalizers, and return the object."""
 
     async def record_event(self, execution: Execution, event: EventRecord) -> None:
         """Log the event and create an Event. Repeating this creates no second Event."""
