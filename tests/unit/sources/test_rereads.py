@@ -1,4 +1,4 @@
-"""What a feed tells of is read: all of it, nothing twice, and what can't be read holds up nothing else."""
+"""Each added Execution is read once, and a failed read does not hold up the others."""
 
 import asyncio
 from collections import Counter
@@ -32,8 +32,8 @@ FIRST_RETRY, LAST_RETRY = REREAD_BACKOFF.delays[0], REREAD_BACKOFF.delays[-1]
 """The first and the longest delay of a retry."""
 
 
-class Shelf:
-    """The API server, and what comes of the hints.
+class Harness:
+    """The API server, and the Executions that were passed on.
 
     Attributes:
         faults: What a read of a UID fails with, or a list of a namespace.
@@ -41,8 +41,8 @@ class Shelf:
         lists: How often each namespace was listed.
         most: The most reads, and the most lists, that were under way at once.
         handed: UIDs, and when each was handed on.
-        slow: Namespace whose looks do not end from then on, or all.
-        begun: The namespaces of the looks that have not ended.
+        slow: Namespace whose reconciles do not end from then on, or all.
+        begun: The namespaces of the reconciles that have not ended.
         slowness: Seconds that a read of a UID takes, or a list of a namespace.
         refuses: UID that can't be handed on.
     """
@@ -50,12 +50,12 @@ class Shelf:
     def __init__(self) -> None:
         self.runs = OpenRuns()
         self.faults: dict[str, Exception] = {}
-        self.finds, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-        self.handed: list[tuple[str, float]] = []
+        self.reads, self.lists, self.now, self.most = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+        self.passed_on: list[tuple[str, float]] = []
         self.slow = self.refuses = ""
         self.slowness: dict[str, float] = {}
-        self.looks, self.begun = InFlight(), list[str]()
-        self.hints = RereadQueue(self._find, self._select, self.runs, self._hinted, self.looks)
+        self.in_flight, self.begun = InFlight(), list[str]()
+        self.rereads = RereadQueue(self._find, self._select, self.runs, self._on_read, self.in_flight)
 
     def open(self, *uids: str, namespace: str = "team-a") -> list[Reference]:
         """Have Executions that pin an open run."""
@@ -66,22 +66,22 @@ class Shelf:
 
     @property
     def uids(self) -> list[str]:
-        return sorted(uid for uid, _ in self.handed)
+        return sorted(uid for uid, _ in self.passed_on)
 
-    def end_looks(self) -> None:
+    def end_reconciles(self) -> None:
         while self.begun:
-            self.looks.end(self.begun.pop())
+            self.in_flight.end(self.begun.pop())
 
-    def _hinted(self, one: Execution) -> None:
+    def _on_read(self, one: Execution) -> None:
         if one.metadata.uid == self.refuses:
             raise KeyError(self.refuses)
         if self.slow in (one.metadata.namespace, "all"):
-            self.looks.begin(one.metadata.namespace)
+            self.in_flight.begin(one.metadata.namespace)
             self.begun.append(one.metadata.namespace)
-        self.handed.append((one.metadata.uid, elapsed()))
+        self.passed_on.append((one.metadata.uid, elapsed()))
 
     async def _find(self, namespace: str, name: str, uid: str) -> Execution:
-        self.finds[uid] += 1
+        self.reads[uid] += 1
         await self._take_time("finds", uid)
         if fault := self.faults.get(uid):
             raise fault
@@ -105,10 +105,10 @@ class Shelf:
         self.now[what] -= 1
 
 
-def shelf(test: Callable[[Shelf], Awaitable[None]]) -> None:
+def run_with_harness(test: Callable[[Harness], Awaitable[None]]) -> None:
     async def main() -> None:
-        at = Shelf()
-        task = asyncio.create_task(at.hints.run())
+        at = Harness()
+        task = asyncio.create_task(at.rereads.run())
         await test(at)
         assert not task.done()
         task.cancel()
@@ -139,336 +139,338 @@ def some(count: int, prefix: str = "uid") -> list[str]:
     ],
 )
 def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> None:  # noqa: FBT001
-    async def test(at: Shelf) -> None:
-        at.hints.add(at.open(*some(there))[:told])
+    async def test(at: Harness) -> None:
+        at.rereads.add(at.open(*some(there))[:told])
         await asyncio.sleep(1)
         assert at.uids == some(told)
-        assert (at.lists.total(), at.finds.total()) == ((1, 0) if listed else (0, told))
+        assert (at.lists.total(), at.reads.total()) == ((1, 0) if listed else (0, told))
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each_time() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults["bad"] = RecordError("500")
-        at.hints.add(at.open("bad", "good"))
+        at.rereads.add(at.open("bad", "good"))
         await asyncio.sleep(0.5)
-        at.hints.add(at.open("later", "elsewhere"))
+        at.rereads.add(at.open("later", "elsewhere"))
         await asyncio.sleep(3600)
         assert at.uids == ["elsewhere", "good", "later"]
-        assert all(when < 1 for _, when in at.handed)
-        assert 3600 / LAST_RETRY <= at.finds["bad"] <= 3600 / LAST_RETRY + 6
+        assert all(when < 1 for _, when in at.passed_on)
+        assert 3600 / LAST_RETRY <= at.reads["bad"] <= 3600 / LAST_RETRY + 6
         del at.faults["bad"]
         await asyncio.sleep(LAST_RETRY + 1)
         assert "bad" in at.uids
 
-    shelf(test)
+    run_with_harness(test)
 
 
 @pytest.mark.parametrize(
     ("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLE_READS_EVERY - 1, 2 * MIN_EXECUTIONS_TO_LIST - 12)]
 )
 def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fails_again(
-    failing: int, lists: int, finds: int
+    failing: int, lists: int, reads: int
 ) -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         uids = some(2 * MIN_EXECUTIONS_TO_LIST)
         for uid in uids[10 : 10 + failing]:
             at.faults[f"after {uid}"] = RecordError("500")
-        at.hints.add(at.open(*uids))
+        at.rereads.add(at.open(*uids))
         await asyncio.sleep(FIRST_RETRY + 1)
         assert at.uids[:11] == uids[:11]
         await asyncio.sleep(LAST_RETRY)
-        assert (at.uids, at.lists.total(), at.finds.total()) == (uids, lists, finds)
+        assert (at.uids, at.lists.total(), at.reads.total()) == (uids, lists, reads)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_is_told_again_before_it_was_read_is_read_once_and_once_more_afterwards() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         for pause in (0, 1, 1):
-            at.hints.add(at.open("one"))
+            at.rereads.add(at.open("one"))
             await asyncio.sleep(pause)
         assert at.uids == ["one", "one"]
 
-    shelf(test)
+    run_with_harness(test)
 
 
 @pytest.mark.parametrize("told", [1, MIN_EXECUTIONS_TO_LIST])
 def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         uids = some(told)
         at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
-        at.hints.add(at.open(*uids))
+        at.rereads.add(at.open(*uids))
         await asyncio.sleep(2 * FIRST_RETRY)
         nexts = [Reference(uid, "team-a", uid, "acme", f"next-{uid}") for uid in uids]
         for one in nexts:
             at.runs.put(one)
-        at.hints.add(nexts)
+        at.rereads.add(nexts)
         at.faults.clear()
         await asyncio.sleep(LAST_RETRY)
         assert set(at.uids) == set(uids)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_is_not_open_any_more_is_not_tried_again() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults = {"closed": RecordError("500"), "gone": ObjectNotFound()}
-        at.hints.add(at.open("closed", "gone"))
+        at.rereads.add(at.open("closed", "gone"))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.runs.drop("closed")
         await asyncio.sleep(3600)
-        assert at.finds == {"closed": 1, "gone": 1}
-        assert at.handed == []
+        assert at.reads == {"closed": 1, "gone": 1}
+        assert at.passed_on == []
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_a_list_does_not_hold_is_let_go() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         told = at.open(*some(MIN_EXECUTIONS_TO_LIST))
         at.runs.drop(told[0].uid)
-        at.hints.add(told)
+        at.rereads.add(told)
         await asyncio.sleep(1)
         assert at.uids == some(MIN_EXECUTIONS_TO_LIST)[1:]
-        at.hints.add(at.open(told[0].uid))
+        at.rereads.add(at.open(told[0].uid))
         await asyncio.sleep(1)
-        assert (at.uids, at.finds.total()) == (some(MIN_EXECUTIONS_TO_LIST), 1)
+        assert (at.uids, at.reads.total()) == (some(MIN_EXECUTIONS_TO_LIST), 1)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_one_that_does_not_fit_its_schema_is_left_out_once(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults["odd"] = Unreadable("spec: Field required")
-        at.hints.add(at.open("odd", "good"))
+        at.rereads.add(at.open("odd", "good"))
         await asyncio.sleep(3600)
-        assert (at.uids, at.finds["odd"]) == (["good"], 1)
+        assert (at.uids, at.reads["odd"]) == (["good"], 1)
 
-    shelf(test)
+    run_with_harness(test)
     assert caplog.messages == ["an Execution is left out until it fits its schema: spec: Field required"]
 
 
 def test_a_reading_that_breaks_is_told_of_and_made_again() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults["odd"] = KeyError("metadata")
-        at.hints.add(at.open("odd", "good"))
-        at.hints.add(at.open("other", namespace="team-b"))
+        at.rereads.add(at.open("odd", "good"))
+        at.rereads.add(at.open("other", namespace="team-b"))
         await asyncio.sleep(FIRST_RETRY / 2)
         assert "other" in at.uids
         del at.faults["odd"]
         await asyncio.sleep(FIRST_RETRY)
         assert at.uids == ["good", "odd", "other"]
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_a_namespace_with_many_to_look_at_holds_up_no_other() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slow = "team-a"
         at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))  # so that a list does not pay
-        at.hints.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
+        at.rereads.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
         await asyncio.sleep(1)
-        at.hints.add(at.open("other", namespace="team-b"))
+        at.rereads.add(at.open("other", namespace="team-b"))
         await asyncio.sleep(1)
         assert (
-            MAX_QUEUED_PER_NAMESPACE <= len(at.handed) - 1 < MAX_QUEUED_PER_NAMESPACE + MAX_PARALLEL_READS_PER_NAMESPACE
+            MAX_QUEUED_PER_NAMESPACE
+            <= len(at.passed_on) - 1
+            < MAX_QUEUED_PER_NAMESPACE + MAX_PARALLEL_READS_PER_NAMESPACE
         )
         assert at.uids[0] == "other"
-        at.end_looks()
+        at.end_reconciles()
         at.slow = ""
         await asyncio.sleep(2)
-        assert len(at.handed) == 2 * MAX_QUEUED_PER_NAMESPACE + 1
+        assert len(at.passed_on) == 2 * MAX_QUEUED_PER_NAMESPACE + 1
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_the_first_told_come_first() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))
         first, later = some(MIN_EXECUTIONS_TO_LIST - 1), some(MIN_EXECUTIONS_TO_LIST - 1, "later")
-        at.hints.add(at.open(*first))
+        at.rereads.add(at.open(*first))
         await asyncio.sleep(0)
-        at.hints.add(at.open(*later))
+        at.rereads.add(at.open(*later))
         await asyncio.sleep(1)
-        assert len(at.handed) == len(first) + len(later)
-        assert {uid for uid, _ in at.handed[: len(first) - MAX_PARALLEL_READS_PER_NAMESPACE]} <= set(first)
+        assert len(at.passed_on) == len(first) + len(later)
+        assert {uid for uid, _ in at.passed_on[: len(first) - MAX_PARALLEL_READS_PER_NAMESPACE]} <= set(first)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_is_told_while_others_wait_is_listed_with_them() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slow = "team-a"
         at.open(*some(MIN_EXECUTIONS_TO_LIST, "open"))
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(1)
         at.slow = ""
-        at.hints.add(at.open("single"))
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
+        at.rereads.add(at.open("single"))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
         await asyncio.sleep(1)
-        assert len(at.handed) == MIN_EXECUTIONS_TO_LIST
-        at.end_looks()
+        assert len(at.passed_on) == MIN_EXECUTIONS_TO_LIST
+        at.end_reconciles()
         await asyncio.sleep(1)
-        assert (len(at.handed), at.lists.total(), at.finds.total()) == (2 * MIN_EXECUTIONS_TO_LIST + 1, 2, 0)
+        assert (len(at.passed_on), at.lists.total(), at.reads.total()) == (2 * MIN_EXECUTIONS_TO_LIST + 1, 2, 0)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_while_many_wait_to_be_looked_at_nothing_is_listed() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slow = "all"
-        at.hints.add(at.open(*some(MAX_QUEUED)))
+        at.rereads.add(at.open(*some(MAX_QUEUED)))
         await asyncio.sleep(1)
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "other"), namespace="team-b"))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "other"), namespace="team-b"))
         await asyncio.sleep(1)
         assert dict(at.lists) == {"team-a": 1}
-        assert MAX_PARALLEL_READS_PER_NAMESPACE <= at.finds.total() < 2 * MAX_PARALLEL_READS_PER_NAMESPACE
-        at.end_looks()
+        assert MAX_PARALLEL_READS_PER_NAMESPACE <= at.reads.total() < 2 * MAX_PARALLEL_READS_PER_NAMESPACE
+        at.end_reconciles()
         at.slow = ""
         await asyncio.sleep(1)
-        assert len(at.handed) == MAX_QUEUED + MIN_EXECUTIONS_TO_LIST
+        assert len(at.passed_on) == MAX_QUEUED + MIN_EXECUTIONS_TO_LIST
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_of_very_many_as_many_are_listed_as_may_wait_to_be_looked_at() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slow = "all"
         for namespace in ("team-a", "team-b"):
-            at.hints.add(at.open(*some(MAX_QUEUED, namespace), namespace=namespace))
+            at.rereads.add(at.open(*some(MAX_QUEUED, namespace), namespace=namespace))
         await asyncio.sleep(1)
-        assert MAX_QUEUED <= len(at.handed) < MAX_QUEUED + 2 * MAX_PARALLEL_READS_PER_NAMESPACE
+        assert MAX_QUEUED <= len(at.passed_on) < MAX_QUEUED + 2 * MAX_PARALLEL_READS_PER_NAMESPACE
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_a_slow_read_holds_up_nothing_that_is_told_later() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slowness["slow"] = 10
-        at.hints.add(at.open("slow"))
+        at.rereads.add(at.open("slow"))
         await asyncio.sleep(1)
-        at.hints.add(at.open(*some(MAX_PARALLEL_READS_PER_NAMESPACE)))
+        at.rereads.add(at.open(*some(MAX_PARALLEL_READS_PER_NAMESPACE)))
         await asyncio.sleep(1)
         assert at.uids == some(MAX_PARALLEL_READS_PER_NAMESPACE)
         await asyncio.sleep(10)
         assert set(at.uids) == {"slow", *some(MAX_PARALLEL_READS_PER_NAMESPACE)}
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_slow_lists_of_others_do_not_hold_up_a_namespace() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         for number in range(MAX_PARALLEL_LISTS):
             at.slowness[f"slow-{number}"] = 10
-            at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, f"slow-{number}"), namespace=f"slow-{number}"))
+            at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, f"slow-{number}"), namespace=f"slow-{number}"))
         await asyncio.sleep(1)
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(1)
         assert at.uids == some(MIN_EXECUTIONS_TO_LIST)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_could_not_be_handed_on_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.refuses = "odd"
-        at.hints.add(at.open("odd"))
+        at.rereads.add(at.open("odd"))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.refuses = ""
         await asyncio.sleep(FIRST_RETRY)
-        assert (at.uids, at.hints.failed) == (["odd"], 0)
+        assert (at.uids, at.rereads.failed) == (["odd"], 0)
 
-    shelf(test)
+    run_with_harness(test)
     assert caplog.messages == ["reading Executions of namespace team-a failed"]
 
 
 def test_what_closes_while_it_waits_for_its_turn_is_not_read() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.slow = "team-a"
         at.open(*some(10 * MIN_EXECUTIONS_TO_LIST, "open"))
-        at.hints.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
+        at.rereads.add(at.open(*some(2 * MAX_QUEUED_PER_NAMESPACE)))
         await asyncio.sleep(1)
-        read = at.finds.total()
+        read = at.reads.total()
         for uid in some(2 * MAX_QUEUED_PER_NAMESPACE):
             at.runs.drop(uid)
-        at.end_looks()
+        at.end_reconciles()
         await asyncio.sleep(1)
-        assert at.finds.total() == read
+        assert at.reads.total() == read
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults = dict.fromkeys(["team-a", *some(600)], RecordError("the API server is away"))
         for uid in some(600):
-            at.hints.add(at.open(uid))
+            at.rereads.add(at.open(uid))
             await asyncio.sleep(1)
         assert len(caplog.messages) < 20
-        assert at.hints.failed == pytest.approx(600, abs=LAST_RETRY + 1)
-        at.finds.clear()
+        assert at.rereads.failed == pytest.approx(600, abs=LAST_RETRY + 1)
+        at.reads.clear()
         await asyncio.sleep(2 * LAST_RETRY)
-        assert at.handed == []
+        assert at.passed_on == []
         at.faults.clear()
-        at.finds.clear()
+        at.reads.clear()
         at.lists.clear()
         await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == some(600)
-        assert (at.lists.total(), at.finds.total()) in ((1, 0), (0, 600))
-        assert at.hints.failed == 0
+        assert (at.lists.total(), at.reads.total()) in ((1, 0), (0, 600))
+        assert at.rereads.failed == 0
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         told = some(20 * MIN_EXECUTIONS_TO_LIST)
         at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))  # so that a list does not pay
         at.faults = dict.fromkeys(told, RecordError("the API server is away"))
-        at.hints.add(at.open(*told))
+        at.rereads.add(at.open(*told))
         await asyncio.sleep(LAST_RETRY)
-        at.finds.clear()
+        at.reads.clear()
         await asyncio.sleep(10 * LAST_RETRY)
-        assert (at.hints.failed, at.handed) == (len(told), [])
-        assert at.finds.total() < 12 * (MAX_ERRORS_PER_ATTEMPT + MAX_PARALLEL_READS_PER_NAMESPACE)
+        assert (at.rereads.failed, at.passed_on) == (len(told), [])
+        assert at.reads.total() < 12 * (MAX_ERRORS_PER_ATTEMPT + MAX_PARALLEL_READS_PER_NAMESPACE)
         at.faults.clear()
         await asyncio.sleep(LAST_RETRY + 1)
         assert at.uids == told
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         told = some(5 * MAX_ERRORS_PER_ATTEMPT)
         at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))
         at.faults = dict.fromkeys(told, RecordError("500"))
-        at.hints.add(at.open(*told))
+        at.rereads.add(at.open(*told))
         await asyncio.sleep(FIRST_RETRY / 2)
         for uid in told[2 * MAX_ERRORS_PER_ATTEMPT :]:
             del at.faults[uid]
         await asyncio.sleep(10 * LAST_RETRY)
         assert at.uids == told[2 * MAX_ERRORS_PER_ATTEMPT :]
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def test_a_namespace_is_listed_once_at_a_time() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         at.faults["team-a"] = RecordError("500")
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST)))
         await asyncio.sleep(FIRST_RETRY / 2)
         at.faults.clear()
         at.slowness["team-a"] = 10
         await asyncio.sleep(FIRST_RETRY)
-        at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
+        at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, "more")))
         await asyncio.sleep(20)
-        assert len(at.handed) == 2 * MIN_EXECUTIONS_TO_LIST
-        assert (at.most["lists"], at.hints.failed) == (1, 0)
+        assert len(at.passed_on) == 2 * MIN_EXECUTIONS_TO_LIST
+        assert (at.most["lists"], at.rereads.failed) == (1, 0)
 
-    shelf(test)
+    run_with_harness(test)
 
 
 def names(prefix: str) -> Iterable[str]:
@@ -476,12 +478,12 @@ def names(prefix: str) -> Iterable[str]:
 
 
 def test_only_so_many_are_read_and_listed_at_once() -> None:
-    async def test(at: Shelf) -> None:
+    async def test(at: Harness) -> None:
         for namespace in names("team"):
-            at.hints.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, namespace), namespace=namespace))
-            at.hints.add(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
+            at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, namespace), namespace=namespace))
+            at.rereads.add(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
         await asyncio.sleep(1)
         assert at.most == {"finds": MAX_PARALLEL_READS, "lists": MAX_PARALLEL_LISTS}
-        assert len(at.handed) == 30 * (MIN_EXECUTIONS_TO_LIST + 30)
+        assert len(at.passed_on) == 30 * (MIN_EXECUTIONS_TO_LIST + 30)
 
-    shelf(test)
+    run_with_harness(test)

@@ -23,7 +23,7 @@ def finished(uid: str, ttl: int | None) -> Execution:
     return one.model_copy(update={"spec": one.spec.model_copy(update={"ttl_seconds_after_finished": ttl})})
 
 
-class Shelf:
+class FakeExecutions:
     """The API server: what it holds by name, and when what was deleted."""
 
     def __init__(self) -> None:
@@ -54,22 +54,22 @@ class Shelf:
         del self.stored[execution.metadata.name]
 
 
-async def _for(shelf: Shelf, seconds: float) -> None:
-    task = asyncio.create_task(shelf.expiries.run())
+async def _for(executions: FakeExecutions, seconds: float) -> None:
+    task = asyncio.create_task(executions.expiries.run())
     await asyncio.sleep(seconds)
     task.cancel()
 
 
 def test_each_goes_in_its_time_whatever_the_order() -> None:
     async def test() -> None:
-        shelf = Shelf()
+        executions = FakeExecutions()
         for uid, ttl in (("late", 300), ("soon", 5), ("never", None), ("now", 0)):
-            shelf.put(finished(uid, ttl))
-        task = asyncio.create_task(_for(shelf, 1000))
+            executions.put(finished(uid, ttl))
+        task = asyncio.create_task(_for(executions, 1000))
         await asyncio.sleep(100)
-        shelf.put(finished("between", 200))
+        executions.put(finished("between", 200))
         await task
-        assert {name: round(at) for name, at in shelf.deleted.items()} == {
+        assert {name: round(at) for name, at in executions.deleted.items()} == {
             "now": 0,
             "soon": 5,
             "between": 200,
@@ -81,39 +81,39 @@ def test_each_goes_in_its_time_whatever_the_order() -> None:
 
 def test_what_has_changed_meanwhile_is_not_deleted() -> None:
     async def test() -> None:
-        shelf = Shelf()
-        shelf.put(finished("kept", 5))
-        shelf.stored["kept"] = finished("kept", None)
-        shelf.put(finished("longer", 5))
-        shelf.stored["longer"] = finished("longer", 50)
-        shelf.put(finished("unset", 5))
-        shelf.put(finished("unset", None))
-        shelf.put(finished("gone", 5))
-        del shelf.stored["gone"]
-        await _for(shelf, 100)
-        assert {name: round(at) for name, at in shelf.deleted.items()} == {"longer": 50}
+        executions = FakeExecutions()
+        executions.put(finished("kept", 5))
+        executions.stored["kept"] = finished("kept", None)
+        executions.put(finished("longer", 5))
+        executions.stored["longer"] = finished("longer", 50)
+        executions.put(finished("unset", 5))
+        executions.put(finished("unset", None))
+        executions.put(finished("gone", 5))
+        del executions.stored["gone"]
+        await _for(executions, 100)
+        assert {name: round(at) for name, at in executions.deleted.items()} == {"longer": 50}
 
     run(test())
 
 
 def test_what_could_not_be_deleted_is_tried_again() -> None:
     async def test() -> None:
-        shelf = Shelf()
-        shelf.faults = 2
-        shelf.put(finished("stuck", 5))
-        await _for(shelf, 100)
-        assert shelf.deleted["stuck"] == 5 + 2 * RETRY_DELAY_SECONDS
+        executions = FakeExecutions()
+        executions.faults = 2
+        executions.put(finished("stuck", 5))
+        await _for(executions, 100)
+        assert executions.deleted["stuck"] == 5 + 2 * RETRY_DELAY_SECONDS
 
     run(test())
 
 
 def test_one_that_cannot_be_read_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
-        shelf = Shelf()
-        shelf.put(finished("unreadable", 5))
-        shelf.put(finished("later", 10))
-        await _for(shelf, 100)
-        assert shelf.deleted.keys() == {"later"}
+        executions = FakeExecutions()
+        executions.put(finished("unreadable", 5))
+        executions.put(finished("later", 10))
+        await _for(executions, 100)
+        assert executions.deleted.keys() == {"later"}
         assert caplog.messages.count("team-a/unreadable: not deleted: spec: Field required") == 1
 
     run(test())

@@ -496,16 +496,16 @@ def test_repeat_reconciles_are_counted_and_others_wait_for_room(one: Execution, 
 
 def test_each_waiter_continues_below_its_own_limit() -> None:
     async def main() -> None:
-        looks = InFlight()
+        in_flight = InFlight()
         for _ in range(3):
-            looks.begin("a")
-        one, three = (asyncio.create_task(looks.wait_below("a", most)) for most in (1, 3))
+            in_flight.begin("a")
+        one, three = (asyncio.create_task(in_flight.wait_below("a", most)) for most in (1, 3))
         await idle()
-        looks.end("a")
+        in_flight.end("a")
         await idle()
         assert (one.done(), three.done()) == (False, True)
-        looks.end("a")
-        looks.end("a")
+        in_flight.end("a")
+        in_flight.end("a")
         await idle()
         assert one.done()
 
@@ -684,11 +684,11 @@ def test_a_request_does_not_wait_behind_routine_reconciles() -> None:
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         for number in range(5):
-            harness.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+            harness.queue.add(builders.execution(uid=f"routine-{number}", status=PINNED))
         await idle()
         harness.queue.add(execution(uid="request"))
         await idle()
-        assert harness.now == ["look-0", "look-1", "request"]
+        assert harness.now == ["routine-0", "routine-1", "request"]
 
     run_with_harness(test, slots=2)
 
@@ -697,11 +697,11 @@ def test_a_waiting_routine_reconcile_that_becomes_a_request_goes_ahead() -> None
     async def test(harness: Harness) -> None:
         harness.gate.clear()
         for number in range(5):
-            harness.queue.add(builders.execution(uid=f"look-{number}", status=PINNED))
+            harness.queue.add(builders.execution(uid=f"routine-{number}", status=PINNED))
         await idle()
-        harness.queue.add(execution(uid="look-4", version=2, status=PINNED))
+        harness.queue.add(execution(uid="routine-4", version=2, status=PINNED))
         await idle()
-        assert harness.now == ["look-0", "look-1", "look-4"]
+        assert harness.now == ["routine-0", "routine-1", "routine-4"]
         harness.gate.set()
         await idle(100)
         assert sorted(one for one, _ in harness.passes) == [1, 1, 1, 1, 2]
@@ -734,8 +734,8 @@ def test_the_time_of_a_request_is_when_it_was_first_seen() -> None:
         await asyncio.sleep(10)
         harness.queue.add(execution(version=9))
         await asyncio.sleep(10)
-        look, *asked = harness.since
-        assert look is None
+        routine, *asked = harness.since
+        assert routine is None
         assert len(asked) > 3
         assert len(set(asked)) == 1
         assert asked[0] is not None
