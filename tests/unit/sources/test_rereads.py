@@ -82,7 +82,7 @@ class Harness:
 
     async def _find(self, namespace: str, name: str, uid: str) -> Execution:
         self.reads[uid] += 1
-        await self._take_time("finds", uid)
+        await self._take_time("reads", uid)
         if fault := self.faults.get(uid):
             raise fault
         return execution(uid=uid, name=name, namespace=namespace)
@@ -121,7 +121,7 @@ def some(count: int, prefix: str = "uid") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "there", "listed"),
+    ("added", "there", "listed"),
     [
         pytest.param(MIN_EXECUTIONS_TO_LIST - 1, MIN_EXECUTIONS_TO_LIST - 1, False, id="few"),
         pytest.param(
@@ -138,12 +138,12 @@ def some(count: int, prefix: str = "uid") -> list[str]:
         ),
     ],
 )
-def test_many_of_a_namespace_are_listed(told: int, there: int, listed: bool) -> None:  # noqa: FBT001
+def test_many_of_a_namespace_are_listed(added: int, there: int, listed: bool) -> None:  # noqa: FBT001
     async def test(at: Harness) -> None:
-        at.rereads.add(at.open(*some(there))[:told])
+        at.rereads.add(at.open(*some(there))[:added])
         await asyncio.sleep(1)
-        assert at.uids == some(told)
-        assert (at.lists.total(), at.reads.total()) == ((1, 0) if listed else (0, told))
+        assert at.uids == some(added)
+        assert (at.lists.total(), at.reads.total()) == ((1, 0) if listed else (0, added))
 
     run_with_harness(test)
 
@@ -166,7 +166,7 @@ def test_one_that_cannot_be_read_holds_up_no_other_and_is_tried_again_later_each
 
 
 @pytest.mark.parametrize(
-    ("failing", "lists", "finds"), [(1, 2, 0), (9, SINGLE_READS_EVERY - 1, 2 * MIN_EXECUTIONS_TO_LIST - 12)]
+    ("failing", "lists", "reads"), [(1, 2, 0), (9, SINGLE_READS_EVERY - 1, 2 * MIN_EXECUTIONS_TO_LIST - 12)]
 )
 def test_a_list_that_failed_is_made_again_and_single_reads_get_past_one_that_fails_again(
     failing: int, lists: int, reads: int
@@ -194,10 +194,10 @@ def test_what_is_told_again_before_it_was_read_is_read_once_and_once_more_afterw
     run_with_harness(test)
 
 
-@pytest.mark.parametrize("told", [1, MIN_EXECUTIONS_TO_LIST])
-def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(told: int) -> None:
+@pytest.mark.parametrize("added", [1, MIN_EXECUTIONS_TO_LIST])
+def test_a_next_run_that_closes_while_the_first_waits_is_not_lost(added: int) -> None:
     async def test(at: Harness) -> None:
-        uids = some(told)
+        uids = some(added)
         at.faults |= {uid: RecordError("503") for uid in (*uids, f"after {uids[0]}")}
         at.rereads.add(at.open(*uids))
         await asyncio.sleep(2 * FIRST_RETRY)
@@ -227,12 +227,12 @@ def test_what_is_not_open_any_more_is_not_tried_again() -> None:
 
 def test_what_a_list_does_not_hold_is_let_go() -> None:
     async def test(at: Harness) -> None:
-        told = at.open(*some(MIN_EXECUTIONS_TO_LIST))
-        at.runs.drop(told[0].uid)
-        at.rereads.add(told)
+        added = at.open(*some(MIN_EXECUTIONS_TO_LIST))
+        at.runs.drop(added[0].uid)
+        at.rereads.add(added)
         await asyncio.sleep(1)
         assert at.uids == some(MIN_EXECUTIONS_TO_LIST)[1:]
-        at.rereads.add(at.open(told[0].uid))
+        at.rereads.add(at.open(added[0].uid))
         await asyncio.sleep(1)
         assert (at.uids, at.reads.total()) == (some(MIN_EXECUTIONS_TO_LIST), 1)
 
@@ -426,33 +426,33 @@ def test_what_failed_in_an_outage_is_tried_again_together(caplog: pytest.LogCapt
 
 def test_in_an_outage_tries_of_many_are_given_up_soon() -> None:
     async def test(at: Harness) -> None:
-        told = some(20 * MIN_EXECUTIONS_TO_LIST)
-        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))  # so that a list does not pay
-        at.faults = dict.fromkeys(told, RecordError("the API server is away"))
-        at.rereads.add(at.open(*told))
+        added = some(20 * MIN_EXECUTIONS_TO_LIST)
+        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(added), "open"))  # so that a list does not pay
+        at.faults = dict.fromkeys(added, RecordError("the API server is away"))
+        at.rereads.add(at.open(*added))
         await asyncio.sleep(LAST_RETRY)
         at.reads.clear()
         await asyncio.sleep(10 * LAST_RETRY)
-        assert (at.rereads.failed, at.passed_on) == (len(told), [])
+        assert (at.rereads.failed, at.passed_on) == (len(added), [])
         assert at.reads.total() < 12 * (MAX_ERRORS_PER_ATTEMPT + MAX_PARALLEL_READS_PER_NAMESPACE)
         at.faults.clear()
         await asyncio.sleep(LAST_RETRY + 1)
-        assert at.uids == told
+        assert at.uids == added
 
     run_with_harness(test)
 
 
 def test_more_that_fail_for_ever_than_end_a_try_do_not_stand_before_the_others() -> None:
     async def test(at: Harness) -> None:
-        told = some(5 * MAX_ERRORS_PER_ATTEMPT)
-        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(told), "open"))
-        at.faults = dict.fromkeys(told, RecordError("500"))
-        at.rereads.add(at.open(*told))
+        added = some(5 * MAX_ERRORS_PER_ATTEMPT)
+        at.open(*some(MAX_OPEN_FOR_EACH_LISTED * len(added), "open"))
+        at.faults = dict.fromkeys(added, RecordError("500"))
+        at.rereads.add(at.open(*added))
         await asyncio.sleep(FIRST_RETRY / 2)
-        for uid in told[2 * MAX_ERRORS_PER_ATTEMPT :]:
+        for uid in added[2 * MAX_ERRORS_PER_ATTEMPT :]:
             del at.faults[uid]
         await asyncio.sleep(10 * LAST_RETRY)
-        assert at.uids == told[2 * MAX_ERRORS_PER_ATTEMPT :]
+        assert at.uids == added[2 * MAX_ERRORS_PER_ATTEMPT :]
 
     run_with_harness(test)
 
@@ -483,7 +483,7 @@ def test_only_so_many_are_read_and_listed_at_once() -> None:
             at.rereads.add(at.open(*some(MIN_EXECUTIONS_TO_LIST, namespace), namespace=namespace))
             at.rereads.add(at.open(*names(f"single-{namespace}"), namespace=f"other-{namespace}"))
         await asyncio.sleep(1)
-        assert at.most == {"finds": MAX_PARALLEL_READS, "lists": MAX_PARALLEL_LISTS}
+        assert at.most == {"reads": MAX_PARALLEL_READS, "lists": MAX_PARALLEL_LISTS}
         assert len(at.passed_on) == 30 * (MIN_EXECUTIONS_TO_LIST + 30)
 
     run_with_harness(test)
