@@ -46,7 +46,7 @@ def _readiness(name: str) -> Build:
 
 GRANT_NOT_REPEATED = Build("reconciler.reconciler", "", NeverIf("holds"))
 OWNERSHIP_NOT_CHECKED = Build("core.authorization.ownership", "missing_proof", Body("return None"))
-BETWEEN = "TestBetweenLookAndAct.test_nothing_is_sent"
+BETWEEN = "TestBetweenReadAndCall.test_nothing_is_sent"
 
 MUTANTS = (
     Mutant(
@@ -65,7 +65,7 @@ MUTANTS = (
         "TestNamespaces.test_moved_after_the_pin",
     ),
     Mutant(
-        "what was recorded for a namesake is denied",
+        "an Execution that is recorded for a deleted Organization of the same name is denied",
         _check("_recorded_organization_was_recreated"),
         "TestOrganizations.test_a_namesake_is_another_organization",
         {"difference": "none"},
@@ -103,14 +103,14 @@ MUTANTS = (
         "TestTemporalNamespaces.test_two_organizations_with_the_same_ownership",
     ),
     Mutant(
-        "who may turn out to share a Temporal namespace is waited for",
+        "an Organization waits for others that may share its Temporal namespace",
         _readiness("_temporal_namespace_may_be_shared"),
-        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+        "TestTemporalNamespaces.test_an_unreachable_neighbour_keeps_the_organization_unready",
     ),
     Mutant(
-        "who was seen in a Temporal namespace stays there while it can't be asked",
+        "an Organization keeps its known namespace ID while Temporal does not answer",
         Build("organizations.controller", "", Statement("with_known_id")),
-        "TestTemporalNamespaces.test_a_neighbour_that_is_refused_opens_nothing",
+        "TestTemporalNamespaces.test_an_unreachable_neighbour_keeps_the_organization_unready",
     ),
     Mutant(
         "the start event must name the Organization",
@@ -133,14 +133,14 @@ MUTANTS = (
         "TestOrganizations.test_its_ownership_changes",
     ),
     Mutant(
-        "the start event is the first run's",
+        "ownership is read from the start event of the chain's first run",
         Build("temporal.runs", "TemporalRuns.ownership_value", Argument("WorkflowExecution", "run_id", "run.run_id")),
         "TestOwnership.test_forged_after_the_start",
     ),
     Mutant(
-        "of an expired first run only what was recorded counts",
+        "without the first run's history, only recorded ownership counts",
         Build("core.authorization.ownership", "missing_proof", Expression("observed == proof", "True")),
-        "TestOwnership.test_of_an_expired_first_run_what_was_recorded_counts",
+        "TestOwnership.test_without_the_first_run_recorded_ownership_counts",
     ),
     Mutant(
         "authorization is repeated right before the terminate call",

@@ -6,6 +6,7 @@ import pytest
 
 from execution_operator.core.authorization.authorize import CHECKS
 from tests.faults.harness import builds
+from tests.integration import test_tenancy
 from tests.mutants.mutants import MUTANTS, Mutant, documented, table
 from tests.support.mutation import PACKAGE, Build, Expression, WithoutElement
 
@@ -49,3 +50,9 @@ def test_the_document_shows_the_list() -> None:
 
 def _differs(build: Build) -> bool:
     return build.source() != ast.unparse(ast.parse((PACKAGE / build.file).read_text()))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.without)
+def test_the_test_of_a_mutant_exists(mutant: Mutant) -> None:
+    group, function = mutant.test.split(".")
+    assert callable(getattr(getattr(test_tenancy, group), function))
