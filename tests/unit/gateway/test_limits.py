@@ -1,4 +1,4 @@
-"""Accounts of callers, and what a token looks like."""
+"""Token buckets of callers, and the form of a token."""
 
 import pytest
 from starlette.datastructures import Headers
