@@ -159,12 +159,19 @@ PARTS = {
         "done",
     ),
     "that it looks at requests": Part(
-        VALIDATING, PERMISSION, setting(*TERMINATES, to=policies.ENTRUSTED), ASKED, "editor", verdict, "denied", "done"
+        VALIDATING,
+        PERMISSION,
+        setting(*TERMINATES, to=policies.ENABLES_TERMINATION_ON_DELETION),
+        ASKED,
+        "editor",
+        verdict,
+        "denied",
+        "done",
     ),
     "that it looks at the deletion policy": Part(
         VALIDATING,
         PERMISSION,
-        setting(*TERMINATES, to=policies.REQUESTED),
+        setting(*TERMINATES, to=policies.SETS_TERMINATE),
         ON_DELETION,
         "editor",
         verdict,

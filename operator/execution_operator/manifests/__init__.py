@@ -1,4 +1,4 @@
-"""The files that are generated: models, roles and policies → `crds/`, `deploy/` and `docs/api.md`.
+"""Generates `crds/`, most of `deploy/`, and `docs/api.md` from the models, roles and policies.
 
-`python -m execution_operator.manifests` writes them; with `--check` it only says which have drifted.
+`python -m execution_operator.manifests` writes the files. With `--check` it writes nothing and reports the differences.
 """

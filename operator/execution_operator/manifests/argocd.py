@@ -1,6 +1,6 @@
-"""`deploy/argocd`: what Argo CD's own tests read, and the same scripts as one patch of its ConfigMap.
+"""Generates `deploy/argocd`: the objects for Argo CD's own tests, and a patch of its ConfigMap with the Lua scripts.
 
-The scripts themselves are written by hand, in the layout that Argo CD has for them.
+The Lua scripts are written by hand, in the directory layout of the Argo CD repository.
 """
 
 from pathlib import Path
@@ -16,24 +16,24 @@ FOLDER = f"resource_customizations/{GROUP}"
 
 
 def files() -> dict[str, list[Object]]:
-    """Return the documents of each generated file below `deploy/argocd`."""
+    """Return the documents of each generated file, by path below `deploy/argocd`."""
     executions, organizations = examples.executions(), examples.organizations()
     running = executions["running"]
     terminated = {**running, "spec": {**running["spec"], "terminate": {"reason": examples.REASON}}}
     objects = {
-        **{f"Execution/testdata/{name}": of for name, of in executions.items()},
-        **{f"Execution/actions/testdata/{name}": of for name, of in executions.items()},
+        **{f"Execution/testdata/{name}": example for name, example in executions.items()},
+        **{f"Execution/actions/testdata/{name}": example for name, example in executions.items()},
         "Execution/actions/testdata/running-terminated": terminated,
-        **{f"Organization/testdata/{name}": of for name, of in organizations.items()},
+        **{f"Organization/testdata/{name}": example for name, example in organizations.items()},
     }
     return {
-        **{f"{FOLDER}/{path}.yaml": [of] for path, of in objects.items()},
+        **{f"{FOLDER}/{path}.yaml": [example] for path, example in objects.items()},
         "argocd-cm.yaml": [_config_map()],
     }
 
 
 def _config_map() -> Object:
-    """Return the patch: `kubectl patch configmap argocd-cm --patch-file`."""
+    """Return the patch, for `kubectl patch configmap argocd-cm --patch-file`."""
     data = {
         f"resource.customizations.health.{GROUP}_Execution": _script("Execution/health.lua"),
         f"resource.customizations.health.{GROUP}_Organization": _script("Organization/health.lua"),
@@ -44,7 +44,7 @@ def _config_map() -> Object:
 
 
 def _actions() -> str:
-    """Return the action as the ConfigMap holds it: YAML within YAML."""
+    """Return the value for the action `terminate`. It is a YAML document in a string."""
     discovery = _indented(_script("Execution/actions/discovery.lua"), 2)
     action = _indented(_script("Execution/actions/terminate/action.lua"), 4)
     return f"discovery.lua: |\n{discovery}definitions:\n- name: terminate\n  action.lua: |\n{action}"

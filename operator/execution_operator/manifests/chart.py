@@ -1,6 +1,7 @@
-"""`deploy/helm/execution-operator`: the same parts, with Helm's expressions where an installation decides.
+"""Generates the Helm chart `deploy/helm/execution-operator`.
 
-What only Helm has (names, labels, lists from values) is in the chart's `_helpers.tpl`, which is written by hand.
+The objects are the same as those of the kustomization. Each setting of an installation is a Helm expression. The
+chart's `_helpers.tpl` is written by hand; it computes names, labels and lists from the values.
 """
 
 import json
@@ -28,7 +29,7 @@ HERE: Object = {"name": NAME, "namespace": NAMESPACE}
 
 
 def files() -> dict[str, str]:
-    """Return the text of each generated file of the chart."""
+    """Return the text of each generated file, by path below the chart."""
     templates = {
         "crds": _crds(),
         "operator-access": _operator_access(),
@@ -49,7 +50,7 @@ def files() -> dict[str, str]:
 
 
 def value(path: str) -> Expression:
-    """Return the expression of one of the chart's values."""
+    """Return the expression of a chart value, such as `image.pullPolicy`."""
     return Expression(f"$.Values.{path}")
 
 
@@ -66,7 +67,7 @@ def _chart() -> Object:
 
 
 def _block(control: str, *documents: Object) -> Block:
-    """Return documents with the chart's labels, and their own."""
+    """Return documents, with the chart's labels added, under a control such as `if $.Values.x`."""
     return Block(tuple(_labelled(document) for document in documents), control)
 
 
@@ -107,7 +108,7 @@ def _user_roles() -> list[Block]:
 
 
 def _switched(role: Object, switch: str) -> Object:
-    """Return a role that is aggregated where the switch is on."""
+    """Return a role with its aggregation labels only if the given chart value is true."""
     labels = Expression(f"ternary {literal(role['metadata']['labels'])} dict $.Values.{switch}")
     return {**role, "metadata": {**role["metadata"], "labels": labels}}
 
@@ -147,12 +148,12 @@ def _gateway() -> list[Block]:
 
 
 def _by_tls(secure: str | int, plain: str | int) -> Expression:
-    """Return what the gateway has with a certificate, or without."""
+    """Return an expression that is `secure` if the gateway has a certificate, and `plain` if it has none."""
     return Expression(f"ternary {json.dumps(secure)} {json.dumps(plain)} {TLS_GIVEN}")
 
 
 def _with_tls(items: str, part: str, more: str = "list") -> Expression:
-    """Return a list with what TLS adds to it."""
+    """Return the concatenation of `items`, the items that TLS adds as this part (if it is on), and `more`."""
     tls = f'(include "{TLS}" $ | fromJson).{part}'
     return Expression(f"concat {items} (ternary {tls} list {TLS_GIVEN}) {more} | default list")
 
@@ -194,7 +195,7 @@ def _arguments() -> list[str | When]:
     namespaces = '--namespaces={{ join "," $.Values.namespaces }}'
     return [
         *workload.ARGUMENTS,
-        "--lease-name=" + NAME,  # each release has a leader of its own
+        "--lease-name=" + NAME,  # each release elects its own leader
         LOG_LEVEL,
         When("$.Values.organizations", organizations),
         When("$.Values.namespaces", namespaces),
@@ -228,6 +229,6 @@ def _monitoring() -> list[Block]:
 
 
 def _job(expression: str) -> Expression:
-    """Fill in the job and the namespace of a release."""
+    """Replace JOB by the label matchers of a release: its job and its namespace."""
     matchers = f'printf "job=%q,namespace=%q" ({NAME}) {NAMESPACE}'
     return Expression(f"replace {json.dumps(alerts.JOB)} ({matchers}) {json.dumps(expression)}")

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions: names, columns and selectors around the models' schemas."""
+"""The CustomResourceDefinitions: the schemas of the models, with names, printer columns and selectable fields."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from execution_operator.manifests.schema import openapi
 
 @dataclass(frozen=True)
 class Column:
-    """What `kubectl get` prints of a resource; `wide` with `-o wide` only."""
+    """A column of `kubectl get`. With `wide`, it is shown with `-o wide` only."""
 
     name: str
     path: str
@@ -19,14 +19,23 @@ class Column:
     wide: bool = False
 
     def wire(self) -> dict[str, Any]:
-        """Return the column as the API server takes it."""
+        """Return the column as an item of `additionalPrinterColumns`."""
         priority = {"priority": 1} if self.wide else {}
         return {"name": self.name, "type": self.type, "jsonPath": self.path, **priority}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a model does not say of its resource."""
+    """The properties of a resource that its model does not contain.
+
+    Attributes:
+        model: The model of the resource.
+        plural: The plural name, as in URLs.
+        short: The short name for kubectl.
+        scope: Whether objects belong to a namespace or to the cluster.
+        columns: The columns of `kubectl get`.
+        selectable: The JSON paths that `--field-selector` accepts.
+    """
 
     model: type[BaseModel]
     plural: str
@@ -37,7 +46,7 @@ class Kind:
 
     @property
     def names(self) -> dict[str, Any]:
-        """Return the names that the resource answers to."""
+        """The field `names` of the definition."""
         kind = self.model.__name__
         return {
             "kind": kind,

@@ -1,4 +1,4 @@
-"""The Grafana dashboard, made of its panels."""
+"""The Grafana dashboard as JSON. Its rows and panels are in `panels`."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 def text() -> str:
-    """Return the dashboard as Grafana imports it."""
+    """Return the dashboard as JSON text that Grafana can import."""
     return json.dumps(_dashboard(), indent=2, ensure_ascii=False) + "\n"
 
 

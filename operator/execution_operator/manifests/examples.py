@@ -1,4 +1,4 @@
-"""Objects as the operator leaves them, one for each state that a tool may meet: rendered by the core itself."""
+"""Example objects, one for each state that a tool may see. Their status is rendered by the operator's own code."""
 
 from typing import Any
 
@@ -28,15 +28,15 @@ CREATED, STARTED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.100000000Z"
 CLOSED, DEADLINE = "2026-01-01T01:00:00.123456789Z", "2026-01-01T01:05:00Z"
 WORKFLOW = "agent-execution-0f8c2d3e-7a41-4b6f-9c55-1d2e3f4a5b6c"
 RUN = Run(WORKFLOW, "b1b2b3b4-0000-4000-8000-000000000001", "b1b2b3b4-0000-4000-8000-000000000001", STARTED)
-HERE = ResolvedTarget("acme", "0a1b2c3d-0000-4000-8000-00000000acce", "acme")
+TARGET = ResolvedTarget("acme", "0a1b2c3d-0000-4000-8000-00000000acce", "acme")
 REASON = "runaway cost"
 
 
 def executions() -> dict[str, Object]:
-    """Return Executions by the names of their states; with `asked`, their termination is requested."""
+    """Return Executions by name of state. In the states named `asked…`, a termination is requested."""
     denied = Denied(Reason.NAMESPACE_NOT_MAPPED, "no Organization lists the namespace team-a")
-    away = Failing(Reason.TEMPORAL_UNAVAILABLE, "Temporal gave no answer")
-    ours = CloseEvent(
+    unavailable = Failing(Reason.TEMPORAL_UNAVAILABLE, "Temporal gave no answer")
+    our_close = CloseEvent(
         RunStatus.TERMINATED, CLOSED, REASON, "execution-operator/team-a/nightly", UID, requested_by="jane"
     )
     return {
@@ -46,23 +46,29 @@ def executions() -> dict[str, Object]:
         "asked": _execution(Open(RUN), asked=True),
         "asked-not-yet-seen": _execution(Open(RUN), asked=True, unseen=True),
         "terminating": _execution(Open(RUN), Open(RUN, deadline=DEADLINE), asked=True),
-        "cancelled": _execution(Open(RUN), Closed(RUN, ours), asked=True),
+        "cancelled": _execution(Open(RUN), Closed(RUN, our_close), asked=True),
         "cancelled-elsewhere": _execution(_closed(RunStatus.TERMINATED)),
         "completed": _execution(_closed(RunStatus.COMPLETED)),
         "failed": _execution(_closed(RunStatus.FAILED)),
         "already-closed": _execution(_closed(RunStatus.COMPLETED), asked=True),
         "denied": _execution(denied, asked=True),
         "not-found": _execution(NotFound("Temporal knows no such workflow")),
-        "unavailable": _execution(away, asked=True),
+        "unavailable": _execution(unavailable, asked=True),
     }
 
 
-def _closed(how: RunStatus) -> Closed:
-    return Closed(RUN, CloseEvent(how, CLOSED, reason="by hand", identity="jane@laptop"))
+def _closed(status: RunStatus) -> Closed:
+    return Closed(RUN, CloseEvent(status, CLOSED, reason="by hand", identity="jane@laptop"))
 
 
 def _execution(*findings: Finding, asked: bool = False, unseen: bool = False) -> Object:
-    """Return an Execution after these findings; `unseen`: its last change has not been looked at."""
+    """Return an Execution after reconciles with these findings.
+
+    Args:
+        findings: The results of the reconciles, in their order.
+        asked: Whether a termination is requested.
+        unseen: Whether the operator has not reconciled the last change of the spec yet.
+    """
     generation = 2 if asked else 1
     terminate = Terminate(reason=REASON) if asked else None
     execution = Execution(
@@ -70,25 +76,25 @@ def _execution(*findings: Finding, asked: bool = False, unseen: bool = False) ->
         spec=ExecutionSpec(execution_id=WORKFLOW, terminate=terminate),
     )
     for finding in findings:
-        place = None if isinstance(finding, Denied | Failing) else HERE
-        rendered = execution_status.render(execution, finding, place, CREATED)
+        target = None if isinstance(finding, Denied | Failing) else TARGET
+        rendered = execution_status.render(execution, finding, target, CREATED)
         execution = execution.model_copy(update={"status": rendered})
     if unseen:
-        behind = execution.status.model_copy(update={"observed_generation": generation - 1})
-        execution = execution.model_copy(update={"status": behind})
-    return _object(execution, bool(findings))
+        outdated = execution.status.model_copy(update={"observed_generation": generation - 1})
+        execution = execution.model_copy(update={"status": outdated})
+    return _object(execution, seen=bool(findings))
 
 
 def organizations() -> dict[str, Object]:
-    """Return Organizations by the names of their states."""
+    """Return Organizations by name of state."""
     refused = Probe("temporal:7233", "acme", fault=Reason.TEMPORAL_REFUSED, message="Temporal refuses the API key")
-    away = Probe("temporal:7233", "acme", fault=Reason.TEMPORAL_UNAVAILABLE, message="Temporal gave no answer")
+    unavailable = Probe("temporal:7233", "acme", fault=Reason.TEMPORAL_UNAVAILABLE, message="Temporal gave no answer")
     ready = Probe("temporal:7233", "acme", namespace_id="7e57-acme")
     return {
         "new": _organization(None),
         "ready": _organization(ready),
         "refused": _organization(refused),
-        "unavailable": _organization(away),
+        "unavailable": _organization(unavailable),
         "contested": _organization(ready, rival=True),
     }
 
@@ -114,13 +120,18 @@ def _claim(name: str, temporal_namespace: str) -> Organization:
     )
 
 
-def _object(of: Execution | Organization, seen: bool) -> Object:  # noqa: FBT001 - two kinds of objects
-    """Return the object as `kubectl get` shows it; one that nobody has seen has the status that the CRD gives it."""
-    wire = of.wire()
+def _object(resource: Execution | Organization, *, seen: bool) -> Object:
+    """Return the object as `kubectl get` shows it.
+
+    Args:
+        resource: The object.
+        seen: Whether the operator has reconciled it. If not, its status is the default of the CRD.
+    """
+    wire = resource.wire()
     metadata = {key: value for key, value in wire["metadata"].items() if value}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
-        "kind": type(of).__name__,
+        "kind": type(resource).__name__,
         "metadata": metadata,
         "spec": wire["spec"],
         "status": wire["status"] if seen else UNSEEN,

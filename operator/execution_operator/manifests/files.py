@@ -1,4 +1,4 @@
-"""The generated files: which there are, and which have drifted."""
+"""The list of generated files. It can be written, and compared with the files of a checkout."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ CHART = "deploy/helm/execution-operator"
 
 
 def generate() -> dict[str, str]:
-    """Return the text of every generated file, by its path from the checkout's root."""
+    """Return the text of every generated file, by path below the root of the checkout."""
     documents: dict[str, list[dict[str, Any]]] = {f"crds/{kind.plural}.yaml": [definition(kind)] for kind in KINDS}
     documents["crds/kustomization.yaml"] = [
         {
@@ -23,10 +23,10 @@ def generate() -> dict[str, str]:
         }
     ]
     documents["deploy/kustomize/gateway/access.yaml"] = gateway.gateway_access()
-    documents |= {f"deploy/kustomize/{path}": of for path, of in kustomize.files().items()}
-    documents |= {f"deploy/argocd/{path}": of for path, of in argocd.files().items()}
+    documents |= {f"deploy/kustomize/{path}": contents for path, contents in kustomize.files().items()}
+    documents |= {f"deploy/argocd/{path}": contents for path, contents in argocd.files().items()}
     return {
-        **{path: render(of) for path, of in documents.items()},
+        **{path: render(contents) for path, contents in documents.items()},
         **{f"deploy/monitoring/{path}": text for path, text in monitoring.files().items()},
         **{f"{CHART}/{path}": text for path, text in chart.files().items()},
         "docs/api.md": reference(),
@@ -34,7 +34,7 @@ def generate() -> dict[str, str]:
 
 
 def write(root: Path) -> None:
-    """Bring the generated files of a checkout up to date, and remove those that are generated no longer."""
+    """Write the generated files of a checkout, and delete former generated files."""
     for path, text in generate().items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
@@ -43,16 +43,16 @@ def write(root: Path) -> None:
 
 
 def drift(root: Path) -> list[str]:
-    """Return what is wrong with the generated files of a checkout, one line each."""
+    """Return the differences between a checkout and the generated files, one line for each file."""
     return [
         *(f"{path}: differs" for path, text in generate().items() if _read(root / path) not in {text, None}),
         *(f"{path}: missing" for path in generate() if _read(root / path) is None),
-        *(f"{path}: generated no longer" for path in _stale(root)),
+        *(f"{path}: no longer generated" for path in _stale(root)),
     ]
 
 
 def _stale(root: Path) -> list[str]:
-    """Return the files that bear our header, and that nothing generates any more."""
+    """Return the files that begin with the header of generated files, but are no longer generated."""
     paths = {
         str(path.relative_to(root))
         for folder in FOLDERS

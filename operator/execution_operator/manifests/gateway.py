@@ -1,4 +1,7 @@
-"""The gateway: its own account, which finds Executions; whatever changes them is done with the callers' tokens."""
+"""The gateway's account and Service.
+
+The account may only read Executions. The gateway makes changes with the tokens of its callers.
+"""
 
 from typing import Any
 
@@ -13,7 +16,7 @@ ARGUMENTS = ("gateway", "--log-format=json", "--host=0.0.0.0", f"--port={PORT}")
 
 
 def gateway_access(name: str = NAME, namespace: str = roles.NAME) -> list[Object]:
-    """Return the account and all that it may do."""
+    """Return the gateway's ServiceAccount, ClusterRole and ClusterRoleBinding."""
     account = roles.account(name, namespace)
     return [
         account,
@@ -23,6 +26,6 @@ def gateway_access(name: str = NAME, namespace: str = roles.NAME) -> list[Object
 
 
 def service(metadata: Object, selector: Object, name: str, port: Any) -> Object:
-    """Return the Service that callers reach the gateway by, with its port's name and number."""
+    """Return the gateway's Service, with the given name and number of its port."""
     ports = [{"name": name, "port": port, "targetPort": "http"}]
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector, "ports": ports}}

@@ -1,4 +1,4 @@
-"""`deploy/kustomize`: one installation for the whole cluster, and what it can do without, as components."""
+"""Generates `deploy/kustomize`: one installation for the whole cluster. Its optional parts are components."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ DEFAULTS = Values()
 
 
 def files() -> dict[str, list[Object]]:
-    """Return the documents of each generated file below `deploy/kustomize`."""
+    """Return the documents of each generated file, by path below `deploy/kustomize`."""
     return {
         "base/operator-access.yaml": roles.operator_access(),
         "base/user-roles.yaml": roles.user_roles(),
@@ -32,7 +32,7 @@ def files() -> dict[str, list[Object]]:
 
 
 def _deployment() -> Object:
-    """Return the Deployment. Temporal's profile comes from a ConfigMap and a Secret, if they are there."""
+    """Return the Deployment. An optional ConfigMap and an optional Secret set its `TEMPORAL_*` environment."""
     source = {"name": roles.NAME, "optional": True}
     return workload.deployment(
         workload.Pods(

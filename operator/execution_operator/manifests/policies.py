@@ -1,7 +1,7 @@
-"""Admission policies: terminating needs a permission of its own, and the API server says who asked.
+"""The admission policies: a permission for terminations, and a stamp with the name of the requester.
 
-They see `executions` only, not `executions/status`: the operator's own writes never meet them. Expressions reach for
-fields with `.?`, since a policy that mutates runs before the schema is enforced.
+They apply to `executions`, but not to `executions/status`. So they do not apply to the status writes of the operator.
+Expressions access fields with `.?`, because a mutating policy runs before the schema is enforced.
 """
 
 from typing import Any
@@ -13,27 +13,28 @@ from execution_operator.manifests.roles import TERMINATOR
 
 Object = dict[str, Any]
 
-WISH = "object.?spec.?terminate"
-REQUESTED = f"{WISH}.hasValue() && (oldObject == null || oldObject.?spec.?terminate != {WISH})"
-"""`spec.terminate` is set or changed by this request."""
+TERMINATE = "object.?spec.?terminate"
+SETS_TERMINATE = f"{TERMINATE}.hasValue() && (oldObject == null || oldObject.?spec.?terminate != {TERMINATE})"
+"""This write sets or changes `spec.terminate`."""
 
-POLICY = "object.?spec.?deletionPolicy"
-ENTRUSTED = (
-    f"{POLICY} == optional.of('Terminate') && (oldObject == null || oldObject.?spec.?deletionPolicy != {POLICY})"
+DELETION_POLICY = "object.?spec.?deletionPolicy"
+ENABLES_TERMINATION_ON_DELETION = (
+    f"{DELETION_POLICY} == optional.of('Terminate')"
+    f" && (oldObject == null || oldObject.?spec.?deletionPolicy != {DELETION_POLICY})"
 )
-"""From this request on, whoever deletes the Execution terminates its workflow: as grave as terminating it."""
+"""This write sets `deletionPolicy: Terminate`. A later deletion terminates the workflow, so it needs the permission."""
 
 EXECUTION = "request.namespace + '/' + request.name"
 CLOSED = "[" + ", ".join(f"'{phase}'" for phase in CLOSED_PHASES) + "]"
 
 
 def named(name: str, expression: str) -> Object:
-    """Return an expression with a name: a variable (`variables.<name>`), or a condition to match."""
+    """Return a named expression, for a variable (`variables.<name>`) or a match condition."""
     return {"name": name, "expression": expression}
 
 
-STAMPS = [
-    named("requested", REQUESTED),
+STAMP_VARIABLES = [
+    named("requested", SETS_TERMINATE),
     named("stamp", f"object.metadata.?annotations[?'{REQUESTER_ANNOTATION}']"),
     named(
         "oldStamp",
@@ -43,7 +44,10 @@ STAMPS = [
 
 
 def permission() -> list[Object]:
-    """Deny a termination, now or on deletion, to whoever lacks the permission. Withdrawing it needs none."""
+    """Return the policy that denies a termination, now or on deletion, to users without the permission.
+
+    The withdrawal of a request needs no permission.
+    """
     check = (
         f"authorizer.group('{GROUP}').resource('executions').subresource('terminate')\n"
         ".namespace(request.namespace).name(request.name).check('create').allowed()"
@@ -56,21 +60,22 @@ def permission() -> list[Object]:
     return validating(
         "execution-terminate-permission",
         {
-            "matchConditions": [named("terminates", f"{REQUESTED}\n|| {ENTRUSTED}")],
+            "matchConditions": [named("terminates", f"{SETS_TERMINATE}\n|| {ENABLES_TERMINATION_ON_DELETION}")],
             "validations": [{"expression": check, "messageExpression": message, "reason": "Forbidden"}],
         },
     )
 
 
 def requester_guard() -> list[Object]:
-    """Deny a forged requester: a request bears its own user's name or none, and the name stays as long as it does.
+    """Return the policy that denies a forged requester.
 
-    None is allowed, since API servers before 1.36 write no stamp.
+    A request may have the name of its own user, or no name. The name may not change while the request exists. A request
+    without a name is allowed, because API servers before 1.36 write no stamp.
     """
     check = (
         "variables.requested\n"
         "? !variables.stamp.hasValue() || variables.stamp == optional.of(request.userInfo.username)\n"
-        f": variables.stamp == variables.oldStamp || !variables.stamp.hasValue() && !{WISH}.hasValue()"
+        f": variables.stamp == variables.oldStamp || !variables.stamp.hasValue() && !{TERMINATE}.hasValue()"
     )
     message = (
         f"the annotation {REQUESTER_ANNOTATION} is the API server's: leave it out where spec.terminate is set or"
@@ -79,14 +84,14 @@ def requester_guard() -> list[Object]:
     return validating(
         "execution-terminate-requester-guard",
         {
-            "variables": STAMPS,
+            "variables": STAMP_VARIABLES,
             "validations": [{"expression": check, "message": message, "reason": "Forbidden"}],
         },
     )
 
 
 def advice() -> list[Object]:
-    """Warn about requests that are valid, but may not be meant."""
+    """Return the policy that warns about requests that are valid but may be a mistake."""
     closed = {
         "expression": f"!(object.?status.?phase.orValue('') in {CLOSED})",
         "messageExpression": "'the workflow is already closed (phase ' + object.status.phase\n"
@@ -98,16 +103,20 @@ def advice() -> list[Object]:
     }
     return validating(
         "execution-terminate-advice",
-        {"matchConditions": [named("requested", REQUESTED)], "validations": [closed, at_creation]},
+        {"matchConditions": [named("requested", SETS_TERMINATE)], "validations": [closed, at_creation]},
         action="Warn",
     )
 
 
 def requester_stamp() -> list[Object]:
-    """Write the user's name where `spec.terminate` is set or changed, keep it else, drop it with the request."""
+    """Return the policy that stamps the requester.
+
+    It writes the user's name when `spec.terminate` is set or changed, and removes it when `spec.terminate` is removed.
+    Other writes keep the name.
+    """
     due = (
         "variables.requested ? optional.of(request.userInfo.username)\n"
-        f": {WISH}.hasValue() ? variables.oldStamp : optional.none()"
+        f": {TERMINATE}.hasValue() ? variables.oldStamp : optional.none()"
     )
     path = f"'/metadata/annotations/{REQUESTER_ANNOTATION.replace('/', '~1')}'"
     patch = (
@@ -123,7 +132,7 @@ def requester_stamp() -> list[Object]:
         "execution-terminate-requester",
         {
             "reinvocationPolicy": "IfNeeded",
-            "variables": [*STAMPS, named("due", due)],
+            "variables": [*STAMP_VARIABLES, named("due", due)],
             "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
         },
         {},
@@ -131,12 +140,12 @@ def requester_stamp() -> list[Object]:
 
 
 def validating(name: str, spec: Object, action: str = "Deny") -> list[Object]:
-    """Return a policy that checks what is written to Executions, and its binding."""
+    """Return a policy that validates writes of Executions, and its binding."""
     return _bound("ValidatingAdmissionPolicy", name, spec, {"validationActions": [action]})
 
 
 def _bound(kind: str, name: str, spec: Object, binding: Object) -> list[Object]:
-    """Return a policy for writes of Executions, and the binding that puts it into force in every namespace."""
+    """Return a policy for writes of Executions, and a binding for all namespaces."""
     writes = {
         "apiGroups": [GROUP],
         "apiVersions": [VERSION],

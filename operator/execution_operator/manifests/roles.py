@@ -1,11 +1,11 @@
-"""Who may do what: the operator's own account, and three roles for people and GitOps accounts."""
+"""RBAC: the operator's ServiceAccount and roles, and three ClusterRoles for people and GitOps accounts."""
 
 from typing import Any
 
 from execution_operator.api import GROUP
 
 NAME = "execution-operator"
-"""The operator's account, roles and namespace."""
+"""The default name of the operator's ServiceAccount, roles and namespace."""
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -25,25 +25,25 @@ CLUSTER_RULES = (
     rule(GROUP, "organizations", "list", "watch"),
     rule(GROUP, "organizations/status", "patch"),
 )
-"""What the operator does in the whole cluster, always."""
+"""The permissions that the operator always needs in the whole cluster."""
 
 EXECUTION_RULES = (
     rule(GROUP, "executions", *READ, "patch", "delete"),  # for deletionPolicy and ttlSecondsAfterFinished
     rule(GROUP, "executions/status", "patch"),
     rule("", "events", "create"),
 )
-"""What the operator does wherever it works: in the whole cluster, or in the namespaces that it is bound to."""
+"""The permissions that the operator needs in each namespace with Executions: in the whole cluster, or in some."""
 
 OPERATOR_NAMESPACE_RULES = (
-    rule("", "secrets", "list", "watch"),  # those that Organizations name are here, and nowhere else
-    rule("coordination.k8s.io", "leases", "get", "create", "patch"),  # who leads
+    rule("", "secrets", "list", "watch"),  # Organizations refer to Secrets of this namespace only
+    rule("coordination.k8s.io", "leases", "get", "create", "patch"),  # for leader election
 )
-"""What the operator does in its own namespace."""
+"""The permissions that the operator needs in its own namespace."""
 
 
 def role(name: str, *rules: Rule, aggregate_to: tuple[str, ...] = ()) -> Object:
-    """Return a ClusterRole. Kubernetes' own roles that it aggregates to include it."""
-    labels = {f"rbac.authorization.k8s.io/aggregate-to-{of}": "true" for of in aggregate_to}
+    """Return a ClusterRole. It is aggregated to Kubernetes' roles with the given names, such as `edit`."""
+    labels = {f"rbac.authorization.k8s.io/aggregate-to-{each}": "true" for each in aggregate_to}
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRole",
@@ -55,35 +55,41 @@ def role(name: str, *rules: Rule, aggregate_to: tuple[str, ...] = ()) -> Object:
 VIEWER = role("execution-viewer", rule(GROUP, "executions", *READ), aggregate_to=("view",))
 EDITOR = role("execution-editor", rule(GROUP, "executions", *READ, *WRITE), aggregate_to=("edit", "admin"))
 TERMINATOR = role("execution-terminator", rule(GROUP, "executions/terminate", "create"), aggregate_to=("edit", "admin"))
-"""`executions/terminate` is no resource: the name stands for a permission, which the policies ask for."""
+"""`executions/terminate` is not a subresource. It is the name of a permission that the admission policies check."""
 
 
 def account(name: str, namespace: str) -> Object:
-    """Return the operator's ServiceAccount. Pods ask for its token themselves."""
+    """Return a ServiceAccount. Its token is not mounted by default; each pod that needs it mounts it explicitly."""
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False}
 
 
 def cluster_access(name: str, namespace: str) -> list[Object]:
-    """Return what the operator may do in the whole cluster, in any mode."""
-    who = account(name, namespace)
-    return [role(name, *CLUSTER_RULES), binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), who)]
+    """Return the ClusterRole and the binding for CLUSTER_RULES."""
+    subject = account(name, namespace)
+    return [role(name, *CLUSTER_RULES), binding("ClusterRoleBinding", {"name": name}, ("ClusterRole", name), subject)]
 
 
 def execution_role(name: str) -> Object:
-    """Return the role that is bound wherever the operator works."""
+    """Return the ClusterRole with EXECUTION_RULES."""
     return role(name + "-executions", *EXECUTION_RULES)
 
 
 def execution_access(name: str, namespace: str, where: str | None = None) -> Object:
-    """Bind that role in one namespace, or in the whole cluster."""
+    """Return the binding of that ClusterRole.
+
+    Args:
+        name: The name of the operator.
+        namespace: The namespace of the operator.
+        where: The namespace with Executions; None for the whole cluster.
+    """
     bound = name + "-executions"
     kind, place = ("RoleBinding", {"namespace": where}) if where else ("ClusterRoleBinding", {})
     return binding(kind, {"name": bound, **place}, ("ClusterRole", bound), account(name, namespace))
 
 
 def namespace_access(name: str, namespace: str) -> list[Object]:
-    """Return what the operator may do in its own namespace."""
+    """Return the Role and the binding for OPERATOR_NAMESPACE_RULES."""
     here = {"name": name, "namespace": namespace}
     return [
         {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": here, "rules": list(OPERATOR_NAMESPACE_RULES)},
@@ -92,7 +98,7 @@ def namespace_access(name: str, namespace: str) -> list[Object]:
 
 
 def operator_access() -> list[Object]:
-    """Return the operator's account and all that it may do, in the whole cluster."""
+    """Return the operator's ServiceAccount with all its roles and bindings, for the whole cluster."""
     return [
         account(NAME, NAME),
         *cluster_access(NAME, NAME),
@@ -103,17 +109,17 @@ def operator_access() -> list[Object]:
 
 
 def user_roles() -> list[Object]:
-    """Return the roles for those who use Executions."""
+    """Return the ClusterRoles for users of Executions."""
     return [VIEWER, EDITOR, TERMINATOR]
 
 
 def binding(kind: str, metadata: Object, role: tuple[str, str], account: Object) -> Object:
-    """Bind a role, given by kind and name, to an account."""
-    of, name = role
+    """Return the binding of a role, given by kind and name, to a ServiceAccount."""
+    role_kind, name = role
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": kind,
         "metadata": metadata,
-        "roleRef": {"apiGroup": RBAC, "kind": of, "name": name},
+        "roleRef": {"apiGroup": RBAC, "kind": role_kind, "name": name},
         "subjects": [{"kind": "ServiceAccount", **account["metadata"]}],
     }

@@ -1,4 +1,4 @@
-"""From a resource's model to the structural OpenAPI v3 schema that a CustomResourceDefinition takes."""
+"""Converts a model to the structural OpenAPI v3 schema of a CustomResourceDefinition."""
 
 from typing import Any
 
@@ -24,25 +24,25 @@ KEPT = (
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",
 )
-"""What a structural schema takes over as it is, in the order in which it is written."""
+"""Keywords that are copied unchanged, in the order in which they are written."""
 
 CONVERTED = {"title", "items", "properties"}
-"""What is dropped or converted. Any other keyword needs a decision first, so it is refused."""
+"""Keywords that are dropped or converted. Any other keyword is an error, until it is added here or to KEPT."""
 
 TYPE_META = {
     "apiVersion": {"description": "Group and version of this resource.", "type": "string"},
     "kind": {"description": "Kind of this resource.", "type": "string"},
     "metadata": {"type": "object"},
 }
-"""The three fields of every resource, whose schema is the API server's own."""
+"""The three fields that every resource has. Their schema is defined by the API server."""
 
 
 UNSEEN = {"observedGeneration": 0}
-"""The status of what nobody has seen. It is of no generation, so kstatus takes the object for one in progress."""
+"""The status of an object that was never reconciled. No object has generation 0, so kstatus says InProgress."""
 
 
 def openapi(model: type[BaseModel]) -> Schema:
-    """Return the schema of a resource. Defaults are for its spec; its status says what was found."""
+    """Return the schema of a resource. Fields of its spec have their defaults; fields of its status have none."""
     generated = model.model_json_schema()
     definitions: Schema = generated.pop("$defs")
     resource = structural({**generated, "properties": {}}, definitions)
@@ -56,7 +56,11 @@ def openapi(model: type[BaseModel]) -> Schema:
 
 
 def structural(schema: Schema, definitions: Schema) -> Schema:
-    """Convert one node and all below it."""
+    """Convert a node and all nodes below it.
+
+    Raises:
+        ValueError: A node has a keyword that is neither in KEPT nor in CONVERTED.
+    """
     flat = _flat(schema, definitions)
     if unknown := flat.keys() - CONVERTED - set(KEPT):
         raise ValueError(f"no structural schema for {sorted(unknown)} in {flat}")
@@ -64,27 +68,27 @@ def structural(schema: Schema, definitions: Schema) -> Schema:
     if "items" in flat:
         node["items"] = structural(flat["items"], definitions)
     if "properties" in flat:
-        node["properties"] = {name: structural(of, definitions) for name, of in flat["properties"].items()}
+        node["properties"] = {name: structural(field, definitions) for name, field in flat["properties"].items()}
     return node
 
 
 def without_defaults(schema: Schema) -> Schema:
-    """Drop the defaults of a node and of all below it."""
+    """Return a node without its defaults and those of all nodes below it."""
     node = {key: value for key, value in schema.items() if key != "default"}
     if "items" in node:
         node["items"] = without_defaults(node["items"])
     if "properties" in node:
-        node["properties"] = {name: without_defaults(of) for name, of in node["properties"].items()}
+        node["properties"] = {name: without_defaults(field) for name, field in node["properties"].items()}
     return node
 
 
 def _implied(key: str, value: object) -> bool:
-    """Tell the defaults that say nothing: of what is optional, and of objects, whose fields have their own."""
+    """Return whether a default is redundant: None for an optional field, or an object, whose fields have defaults."""
     return key == "default" and (value is None or isinstance(value, dict))
 
 
 def _flat(schema: Schema, definitions: Schema) -> Schema:
-    """Put what a node refers to in its place; `anyOf … null` is a field that is merely not required."""
+    """Return a node with its reference resolved, and `anyOf` reduced to the one option that is not null."""
     if "$ref" in schema:
         inner = definitions[schema["$ref"].removeprefix("#/$defs/")]
     elif "anyOf" in schema:

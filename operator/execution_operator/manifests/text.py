@@ -1,4 +1,4 @@
-"""How generated files are written: YAML for readers, and what Helm fills in."""
+"""Writes generated files: readable YAML, and templates with Helm expressions."""
 
 import json
 import re
@@ -13,22 +13,25 @@ LONG = 60
 
 
 class Expression(str):
-    """A value that Helm computes: `$.Values.replicas`. It is written as JSON, which is YAML at any indentation."""
+    """A value that Helm computes, such as `$.Values.replicas`.
+
+    Helm writes it as JSON, which is valid YAML at any indentation.
+    """
 
     __slots__ = ()
 
     def __add__(self, suffix: str) -> "Expression":
-        """Return the expression of the longer text."""
+        """Return the expression with a suffix."""
         return Expression(f'printf "%s%s" ({self}) {json.dumps(suffix)}')
 
     def __radd__(self, prefix: str) -> "Expression":
-        """Return the expression of the longer text."""
+        """Return the expression with a prefix."""
         return Expression(f'printf "%s%s" {json.dumps(prefix)} ({self})')
 
 
 @dataclass(frozen=True)
 class When:
-    """An item of a list that is there only where Helm finds the condition true; it may hold expressions in braces."""
+    """An item of a list that Helm writes only if a condition is true. It may contain expressions in braces."""
 
     condition: str
     item: str
@@ -36,26 +39,30 @@ class When:
 
 @dataclass(frozen=True)
 class Block:
-    """Documents of a template: always written, or under control of `if $.Values.x` or `range $.Values.y`."""
+    """Documents of a template. `control` is empty, or `if $.Values.x`, or `range $.Values.y`."""
 
     documents: tuple[dict[str, Any], ...]
     control: str = ""
 
 
 def render(documents: list[dict[str, Any]]) -> str:
-    """Write documents as YAML for readers: block style, fields in our order, long text folded."""
+    """Return documents as YAML, in block style, with fields in the given order and long text folded."""
     return HEADER + _dump(documents, explicit_start=len(documents) > 1)
 
 
 def render_template(blocks: list[Block]) -> str:
-    """Write a template of a Helm chart."""
+    """Return the text of a template of a Helm chart.
+
+    Raises:
+        ValueError: A document contains `{{` outside of an expression.
+    """
     return HEADER + "".join(_block(block) for block in blocks)
 
 
 def _block(block: Block) -> str:
     text = _dump(list(block.documents), explicit_start=True)
     if "{{" in text:
-        raise ValueError(f"this would mean something to Helm: {text[text.index('{{') :][:60]!r}")
+        raise ValueError(f"Helm would interpret this text; use an Expression: {text[text.index('{{') :][:60]!r}")
     text = _CONDITIONAL.sub(lambda found: _conditional(*found.groups()), text)
     text = _EXPRESSION.sub(lambda found: f"{{{{ {_plain(found[1])} | toJson }}}}", text)
     return f"{{{{- {block.control} }}}}\n{text}{{{{- end }}}}\n" if block.control else text
@@ -77,20 +84,20 @@ def _dump(documents: list[dict[str, Any]], *, explicit_start: bool) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what occurs twice twice, and long text folded."""
+    """Writes no aliases, and folds long text."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the signature is yaml's
-        """Never abbreviate."""
+        """Return True: write an object that occurs twice in full both times."""
         return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Choose how text is written: lines as they are, long ones folded, short ones plain."""
+    """Write text: several lines as they are, a long line folded, a short line plain."""
     style = "|" if "\n" in text else ">" if len(text) > LONG else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-# What Helm fills in passes through YAML's writer as plain words, which it neither quotes nor folds.
+# Helm expressions are encoded as plain words for the YAML writer, so that it neither quotes nor folds them.
 _EXPRESSION = re.compile(r"HELM_([0-9a-f]+)")
 _CONDITIONAL = re.compile(r"^( *)- HELMIF_([0-9a-f]+)_([0-9a-f]+)$", re.MULTILINE)
 
@@ -112,7 +119,7 @@ def _when(dumper: yaml.SafeDumper, item: When) -> yaml.ScalarNode:
 
 
 def literal(value: Any) -> str:
-    """Write a value into an expression."""
+    """Return the expression of a constant, as JSON that Helm parses."""
     function = "fromJsonArray" if isinstance(value, list) else "fromJson"
     return f"({function} `{json.dumps(value)}`)"
 

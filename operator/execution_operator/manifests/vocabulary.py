@@ -1,4 +1,4 @@
-"""Conditions and reasons, as the API reference explains them: what `core.reasons` says of each."""
+"""The sections of the API reference on conditions and reasons. Their texts are the docstrings in `core.reasons`."""
 
 import ast
 import inspect
@@ -16,26 +16,26 @@ def vocabulary() -> str:
             "",
             "## Conditions",
             "",
-            "As metav1.Condition, each with the `observedGeneration` that it was computed from.",
+            "Each is a metav1.Condition. Its `observedGeneration` is the generation from which it was computed.",
             "",
-            *_table("Condition", explained(Type)),
+            *_table("Condition", descriptions(Type)),
             "",
             "## Reasons",
             "",
-            "One vocabulary for conditions, Events and logs. The numbers are what the [REST call](rest.md) answers.",
+            "Conditions, Events and logs use the same reasons. A number is the answer of the [REST call](rest.md).",
             "",
-            *_table("Reason", explained(Reason)),
+            *_table("Reason", descriptions(Reason)),
             "",
         ]
     )
 
 
-def explained(of: type[Reason | Type]) -> dict[str, str]:
-    """Return the values of a vocabulary, each with the text that stands below it in the source."""
+def descriptions(enumeration: type[Reason | Type]) -> dict[str, str]:
+    """Return the values of an enumeration, each with the docstring below it in the source."""
     (body,) = (
         node.body
         for node in ast.parse(inspect.getsource(reasons)).body
-        if isinstance(node, ast.ClassDef) and node.name == of.__name__
+        if isinstance(node, ast.ClassDef) and node.name == enumeration.__name__
     )
     return dict(_texts(body))
 

@@ -1,4 +1,4 @@
-"""The operator's pods, and what protects them."""
+"""The operator's Deployment, disruption budget and network policy."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,32 +6,39 @@ from typing import Any
 Object = dict[str, Any]
 
 PORT = 8080
-"""Where the operator answers probes, and serves metrics."""
+"""The port for probes and metrics."""
 
 ARGUMENTS = ("run", "--leader-elect", "--log-format=json", f"--http-address=0.0.0.0:{PORT}")
-"""What every installation runs the operator with."""
+"""The arguments of the operator in every installation."""
 
 
 @dataclass(frozen=True)
 class Pods:
-    """What an installation decides on."""
+    """The settings of a Deployment that differ between installations.
+
+    Attributes:
+        metadata: The metadata of the Deployment.
+        selector: The labels by which the Deployment selects its pods.
+        labels: The labels of the pods.
+        annotations: The annotations of the pods.
+        replicas: The number of pods.
+        spec: More fields of the pods' spec.
+        container: More fields of the container. `image` is required.
+        scheme: The scheme of the probes, HTTP or HTTPS.
+    """
 
     metadata: Object
-    """Of the Deployment."""
     selector: Object
     labels: Any
     annotations: Any
     replicas: Any
     spec: Object = field(default_factory=dict)
-    """More of the pods' spec."""
     container: Object = field(default_factory=dict)
-    """More of the container: at least its image."""
     scheme: Any = "HTTP"
-    """How probes speak to it."""
 
 
 def deployment(pods: Pods) -> Object:
-    """Return the Deployment. A new pod is ready before an old one goes: there is always somebody to take the lead."""
+    """Return the Deployment. An update ends an old pod only when a new one is ready, so a standby is always there."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -54,7 +61,7 @@ def _pod(pods: Pods) -> Object:
         "automountServiceAccountToken": True,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": 30,
-        "topologySpreadConstraints": [_spread(of, pods.selector) for of in ("kubernetes.io/hostname", ZONE)],
+        "topologySpreadConstraints": [_spread(key, pods.selector) for key in ("kubernetes.io/hostname", ZONE)],
         **pods.spec,
         "containers": [_container(pods.container, pods.scheme)],
     }
@@ -66,7 +73,7 @@ ZONE = "topology.kubernetes.io/zone"
 
 
 def _spread(key: str, selector: Object) -> Object:
-    """Keep replicas apart where that is possible: a cluster of one node runs them all the same."""
+    """Return a constraint that spreads the replicas if possible. They also run on a single node."""
     return {
         "maxSkew": 1,
         "topologyKey": key,
@@ -76,7 +83,7 @@ def _spread(key: str, selector: Object) -> Object:
 
 
 def _container(more: Object, scheme: Any) -> Object:
-    """Return the container. A node without time to spare is not made worse by killing what waits for its share."""
+    """Return the container. Its liveness probe fails only after a minute, so a busy node does not restart it."""
     return {
         "name": CONTAINER,
         **more,
@@ -97,7 +104,7 @@ def _probe(path: str, scheme: Any, **times: int) -> Object:
 
 
 def disruption_budget(metadata: Object, selector: Object) -> Object:
-    """Return the PodDisruptionBudget. It never blocks the draining of a node for good, even with one replica."""
+    """Return the PodDisruptionBudget. It permits one unavailable pod, so even a single replica can be drained."""
     spec = {
         "maxUnavailable": 1,
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
@@ -107,7 +114,7 @@ def disruption_budget(metadata: Object, selector: Object) -> Object:
 
 
 def network_policy(metadata: Object, selector: Object, metrics_from: Any, egress_ports: Any) -> Object:
-    """Return the NetworkPolicy. The operator serves nothing but probes and metrics."""
+    """Return the NetworkPolicy: ingress for probes and metrics, egress for DNS and the given ports."""
     dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {
         "apiVersion": "networking.k8s.io/v1",

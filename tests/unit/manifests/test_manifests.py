@@ -123,7 +123,7 @@ def test_check_names_what_has_drifted_and_what_mends_it(drifted: Path, capsys: p
     assert capsys.readouterr().err.splitlines() == [
         f"{CHANGED}: differs",
         f"{GONE}: missing",
-        f"{STALE}: generated no longer",
+        f"{STALE}: no longer generated",
         "run `make manifests`",
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from execution_operator.core.reasons import Reason, Type
 from execution_operator.manifests.crds import KINDS, Kind, definition
 from execution_operator.manifests.reference import fields, reference
-from execution_operator.manifests.vocabulary import explained
+from execution_operator.manifests.vocabulary import descriptions
 from tests.unit.manifests.test_manifests import schema_of
 
 PAGE = reference()
@@ -60,5 +60,5 @@ def test_a_pipe_in_a_text_splits_no_cell() -> None:
 
 @pytest.mark.parametrize("of", [Reason, Type])
 def test_every_word_is_explained(of: type[Reason | Type]) -> None:
-    assert [*explained(of)] == [*of]
-    assert all(f"| `{word}` | {text.splitlines()[0]}" in PAGE for word, text in explained(of).items())
+    assert [*descriptions(of)] == [*of]
+    assert all(f"| `{word}` | {text.splitlines()[0]}" in PAGE for word, text in descriptions(of).items())
