@@ -42,11 +42,11 @@ class Gateway(Server):
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it; return once its index is complete, or the other probe that was named succeeds."""
+        """Start the gateway, and wait until its probe succeeds. By default the probe waits for a complete index."""
         self._install()
         self._folder = self._folder or GuardedFolder("execution-operator-gateway-")
         self.log = self._folder.path / "gateway.log"
-        own = self._kubeconfig or self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        kubeconfig = self._kubeconfig or self._control_plane.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
         files = (f"--tls-cert-file={self._tls[0]}", f"--tls-key-file={self._tls[1]}") if self._tls else ()
         program = Path(sys.executable).parent / "execution-operator"
@@ -54,19 +54,19 @@ class Gateway(Server):
             [program, "gateway", f"--port={self.port}", *files, *self._options],
             self._folder,
             self.log,
-            env={**environment, "KUBECONFIG": str(own)},
+            env={**environment, "KUBECONFIG": str(kubeconfig)},
         )
         wait_for(self._is_ready, "the gateway to be ready", seconds=30)
 
     def _install(self) -> None:
-        """Apply what deploy/ ships for it, unless that is there."""
+        """Apply deploy/kustomize/gateway, unless its ServiceAccount exists."""
         try:
             self._control_plane.kube.call("GET", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}")
         except KubeError:
             self._control_plane.kubectl("apply", "-k", CHECKOUT / "deploy" / "kustomize" / "gateway")
 
     def stop(self) -> None:
-        """End it, and remove its log."""
+        """Stop the gateway with SIGTERM, and remove its log."""
         if self.process:
             self.process.signal(signal.SIGTERM)
             wait_for(lambda: self.process is None or self.process.poll() is not None, "the gateway to end", seconds=15)
@@ -77,13 +77,13 @@ class Gateway(Server):
             self._folder = None
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the gateway, as a crash would."""
         if self.process:
             self.process.kill()
             self.process = None
 
     def client(self, token: str | None, **options: object) -> httpx.AsyncClient:
-        """Return a client that bears the token."""
+        """Return a client that sends the token."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         limits = httpx.Limits(max_connections=None)
         return httpx.AsyncClient(
@@ -121,7 +121,7 @@ class Account:
         ).stdout.strip()
 
     def bind(self, namespace: str, *roles: str) -> "Account":
-        """Give it ClusterRoles in a namespace."""
+        """Bind ClusterRoles to the account in a namespace."""
         for role in roles:
             name = f"{self._user.replace(':', '-')}-{role}"
             binding = ("create", "rolebinding", name, f"--clusterrole={role}", f"--user={self._user}")

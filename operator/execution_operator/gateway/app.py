@@ -27,7 +27,15 @@ from execution_operator.gateway.contract import (
 from execution_operator.gateway.index import Index
 from execution_operator.gateway.limits import Limits, LimitsMiddleware, TokenBuckets, token_of
 from execution_operator.gateway.metrics import Metrics, MetricsMiddleware
-from execution_operator.gateway.responses import INVALID, OK, UNAUTHORIZED, UNAVAILABLE, Answer
+from execution_operator.gateway.responses import (
+    BAD_REQUEST,
+    INVALID,
+    OK,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    Answer,
+)
 from execution_operator.gateway.terminate import TerminateService
 from execution_operator.kube.client import ApiError
 
@@ -105,7 +113,7 @@ class Gateway:
         """Terminate up to 1,000 Executions. Each has the result that a single call would have had."""
         token, identifiers = _token(request), list(dict.fromkeys(body.execution_ids))
         if after := self._buckets.charge(token, len(body.execution_ids) - 1):
-            return JSONResponse({"detail": "Too many requests"}, 429, {"retry-after": str(after)})
+            return JSONResponse({"detail": "Too many requests"}, TOO_MANY_REQUESTS, {"retry-after": str(after)})
         if not self._index.synced:
             return _starting()
         caller = self._caller(token)
@@ -130,7 +138,7 @@ class Gateway:
 
     async def ready(self) -> Response:
         """Answer whether the index is complete."""
-        return PlainTextResponse("ok" if self._index.synced else "starting", 200 if self._index.synced else UNAVAILABLE)
+        return PlainTextResponse("ok" if self._index.synced else "starting", OK if self._index.synced else UNAVAILABLE)
 
     async def metrics(self) -> Response:
         """Return the metrics."""
@@ -175,7 +183,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     """Return FastAPI's own errors. Its 400 means a body that it can't parse; the contract answers 422 for that."""
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
-    if error.status_code == 400:  # noqa: PLR2004 - HTTP's own number
+    if error.status_code == BAD_REQUEST:
         return _faulty([{"loc": ["body"], "msg": str(error.detail), "type": "json_invalid"}])
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 

@@ -19,7 +19,7 @@ MIN_NOT_FOUND_SECONDS = 0.4
 """Minimum duration of each 404 where existence is hidden, so that its duration does not show whether it exists."""
 
 MAX_CANDIDATES_PER_NAMESPACE = 2
-"""Executions with one identifier that are considered in a namespace. More of them are ambiguous anyway."""
+"""Executions with one identifier that are considered in a namespace. Two suffice: the index has open ones first."""
 
 MAX_CANDIDATE_NAMESPACES = 100
 """Namespaces that are considered for one identifier."""
@@ -169,7 +169,7 @@ async def first(waits: Iterable[Awaitable[Answer]], seconds: float) -> Answer | 
 def _only(mine: list[ExecutionView]) -> ExecutionView | None:
     """Return the Execution that is meant; None where several are possible.
 
-    Several are no ambiguity where all are in one namespace and at most one of them is open.
+    Several Executions of one namespace mean the first, unless more than one of them is open.
     """
     if len({view.namespace for view in mine}) > 1 or sum(not view.closed for view in mine) > 1:
         return None

@@ -17,26 +17,26 @@ class Clock:
 
 def test_a_burst_and_then_the_rate() -> None:
     clock = Clock()
-    accounts = TokenBuckets(Limits(rate=2, burst=4), clock)
-    assert [accounts.charge("alice") for _ in range(5)] == [0, 0, 0, 0, 1]
+    buckets = TokenBuckets(Limits(rate=2, burst=4), clock)
+    assert [buckets.charge("alice") for _ in range(5)] == [0, 0, 0, 0, 1]
     clock.now += 0.5
-    assert [accounts.charge("alice"), accounts.charge("alice")] == [0, 1]
-    assert accounts.charge("bob", 4) == 0
+    assert [buckets.charge("alice"), buckets.charge("alice")] == [0, 1]
+    assert buckets.charge("bob", 4) == 0
 
 
-def test_what_is_refused_costs_nothing() -> None:
+def test_a_refused_charge_costs_nothing() -> None:
     clock = Clock()
-    accounts = TokenBuckets(Limits(rate=1, burst=10), clock)
-    assert accounts.charge("alice", 8) == 0
-    assert accounts.charge("alice", 5) == 3
-    assert accounts.charge("alice", 2) == 0
+    buckets = TokenBuckets(Limits(rate=1, burst=10), clock)
+    assert buckets.charge("alice", 8) == 0
+    assert buckets.charge("alice", 5) == 3
+    assert buckets.charge("alice", 2) == 0
 
 
 def test_the_least_recently_used_bucket_is_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_CALLERS", 2)
-    accounts = TokenBuckets(Limits(rate=1, burst=1), Clock())
-    assert [accounts.charge(caller) for caller in ("alice", "bob", "carol", "alice")] == [0, 0, 0, 0]
-    assert accounts.charge("carol") == 1
+    buckets = TokenBuckets(Limits(rate=1, burst=1), Clock())
+    assert [buckets.charge(caller) for caller in ("alice", "bob", "carol", "alice")] == [0, 0, 0, 0]
+    assert buckets.charge("carol") == 1
 
 
 @pytest.mark.parametrize(

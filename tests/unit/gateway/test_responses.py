@@ -1,4 +1,4 @@
-"""Which state of an Execution calls for which answer: the whole table."""
+"""The answer for each state of an Execution, and the identifiers in the index."""
 
 from typing import Any
 
@@ -54,7 +54,9 @@ def answered(reason: str, status: str = "False", **more: Any) -> ExecutionView:
 def test_answers_without_an_outcome(reason: Reason, status: int | None) -> None:
     answer = answer_for(answered(reason))
     assert (answer.status if answer else None) == status
-    assert answer_for(answered(reason, observedGeneration=1)) is None, "an earlier generation's answer is none"
+    assert answer_for(answered(reason, observedGeneration=1)) is None, (
+        "a condition of an earlier generation is not an answer"
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,10 +64,10 @@ def test_answers_without_an_outcome(reason: Reason, status: int | None) -> None:
     [("Terminated", "cancelled", 200), ("Cancelled", "cancelled", 200), ("AlreadyClosed", "completed", 400)],
 )
 def test_outcomes(outcome: str, phase: str, status: int) -> None:
-    seen = answered(
+    view = answered(
         outcome, termination={"reason": "why", "outcome": outcome}, phase=phase, closedAt="2026-01-01T00:00:01Z"
     )
-    answer = answer_for(seen)
+    answer = answer_for(view)
     assert answer is not None
     assert answer.status == status
     assert answer.terminated_at == ("2026-01-01T00:00:01Z" if status == 200 else "")
@@ -80,11 +82,11 @@ def test_a_withdrawn_request() -> None:
     assert (answer.status, "withdrawn" in answer.detail) == (500, True)
 
 
-def test_the_index_knows_every_name_and_forgets() -> None:
+def test_the_index_finds_every_identifier_and_drops_stale_ones() -> None:
     index = Index()
     index.changed(Change(content()))
     for identifier in ("one", "team-a/one", "id-of-one", "agent-execution-id-of-one", "uid-one"):
-        assert [seen.name for seen in index.find(identifier)] == ["one"]
+        assert [view.name for view in index.find(identifier)] == ["one"]
     moved = content(workflowId="another")
     index.changed(Change(moved))
     assert index.find("agent-execution-id-of-one") == []
