@@ -514,7 +514,7 @@ class TestLean:
 
 
 class TestDoctor:
-    """Each misconfiguration is planted, found, and mended again."""
+    """Each test makes one misconfiguration, checks that the doctor finds it, and repairs it."""
 
     @pytest.fixture
     def removed(self, prompt: Prompt) -> Iterator[Callable[..., Any]]:
@@ -539,20 +539,20 @@ class TestDoctor:
         assert result.stderr == ""
         return result.returncode, result.stdout
 
-    def bad(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> str:
-        """Return what is to mend: it must be one thing."""
+    def only_problem(self, prompt: Prompt, namespace: str = "team-a", kubeconfig: Path | None = None) -> str:
+        """Return the only problem, and how to fix it."""
         code, output = self.doctor(prompt, namespace, kubeconfig)
         assert (code, output.count("✗")) == (1, 1), output
         return output[output.index("✗") :]
 
-    def test_nothing_to_mend(self, prompt: Prompt) -> None:
+    def test_nothing_to_fix(self, prompt: Prompt) -> None:
         code, output = self.doctor(prompt)
-        assert (code, output.splitlines()[-1], output.count("?")) == (0, "nothing to mend", 0), output
+        assert (code, output.splitlines()[-1], output.count("?")) == (0, "nothing to fix", 0), output
 
-    def test_nothing_to_mend_as_far_as_alice_may_see(self, prompt: Prompt) -> None:
+    def test_nothing_to_fix_in_what_alice_may_read(self, prompt: Prompt) -> None:
         code, output = self.doctor(prompt, kubeconfig=prompt.alice)
         unseen = output.count("? ")
-        last = f"nothing to mend, as far as can be seen: {unseen} unknown"
+        last = f"nothing to fix; {unseen} could not be checked"
         assert (code, output.splitlines()[-1], unseen > 0) == (0, last, True), output
 
     def test_no_such_namespace(self, prompt: Prompt) -> None:
@@ -570,7 +570,7 @@ class TestDoctor:
         prompt.stack.namespace("operations")
         kubectl("create", "--namespace=operations", "--filename=-", input=json.dumps(theirs))
         try:
-            assert "the operator's account may not watch Executions" in self.bad(prompt)
+            assert "the operator's account may not watch Executions" in self.only_problem(prompt)
             role = ("--clusterrole=cluster-admin", "--serviceaccount=operations:termination")
             kubectl("create", "clusterrolebinding", "termination", *role)
             code, output = self.doctor(prompt)
@@ -584,12 +584,12 @@ class TestDoctor:
 
     def test_namespace_not_mapped(self, prompt: Prompt) -> None:
         prompt.stack.namespace("nobodys")
-        assert "add nobodys to spec.namespaces" in self.bad(prompt, "nobodys")
+        assert "add nobodys to spec.namespaces" in self.only_problem(prompt, "nobodys")
 
     def test_namespace_of_two(self, prompt: Prompt) -> None:
         prompt.stack.organization("hooli", "team-a")
         try:
-            assert "namespace team-a is listed by acme, hooli" in self.bad(prompt)
+            assert "namespace team-a is listed by acme, hooli" in self.only_problem(prompt)
         finally:
             prompt.stack.control_plane.kubectl("delete", "organization", "hooli")
 
@@ -607,24 +607,28 @@ class TestDoctor:
         prompt.stack.apply("Organization", "lonely", spec)
         try:
             wait_for(lambda: words in self.doctor(prompt, "lonely")[1], "the operator to have looked")
-            assert "Organization lonely is not ready" in self.bad(prompt, "lonely")
+            assert "Organization lonely is not ready" in self.only_problem(prompt, "lonely")
         finally:
             prompt.stack.control_plane.kubectl("delete", "organization", "lonely")
 
     def test_no_permission(self, prompt: Prompt) -> None:
-        assert "you may not terminate in team-a" in self.bad(prompt, kubeconfig=prompt.editor)
+        assert "you may not terminate in team-a" in self.only_problem(prompt, kubeconfig=prompt.editor)
 
     @pytest.mark.parametrize(
         ("kind", "name", "words"),
         [
-            ("validatingadmissionpolicybinding", "execution-terminate-permission", "whoever may edit an Execution"),
-            ("mutatingadmissionpolicy", "execution-terminate-requester", "who asks is not recorded"),
+            (
+                "validatingadmissionpolicybinding",
+                "execution-terminate-permission",
+                "every user who may edit an Execution may terminate it",
+            ),
+            ("mutatingadmissionpolicy", "execution-terminate-requester", "the requester is not recorded"),
             ("clusterrolebinding", "execution-operator", "the operator's account may not"),
         ],
     )
     def test_not_installed(self, prompt: Prompt, removed: Callable[..., Any], kind: str, name: str, words: str) -> None:
         removed(kind, name)
-        assert words in self.bad(prompt)
+        assert words in self.only_problem(prompt)
 
     def test_an_old_crd(self, prompt: Prompt) -> None:
         patch = '[{"op": "remove", "path": "/spec/versions/0/selectableFields"}]'
@@ -632,7 +636,7 @@ class TestDoctor:
         fields = kubectl("get", crd, "--output=jsonpath={.spec.versions[0].selectableFields}").stdout
         kubectl("patch", crd, "--type=json", f"--patch={patch}")
         try:
-            assert "lacks the selectable fields .spec.executionId" in self.bad(prompt)
+            assert "lacks the selectable fields .spec.executionId" in self.only_problem(prompt)
         finally:
             back = f'[{{"op": "add", "path": "/spec/versions/0/selectableFields", "value": {fields}}}]'
             kubectl("patch", crd, "--type=json", f"--patch={back}")
@@ -641,7 +645,7 @@ class TestDoctor:
         prompt.stack.operator.kill()
         try:
             prompt.create(name)
-            wait_for(lambda: "has not looked at 1 execution" in self.doctor(prompt)[1], "the doctor to find it")
-            assert f"({name})" in self.bad(prompt)
+            wait_for(lambda: "has not observed 1 execution" in self.doctor(prompt)[1], "the doctor to find it")
+            assert f"({name})" in self.only_problem(prompt)
         finally:
             prompt.stack.operator.start()

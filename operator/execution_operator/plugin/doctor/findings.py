@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,31 +7,42 @@ from enum import Enum
 class Level(Enum):
     """The severity of a finding."""
 
-    GOOD = "good"
+    OK = "ok"
     WARNING = "warning"
-    BAD = "bad"
+    PROBLEM = "problem"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check, and what to do."""
+    """The result of a check.
+
+    Attributes:
+        level: The severity.
+        title: What was found.
+        fix: What to do about it. Empty where there is nothing to do.
+    """
 
     level: Level
     title: str
-    mend: str = ""
+    fix: str = ""
 
 
-def good(title: str) -> Finding:
-    """Return a finding without a problem."""
-    return Finding(Level.GOOD, title)
+def ok(title: str) -> Finding:
+    """Return a finding that needs no action."""
+    return Finding(Level.OK, title)
 
 
-def bad(title: str, mend: str) -> Finding:
-    """Return a finding with a problem, and how to solve it."""
-    return Finding(Level.BAD, title, mend)
+def warning(title: str, fix: str = "") -> Finding:
+    """Return a finding that does not prevent terminations, and what to do about it."""
+    return Finding(Level.WARNING, title, fix)
 
 
-def unknown(what: str) -> Finding:
-    """Return a finding that could not be checked, because the user may not read the fact."""
-    return Finding(Level.UNKNOWN, f"{what}: not yours to see")
+def problem(title: str, fix: str) -> Finding:
+    """Return a finding that prevents terminations or makes them unsafe, and what to do about it."""
+    return Finding(Level.PROBLEM, title, fix)
+
+
+def unknown(subject: str) -> Finding:
+    """Return the finding of a check whose facts the user may not read."""
+    return Finding(Level.UNKNOWN, f"{subject}: you have no permission to read this")
