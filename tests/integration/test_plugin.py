@@ -246,7 +246,7 @@ class TestTerminal:
             terminal.until("requested")
             terminal.interrupt()
             assert terminal.end() == 130
-        output = terminal.screen[terminal.screen.index("interrupted; what was requested goes on:") :]
+        output = terminal.screen[terminal.screen.index("interrupted; requests that were made stay in force:") :]
         query = ("get", "executions", "--namespace=team-a", f"--selector=batch={name}", "--output=json")
         items = json.loads(prompt.stack.control_plane.kubectl(*query).stdout)["items"]
         requested = sum("terminate" in item["spec"] for item in items)
@@ -271,9 +271,9 @@ class TestTerminal:
                 assert terminal.end(8) == 130
             finally:
                 server.signal(signal.SIGCONT)
-        assert " 2 on their way, perhaps requested: " in terminal.screen
-        assert "interrupted; what was requested goes on:" in terminal.screen
-        assert "The same command again requests the rest." in terminal.screen
+        assert " 2 sent without an answer, possibly requested: " in terminal.screen
+        assert "interrupted; requests that were made stay in force:" in terminal.screen
+        assert "Repeat the command to request the rest." in terminal.screen
         assert "Traceback" not in terminal.screen
 
     def test_watch(self, prompt: Prompt, name: str) -> None:
@@ -345,10 +345,11 @@ class TestImport:
         wait_for(lambda: "3 executions would be created" in prompt(*words, "--dry-run", **temporal).stderr, "3 of them")
         first = prompt(*words, "--limit=2", **temporal)
         assert (
-            first.stderr == "2 executions created in team-a, 0 there before, 0 failed; there are more: --limit is 2\n"
+            first.stderr
+            == "2 executions created in team-a, 0 existed before, 0 failed; there are more: raise --limit, which is 2, or repeat the command\n"
         )
         second = prompt(*words, "--limit=2", **temporal)
-        assert second.stderr == "1 execution created in team-a, 2 there before, 0 failed\n"
+        assert second.stderr == "1 execution created in team-a, 2 existed before, 0 failed\n"
         (created,) = second.stdout.split()[:1]
         prompt.stack.until(created.partition("/")[2], Finished="False/Open")
 
@@ -378,13 +379,13 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("clusters: 5", "is no kubeconfig"),
-            ("[1]", "is no kubeconfig"),
-            ("{clusters: [{}]}", "is no kubeconfig"),
+            ("clusters: 5", "is not a kubeconfig"),
+            ("[1]", "is not a kubeconfig"),
+            ("{clusters: [{}]}", "is not a kubeconfig"),
             ("{", "can't be read"),
             ("{}", "has no current context"),
             ("{current-context: a, contexts: [{name: a, context: {cluster: c}}]}", "does not have"),
-            (CONNECTED % "server: here", "is no URL: here"),
+            (CONNECTED % "server: here", "is not a URL: here"),
             (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority-data: '#'", "is not base64"),
             (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority-data: eA==", "can't be used"),
             (CONNECTED % "server: 'https://127.0.0.1:1', certificate-authority: none", "can't be used"),
@@ -404,7 +405,7 @@ class TestConnection:
         (tmp_path / "config").write_text(yaml.dump(config))
         result = prompt("get", kubeconfig=tmp_path / "config")
         assert result.returncode == 1
-        assert result.stderr.startswith("error: no answer of https://127.0.0.1:1: ")
+        assert result.stderr.startswith("error: no answer from https://127.0.0.1:1: ")
 
     def test_context_and_credential_command(self, prompt: Prompt, name: str, tmp_path: Path) -> None:
         """Two files, merged; a context of the second, whose user is made by a command; its namespace."""

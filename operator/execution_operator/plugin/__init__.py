@@ -1,1 +1,1 @@
-"""`kubectl execution`, a kubectl plugin. It needs an API server, and no part of the operator."""
+"""`kubectl execution`, a kubectl plugin. It needs an API server only, and imports nothing of the operator."""

@@ -1,4 +1,4 @@
-"""Shell completion: scripts for shells, and the program that kubectl calls (`kubectl_complete-execution`)."""
+"""Shell completion: the scripts of shells, and `kubectl_complete-execution`, which kubectl calls."""
 
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -8,12 +8,16 @@ from execution_operator.plugin.exit_codes import Exit
 from execution_operator.plugin.parser import build
 
 NO_FILES = ":4"
-"""kubectl's ShellCompDirectiveNoFileComp: nothing but what is printed fits."""
+"""kubectl's ShellCompDirectiveNoFileComp: the shell must not add file names to the completions."""
 
-SECONDS = 2.0
-"""How long the names may take: nobody waits longer for a Tab."""
+NAMES_TIMEOUT_SECONDS = 2.0
+"""The time limit for reading the names of Executions. After it, there are no completions."""
 
-NAMED = ("terminate", "get", "describe", "watch")
+MAX_NAMES = "500"
+"""The number of Executions whose names are completed."""
+
+COMMANDS_WITH_NAMES = ("terminate", "get", "describe", "watch")
+"""The commands that take names of Executions."""
 
 SCRIPTS = {
     "bash": """\
@@ -44,7 +48,7 @@ complete -c kubectl-execution -f -a '(__kubectl_execution)'
 
 
 def run(arguments: Namespace) -> int:
-    """Print a completion script for `kubectl-execution`. kubectl's own completion serves `kubectl execution`."""
+    """Print a completion script for `kubectl-execution`. For `kubectl execution`, kubectl completes by itself."""
     sys.stdout.write(SCRIPTS[arguments.shell])
     return Exit.OK
 
@@ -55,40 +59,45 @@ def kubectl_main() -> None:
 
 
 def candidates(words: list[str]) -> list[str]:
-    """Return the completions of the last word."""
+    """Return the completions of the last word of a command line."""
     *before, last = words or [""]
-    subparsers = next(action for action in build()._actions if isinstance(action, _SubParsersAction))  # noqa: SLF001 - argparse has no other way
+    subparsers = next(action for action in build()._actions if isinstance(action, _SubParsersAction))  # noqa: SLF001 - argparse has no public way
     command = next((word for word in before if word in subparsers.choices), None)
-    found = list(subparsers.choices) if command is None else _within(command, subparsers.choices[command], before, last)
+    found = (
+        list(subparsers.choices)
+        if command is None
+        else _within_command(command, subparsers.choices[command], before, last)
+    )
     return sorted(word for word in found if word.startswith(last))
 
 
-def _within(command: str, parser: ArgumentParser, before: list[str], last: str) -> list[str]:
+def _within_command(command: str, parser: ArgumentParser, before: list[str], last: str) -> list[str]:
     """Return the completions within a command: options, values of options, or names."""
     options = {option: action for action in parser._actions for option in action.option_strings}  # noqa: SLF001
-    asking = options.get(before[-1])
-    if asking is not None and asking.nargs != 0 and before[-1] != "--wait":  # a bare --wait is complete
-        return [str(choice) for choice in asking.choices or []]
+    last_option = options.get(before[-1])
+    if last_option is not None and last_option.nargs != 0 and before[-1] != "--wait":  # --wait needs no value
+        return [str(choice) for choice in last_option.choices or []]
     if last.startswith("-"):
         return [option for option in options if option.startswith("--")]
-    if command in NAMED:
+    if command in COMMANDS_WITH_NAMES:
         return _names(before)
     positional = (action.choices for action in parser._actions if not action.option_strings and action.choices)  # noqa: SLF001
     return [str(choice) for choices in positional for choice in choices]
 
 
 def _names(words: list[str]) -> list[str]:
-    """Return the names of the Executions; none where the API server does not answer in time."""
-    import asyncio  # noqa: PLC0415 - options complete without
+    """Return the names of the Executions; none where they can't be read in time."""
+    import asyncio  # noqa: PLC0415 - completions of options don't need it
 
     try:
-        return asyncio.run(asyncio.wait_for(_listed(words), SECONDS))
+        return asyncio.run(asyncio.wait_for(_read_names(words), NAMES_TIMEOUT_SECONDS))
     except Exception:  # noqa: BLE001 - a Tab must not print errors
         return []
 
 
-async def _listed(words: list[str]) -> list[str]:
-    from execution_operator.plugin.client import Client, executions  # noqa: PLC0415
+async def _read_names(words: list[str]) -> list[str]:
+    """Return the names of the Executions in the namespace that the connection options select."""
+    from execution_operator.plugin.client import Client, executions_path  # noqa: PLC0415
     from execution_operator.plugin.kubeconfig import load  # noqa: PLC0415
 
     options: dict[str, str | None] = {"-n": None, "--namespace": None, "--context": None, "--kubeconfig": None}
@@ -98,5 +107,5 @@ async def _listed(words: list[str]) -> list[str]:
             options[option] = value
     config = load(options["--kubeconfig"], options["--context"], options["-n"] or options["--namespace"])
     async with Client(config) as client:
-        page = await client.get(executions(client.namespace), limit="500")
+        page = await client.get(executions_path(client.namespace), limit=MAX_NAMES)
     return [item["metadata"]["name"] for item in page["items"]]

@@ -1,4 +1,4 @@
-"""The credentials of requests: read from files, or made by the command that the kubeconfig names."""
+"""The user's credentials: from the kubeconfig, from the files that it names, or from its credential command."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from typing import Any
 from execution_operator.plugin.exit_codes import Failure
 from execution_operator.plugin.kubeconfig import Config
 
-SECONDS = 120
-"""How long a credential command may take: it may ask its user something."""
+COMMAND_TIMEOUT_SECONDS = 120
+"""The time limit of a credential command. The command may ask the user for input."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,17 @@ class Credentials:
     key: str | None = field(default=None, repr=False)
 
 
-def current(config: Config) -> Credentials:
-    """Return the credentials as they are now."""
+def read_credentials(config: Config) -> Credentials:
+    """Return the present credentials. Files are read and the credential command is run at each call.
+
+    Raises:
+        Failure: The credentials can't be read, the credential command failed, or the kubeconfig uses an auth-provider.
+    """
     user = config.user
     if user.get("exec"):
         return _from_command(config, user["exec"])
     if user.get("auth-provider"):
-        raise Failure("the kubeconfig uses an auth-provider, which kubectl no longer has either: use an exec plugin")
+        raise Failure("the kubeconfig uses an auth-provider, which kubectl no longer supports: use an exec plugin")
     if user.get("tokenFile"):
         return Credentials(f"Bearer {_token_file(user['tokenFile'])}")
     if user.get("token"):
@@ -46,29 +50,30 @@ def _token_file(path: str) -> str:
     try:
         return Path(path).read_text().strip()
     except OSError as error:
-        raise Failure(f"the token can't be read: {error}") from None
+        raise Failure(f"the token file can't be read: {error}") from None
 
 
 def _from_command(config: Config, command: dict[str, Any]) -> Credentials:
+    """Run the credential command of a kubeconfig user, and return the credentials that it prints."""
     version = command.get("apiVersion", "client.authentication.k8s.io/v1")
     spec: dict[str, Any] = {"interactive": sys.stdin.isatty()}
     if command.get("provideClusterInfo"):
-        known = {
+        cluster = {
             name: config.cluster[name] for name in ("server", "certificate-authority-data") if name in config.cluster
         }
-        spec["cluster"] = known
+        spec["cluster"] = cluster
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
     variables = {entry["name"]: entry["value"] for entry in command.get("env") or []}
     environment = {**os.environ, **variables, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     words = [command["command"], *(command.get("args") or [])]
     try:
         result = subprocess.run(  # noqa: S603 - the kubeconfig is the user's own
-            words, env=environment, stdout=subprocess.PIPE, timeout=SECONDS, check=True, text=True
+            words, env=environment, stdout=subprocess.PIPE, timeout=COMMAND_TIMEOUT_SECONDS, check=True, text=True
         )
         status = json.loads(result.stdout)["status"]
     except FileNotFoundError:
-        hint = command.get("installHint", "")
-        raise Failure(f"the credential command {words[0]} is not installed. {hint}".strip()) from None
+        install_hint = command.get("installHint", "")
+        raise Failure(f"the credential command {words[0]} is not installed. {install_hint}".strip()) from None
     except (subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         raise Failure(f"the credential command {words[0]} failed: {error}") from None
     token = status.get("token")

@@ -1,4 +1,4 @@
-"""Exit codes of the commands, for scripts."""
+"""Exit codes of the commands, and the exception that ends a command with one of them."""
 
 from enum import IntEnum
 
@@ -13,8 +13,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):  # noqa: N818 - what users are told is no error of the program
-    """Ends the command with a message for people."""
+class Failure(Exception):  # noqa: N818 - it ends a command with a message, and need not be a fault of the program
+    """Ends the command with a message for the user, without a traceback."""
 
     def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""`kubectl execution terminate`."""
+"""`kubectl execution terminate`: requests terminations, and waits for their outcomes with --wait."""
 
 import asyncio
 import sys
@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from execution_operator.plugin import output
-from execution_operator.plugin.client import API_VERSION, FIELD_MANAGER, KIND, ApiError, Client, Json, executions
+from execution_operator.plugin.client import API_VERSION, FIELD_MANAGER, KIND, ApiError, Client, Json, executions_path
 from execution_operator.plugin.confirmation import confirmed, interruptible
 from execution_operator.plugin.exit_codes import Exit, Failure
-from execution_operator.plugin.follow import changes, key
+from execution_operator.plugin.list_watch import key, watch_executions
+from execution_operator.plugin.output import print_objects
 from execution_operator.plugin.progress import screen
-from execution_operator.plugin.request_state import State, Verdict, judge, progress
+from execution_operator.plugin.request_state import RequestStatus, State, final_status, progress_text
 from execution_operator.plugin.targets import Selection, Target, select
 from execution_operator.plugin.values import plural
 
-LAST = 10.0
-"""Seconds that requests on their way may take to arrive after Ctrl-C."""
+INTERRUPT_TIMEOUT_SECONDS = 10.0
+"""The longest wait after Ctrl-C for the answers of requests under way."""
 
 
 async def run(arguments: Namespace) -> int:
@@ -27,16 +27,16 @@ async def run(arguments: Namespace) -> int:
     async with Client.of(arguments) as client:
         selection = await select(arguments, client)
         if not selection.targets:
-            already = f" ({plural(selection.closed)} closed already)" if selection.closed else ""
-            print(f"No open executions found{already}.", file=sys.stderr)  # noqa: T201
+            closed = f" ({plural(selection.closed_count)} closed already)" if selection.closed_count else ""
+            print(f"No open executions found{closed}.", file=sys.stderr)  # noqa: T201
             return Exit.OK
         if not await confirmed(arguments, selection):
             raise Failure("nothing was requested", Exit.FAILED)
-        return await Run(arguments, client, selection).result()
+        return await TerminateCommand(arguments, client, selection).execute()
 
 
-class Run:
-    """One run of the command over its targets."""
+class TerminateCommand:
+    """One run of the command: its targets, their requests and their watch."""
 
     def __init__(self, arguments: Namespace, client: Client, selection: Selection) -> None:
         self._arguments = arguments
@@ -45,16 +45,20 @@ class Run:
         self._targets = selection.targets
         self._queue = deque(selection.targets)
         self._by_key = {(target.namespace, target.name): target for target in selection.targets}
-        self._settled = asyncio.Event()
-        self._early: dict[tuple[str, str], Json] = {}
-        self._following: asyncio.Task[None] | None = None
+        self._status_changed = asyncio.Event()
+        self._changes_before_answer: dict[tuple[str, str], Json] = {}
+        self._watch_task: asyncio.Task[None] | None = None
 
-    async def result(self) -> int:
-        """Request all terminations, wait for their outcomes with --wait, and print the result."""
+    async def execute(self) -> int:
+        """Request all terminations, wait for their outcomes with --wait, and print the summary.
+
+        Returns:
+            The exit code.
+        """
         interrupted = False
         quiet, waits = self._arguments.output is not None, self._arguments.wait is not None
-        with interruptible(), screen(self._targets, quiet=quiet, waits=waits) as view:
-            self._view = view
+        with interruptible(), screen(self._targets, quiet=quiet, waits=waits) as shown:
+            self._screen = shown
             sending = asyncio.ensure_future(self._send_all())
             try:
                 await asyncio.shield(sending)
@@ -64,116 +68,132 @@ class Run:
                 interrupted = True
                 self._queue.clear()
                 if not sending.done():
-                    print("Waiting for requests on their way; Ctrl-C again leaves at once.", file=sys.stderr)  # noqa: T201
-                with suppress(TimeoutError, asyncio.CancelledError):  # a second Ctrl-C does not wait
-                    await asyncio.wait_for(sending, LAST)
+                    print("Waiting for answers; Ctrl-C again leaves at once.", file=sys.stderr)  # noqa: T201
+                with suppress(TimeoutError, asyncio.CancelledError):  # a second Ctrl-C ends the wait
+                    await asyncio.wait_for(sending, INTERRUPT_TIMEOUT_SECONDS)
         sent = [target for target in self._targets if target.generation or self._arguments.dry_run == "client"]
-        output.objects(self._arguments.output, [target.object for target in sent if target.object])
-        self._view.summary(self._targets, self._client.warnings, interrupted=interrupted)
-        return Exit.INTERRUPTED if interrupted else _code(target.verdict.state for target in self._targets)
+        print_objects(self._arguments.output, [target.object for target in sent if target.object])
+        self._screen.summary(self._targets, self._client.warnings, interrupted=interrupted)
+        return Exit.INTERRUPTED if interrupted else _exit_code(target.status.state for target in self._targets)
 
     async def _send_all(self) -> None:
         if self._arguments.dry_run == "client":
             for target in self._targets:
-                target.object = self._wish(target)
-                self._settle(target, Verdict(State.REQUESTED, "requested (dry run)"))
+                target.object = self._manifest(target)
+                self._set_status(target, RequestStatus(State.REQUESTED, "requested (dry run)"))
             return
         workers = min(self._arguments.concurrency, len(self._targets))
         if self._arguments.wait is not None:
-            self._following = asyncio.create_task(self._follow())
-        await asyncio.gather(*(self._work() for _ in range(workers)))
+            self._watch_task = asyncio.create_task(self._watch())
+        await asyncio.gather(*(self._send_queued() for _ in range(workers)))
 
-    async def _work(self) -> None:
+    async def _send_queued(self) -> None:
+        """Send the requests of the queue, one after the other, until it is empty. Several of these run at once."""
         while self._queue:
             target = self._queue.popleft()
-            target.verdict = Verdict(State.SENDING, State.SENDING.value)
+            target.status = RequestStatus(State.SENDING, State.SENDING.value)
             try:
                 await self._send(target)
             except ApiError as error:
-                self._settle(target, Verdict(State.FAILED, error.reason or "Failed", str(error)))
+                self._set_status(target, RequestStatus(State.FAILED, error.reason or "Failed", str(error)))
 
     async def _send(self, target: Target) -> None:
         dry = {"dryRun": "All"} if self._arguments.dry_run == "server" else {}
         query = {**dry, "fieldManager": FIELD_MANAGER}
-        path = executions(target.namespace)
-        if target.create:
-            answer = await self._client.create(path, self._wish(target), **query)
+        path = executions_path(target.namespace)
+        if target.new_object:
+            answer = await self._client.create(path, self._manifest(target), **query)
             del self._by_key[target.namespace, target.name]
             target.name = answer["metadata"]["name"]
             self._by_key[target.namespace, target.name] = target
         else:
-            answer = await self._client.merge(f"{path}/{target.name}", {"spec": self._terminate()}, **query)
+            answer = await self._client.merge(f"{path}/{target.name}", {"spec": self._termination_spec()}, **query)
         target.object, target.generation = answer, answer["metadata"]["generation"]
-        self._settle(target, Verdict(State.REQUESTED, "requested (dry run)" if dry else "requested"))
-        self._look(target, self._early.pop(key(answer), answer))
+        self._set_status(target, RequestStatus(State.REQUESTED, "requested (dry run)" if dry else "requested"))
+        self._update(target, self._changes_before_answer.pop(key(answer), answer))
 
-    def _terminate(self) -> Json:
+    def _termination_spec(self) -> Json:
         return {"terminate": {"reason": self._arguments.reason, "gracePeriodSeconds": self._arguments.grace}}
 
-    def _wish(self, target: Target) -> Json:
-        created = target.create or {"metadata": {"name": target.name, "namespace": target.namespace}, "spec": {}}
-        spec = {**created["spec"], **self._terminate()}
-        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": created["metadata"], "spec": spec}
+    def _manifest(self, target: Target) -> Json:
+        base = target.new_object or {"metadata": {"name": target.name, "namespace": target.namespace}, "spec": {}}
+        spec = {**base["spec"], **self._termination_spec()}
+        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": base["metadata"], "spec": spec}
 
-    async def _follow(self) -> None:
-        async for change in changes(self._client, self._selection.scope, self._selection.version):
+    async def _watch(self) -> None:
+        """Update the targets from the changes of their Executions, without end."""
+        async for change in watch_executions(self._client, self._selection.scope, self._selection.version):
             target = self._by_key.get(key(change.object))
-            if target is None or target.verdict.state in (State.WAITING, State.SENDING):
-                self._early[key(change.object)] = change.object  # what was requested meanwhile is looked at then
-            elif change.deleted and target.verdict.state is State.REQUESTED:
-                self._settle(target, Verdict(State.FAILED, "Deleted", "deleted before an answer"))
+            if target is None or target.status.state in (State.WAITING, State.SENDING):
+                self._changes_before_answer[key(change.object)] = change.object  # applied once the request is answered
+            elif change.deleted and target.status.state is State.REQUESTED:
+                self._set_status(
+                    target,
+                    RequestStatus(
+                        State.FAILED, "Deleted", "the Execution was deleted before the termination had an outcome"
+                    ),
+                )
             else:
-                self._look(target, change.object)
+                self._update(target, change.object)
 
-    def _look(self, target: Target, item: Json) -> None:
-        """Update the target of a changed Execution."""
-        if self._arguments.wait is None or target.verdict.state is not State.REQUESTED:
+    def _update(self, target: Target, item: Json) -> None:
+        """Update the status of a target from its Execution. A state from before the request does not count."""
+        if self._arguments.wait is None or target.status.state is not State.REQUESTED:
             return
         if item["metadata"].get("generation", 0) < target.generation:
             return
         target.object = item
-        verdict = judge(item, target.generation)
-        self._settle(target, verdict or Verdict(State.REQUESTED, "requested", progress(item)))
+        final = final_status(item, target.generation)
+        self._set_status(target, final or RequestStatus(State.REQUESTED, "requested", progress_text(item)))
 
-    def _settle(self, target: Target, verdict: Verdict) -> None:
-        changed, target.verdict = target.verdict != verdict, verdict
+    def _set_status(self, target: Target, status: RequestStatus) -> None:
+        changed, target.status = target.status != status, status
         if changed:
-            self._view.changed(target)
-        self._settled.set()
+            self._screen.changed(target)
+        self._status_changed.set()
 
     async def _wait(self) -> None:
-        """Wait until every request has its outcome, the timeout has passed, or the watch has failed for good."""
-        assert self._following is not None  # noqa: S101 - for the type: who waits follows
-        end = Verdict(State.TIMED_OUT, "timed out", "the request stays in force")
+        """Wait for the outcomes of all requests.
+
+        After a timeout or a failed watch, the requests without an outcome get a status that says so.
+        """
+        assert self._watch_task is not None  # noqa: S101 - for the type checker: --wait starts the watch
+        end = RequestStatus(State.TIMED_OUT, "timed out", "the request stays in force")
         try:
             async with asyncio.timeout(self._arguments.wait):
-                while any(map(_open, self._targets)):
-                    await self._change(self._following)
+                while any(map(_unfinished, self._targets)):
+                    await self._wait_for_change(self._watch_task)
         except TimeoutError:
             pass
         except ApiError as error:
-            end = Verdict(State.FAILED, "Unwatched", f"requested, but its outcome can't be watched: {error}")
+            end = RequestStatus(
+                State.FAILED, "Unwatched", f"the request stays in force, but its outcome can't be watched: {error}"
+            )
         finally:
-            self._following.cancel()
-        for target in filter(_open, self._targets):
-            known = target.verdict.detail
-            self._settle(target, replace(end, detail=f"{known} ({end.detail})" if known else end.detail))
+            self._watch_task.cancel()
+        for target in filter(_unfinished, self._targets):
+            detail = target.status.detail
+            self._set_status(target, replace(end, detail=f"{detail} ({end.detail})" if detail else end.detail))
 
-    async def _change(self, following: asyncio.Task[None]) -> None:
-        """Wait for any change. Raise the error of the watch where it has ended."""
-        self._settled.clear()
-        settled = asyncio.ensure_future(self._settled.wait())
-        done, _ = await asyncio.wait({settled, following}, return_when=asyncio.FIRST_COMPLETED)
-        settled.cancel()
-        if following in done:
-            following.result()
+    async def _wait_for_change(self, watch: asyncio.Task[None]) -> None:
+        """Wait until the status of any target changes.
+
+        Raises:
+            ApiError: The watch has failed.
+        """
+        self._status_changed.clear()
+        status_changed = asyncio.ensure_future(self._status_changed.wait())
+        done, _ = await asyncio.wait({status_changed, watch}, return_when=asyncio.FIRST_COMPLETED)
+        status_changed.cancel()
+        if watch in done:
+            watch.result()
 
 
-def _open(target: Target) -> bool:
-    return target.verdict.state in (State.WAITING, State.SENDING, State.REQUESTED)
+def _unfinished(target: Target) -> bool:
+    return target.status.state in (State.WAITING, State.SENDING, State.REQUESTED)
 
 
-def _code(states: Iterable[State]) -> int:
+def _exit_code(states: Iterable[State]) -> int:
     found = set(states)
     if State.FAILED in found:
         return Exit.FAILED

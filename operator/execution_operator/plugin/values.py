@@ -1,4 +1,4 @@
-"""Conversions of values: durations, ages and names."""
+"""Conversions of values: durations, ages, timestamps and names."""
 
 import hashlib
 import re
@@ -8,68 +8,95 @@ GROUP = "control-plane.kubiya.ai"
 """The API group of Executions."""
 
 KINDS = ("execution", "executions", "ex", f"execution.{GROUP}", f"executions.{GROUP}")
-UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_LONGEST_NAME = 63
+"""The words that may stand before the slash of `execution/NAME`."""
 
-LONGEST_GRACE = 86_400
-"""Seconds."""
+UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+"""The seconds of each unit of a duration."""
+
+MAX_GRACE_SECONDS = 86_400
+"""The longest grace period: one day."""
+
+MAX_OBJECT_NAME_LENGTH = 63
+"""The most characters of a name that the plugin gives to an Execution."""
+
+AGE_UNITS = ((120, 1, "s"), (7200, 60, "m"), (172_800, 3600, "h"))
+"""The units of ages: ages below the first number of seconds are shown in the unit that has the second."""
+
+SECONDS_PER_DAY = 86_400
+"""The seconds of the unit of longer ages."""
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def duration(text: str) -> float:
-    """Return the seconds of `30s`, `1h30m`, or a bare number."""
+    """Return the seconds of `30s`, `1h30m` or a number of seconds without a unit.
+
+    Raises:
+        ValueError: The text is not a duration.
+    """
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    if not re.fullmatch(rf"(?:{_PART.pattern})+", text):
-        raise ValueError(f"{text!r} is no duration: write 30s, 5m or 1h30m")
-    return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
+    if not re.fullmatch(rf"(?:{_DURATION_PART.pattern})+", text):
+        raise ValueError(f"{text!r} is not a duration: write 30s, 5m or 1h30m")
+    return sum(float(number) * UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def grace(text: str) -> int:
-    """Return the whole seconds of a grace period. The maximum is one day."""
+    """Return the seconds of a grace period.
+
+    Raises:
+        ValueError: The text is not a duration of whole seconds, or the duration is over a day.
+    """
     seconds = duration(text)
-    if not seconds.is_integer() or seconds > LONGEST_GRACE:
-        raise ValueError(f"{text!r} is no grace period: whole seconds, and 24h at most")
+    if not seconds.is_integer() or seconds > MAX_GRACE_SECONDS:
+        raise ValueError(f"{text!r} is not a grace period: write whole seconds, 24h at most")
     return int(seconds)
 
 
-def bare(word: str) -> str:
-    """Return the name of `NAME` or `execution/NAME`."""
+def execution_name(word: str) -> str:
+    """Return the name in `NAME` or `execution/NAME`.
+
+    Raises:
+        ValueError: The word names another kind of object, or the name is not valid.
+    """
     kind, slash, name = word.rpartition("/")
     if slash and kind not in KINDS:
-        raise ValueError(f"{word!r}: this command is for Executions")
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{word!r} is no name of an Execution")
+        raise ValueError(f"{word!r} is not an Execution: write NAME or execution/NAME")
+    if not _OBJECT_NAME.fullmatch(name):
+        raise ValueError(f"{word!r} is not a valid name: write lowercase letters, digits, '-' and '.'")
     return name
 
 
 def age(timestamp: str | None, now: datetime | None = None) -> str:
-    """Return the age of a time, as kubectl shows it."""
+    """Return how long ago a time was, as kubectl shows it: `59s`, `2m`, `3h` or `4d`."""
     if not timestamp:
         return ""
     seconds = int(((now or datetime.now(UTC)) - parsed(timestamp)).total_seconds())
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "m"), (172800, 3600, "h")):
+    for limit, size, unit in AGE_UNITS:
         if seconds < limit:
             return f"{max(seconds, 0) // size}{unit}"
-    return f"{seconds // 86400}d"
+    return f"{seconds // SECONDS_PER_DAY}d"
 
 
 def parsed(timestamp: str) -> datetime:
-    """Return an RFC 3339 time. Temporal's times have nine digits after the second; Python takes six of them."""
+    """Return an RFC 3339 time. Temporal writes nine digits of a second; Python reads six, so the rest is cut off."""
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp))
 
 
 def object_name(identifier: str) -> str:
-    """Return a name for the Execution of an identifier: the identifier, if it is a valid Kubernetes name."""
+    """Return a name for the Execution of an execution ID.
+
+    The name is the execution ID where that is a valid name. Otherwise it is the valid part of it and a hash.
+    """
     plain = re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-")
-    if plain == identifier and len(plain) <= _LONGEST_NAME:
+    if plain == identifier and len(plain) <= MAX_OBJECT_NAME_LENGTH:
         return plain
     digest = hashlib.sha256(identifier.encode()).hexdigest()[:8]
-    stem = plain[: _LONGEST_NAME - len(digest) - 1].rstrip("-")
+    stem = plain[: MAX_OBJECT_NAME_LENGTH - len(digest) - 1].rstrip("-")
     return f"{stem}-{digest}" if stem else f"execution-{digest}"
 
 
 def plural(count: int, noun: str = "execution") -> str:
-    """Return `1 execution`, `2 executions`."""
+    """Return a count with its noun: `1 execution`, `2 executions`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

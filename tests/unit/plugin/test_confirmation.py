@@ -1,4 +1,4 @@
-"""The question before more than one."""
+"""The question before several Executions are terminated."""
 
 import asyncio
 import io
@@ -18,7 +18,7 @@ Keys = Callable[[str], None]
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
-    """Give what types into the standard input."""
+    """Return a function that types text into the standard input."""
     there, here = os.pipe()
     with os.fdopen(there) as terminal, os.fdopen(here, "w") as keyboard:
         monkeypatch.setattr(sys, "stdin", terminal)
@@ -30,8 +30,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
         yield typed
 
 
-class Hasty(io.StringIO):
-    """A terminal whose user presses Ctrl-C as soon as there is something to read."""
+class InterruptingTerminal(io.StringIO):
+    """A terminal whose user presses Ctrl-C as soon as something is printed."""
 
     def write(self, text: str) -> int:
         os.kill(os.getpid(), signal.SIGINT)
@@ -45,14 +45,14 @@ def test_yes_agrees(line: str, keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("line", ["n\n", "\n", "yesterday\n"])
-def test_nothing_else_does(line: str, keys: Keys) -> None:
+def test_other_answers_refuse(line: str, keys: Keys) -> None:
     keys(line)
     assert not asyncio.run(ask("All?"))
 
 
-def test_ctrl_c_counts_from_the_first_letter_of_the_question(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_the_question_is_printed(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(sys, "stderr", Hasty())
+    monkeypatch.setattr(sys, "stderr", InterruptingTerminal())
     with pytest.raises(Failure, match="nothing was requested") as caught:
         asyncio.run(ask("All?"))
     assert caught.value.code == Exit.INTERRUPTED
@@ -61,9 +61,9 @@ def test_ctrl_c_counts_from_the_first_letter_of_the_question(keys: Keys, monkeyp
     assert sys.stdin.readline() == "y\n"
 
 
-def test_ctrl_c_counts_where_the_answer_cannot_be_awaited(keys: Keys) -> None:
-    class Plain(asyncio.SelectorEventLoop):
-        """As on Windows."""
+def test_ctrl_c_where_stdin_cannot_be_awaited(keys: Keys) -> None:
+    class LoopWithoutSignalHandlers(asyncio.SelectorEventLoop):
+        """An event loop with the limits of Windows."""
 
         def add_signal_handler(self, *_: object) -> None:
             raise NotImplementedError
@@ -76,19 +76,19 @@ def test_ctrl_c_counts_where_the_answer_cannot_be_awaited(keys: Keys) -> None:
 
     pid = os.getpid()
     threading.Timer(0.2, os.kill, (pid, signal.SIGINT)).start()
-    with asyncio.Runner(loop_factory=Plain) as runner, pytest.raises(KeyboardInterrupt):
+    with asyncio.Runner(loop_factory=LoopWithoutSignalHandlers) as runner, pytest.raises(KeyboardInterrupt):
         runner.run(ask("All?"))
     keys("y\n")
-    with asyncio.Runner(loop_factory=Plain) as runner:
+    with asyncio.Runner(loop_factory=LoopWithoutSignalHandlers) as runner:
         assert runner.run(ask("All?"))
 
 
-def test_ctrl_c_counts_while_the_answer_is_waited_for(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
-    async def impatient() -> None:
+def test_ctrl_c_while_waiting_for_the_answer(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
+    async def ask_and_interrupt() -> None:
         asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
         await ask("All?")
 
     with pytest.raises(Failure):
-        asyncio.run(impatient())
+        asyncio.run(ask_and_interrupt())
     assert capsys.readouterr().err == "All? [y/N] "
     keys("late\n")

@@ -1,4 +1,4 @@
-"""What the command line takes, and what it refuses."""
+"""The command line: valid and wrong usage."""
 
 import pytest
 
@@ -7,52 +7,52 @@ from execution_operator.plugin.parser import parse
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("", "the following arguments are required: COMMAND"),
         ("destroy", "invalid choice: 'destroy'"),
         ("terminate x", "the following arguments are required: --reason"),
-        ("terminate --reason=x", "say which"),
-        ("terminate x --all --reason=x", "only one of them"),
-        ("terminate x --execution-id=y --reason=x", "only one of them"),
-        ("terminate x -A --reason=x", "-A goes with -l or --all"),
+        ("terminate --reason=x", "exactly one of NAME"),
+        ("terminate x --all --reason=x", "exactly one of NAME"),
+        ("terminate x --execution-id=y --reason=x", "exactly one of NAME"),
+        ("terminate x -A --reason=x", "-A needs -l or --all"),
         ("terminate --all -A -n y --reason=x", "-A and -n exclude each other"),
         ("terminate x --reason=", "1 to 500 characters"),
         ("terminate x --reason=\t", "1 to 500 characters"),
         (f"terminate x --reason={'x' * 501}", "1 to 500 characters"),
         ("terminate --execution-id= --reason=x", "1 to 255 characters"),
         (f"terminate --execution-id={'x' * 256} --reason=x", "1 to 255 characters"),
-        ("terminate x --reason=x --grace=soon", "no duration"),
+        ("terminate x --reason=x --grace=soon", "is not a duration"),
         ("terminate x --reason=x --grace=1.5s", "whole seconds"),
         ("terminate x --reason=x --grace=25h", "24h at most"),
-        ("terminate x --reason=x --wait=-1s", "no duration"),
+        ("terminate x --reason=x --wait=-1s", "is not a duration"),
         ("terminate x --reason=x --wait 20s", "write --wait=20s"),
-        ("terminate x --reason=x --wait --dry-run=server", "--wait makes no sense with --dry-run"),
+        ("terminate x --reason=x --wait --dry-run=server", "--wait and --dry-run exclude each other"),
         ("terminate x --reason=x --dry-run=yes", "invalid choice: 'yes'"),
         ("terminate x --reason=x -o wide", "invalid choice: 'wide'"),
-        ("terminate x --reason=x --concurrency=0", "no positive number"),
+        ("terminate x --reason=x --concurrency=0", "is not a positive number"),
         ("terminate x --reason=x --force", "unrecognized arguments: --force"),
         ("get x -l y", "NAME and -l exclude each other"),
-        ("watch x -A", "-A goes without names"),
+        ("watch x -A", "-A and NAME exclude each other"),
         ("describe", "the following arguments are required: NAME"),
-        ("import --limit=none", "no positive number"),
+        ("import --limit=none", "is not a positive number"),
         ("completion csh", "invalid choice: 'csh'"),
     ],
 )
-def test_wrong_usage(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(line.split(" ") if line else [])
-    error, hint = capsys.readouterr().err.splitlines()
+    error, help_line = capsys.readouterr().err.splitlines()
     command = line.partition(" ")[0] if " " in line or line == "describe" else ""
     assert ended.value.code == 2
     assert error.startswith("error: ")
-    assert told in error
-    assert hint == f"See 'kubectl execution{' ' * bool(command)}{command} --help'."
+    assert message in error
+    assert help_line == f"See 'kubectl execution{' ' * bool(command)}{command} --help'."
 
 
 @pytest.mark.parametrize("word", ["", "Bad", "x?dryRun=All", "../x", "x/y/z", "pod/x", "x.", "x" * 254])
 @pytest.mark.parametrize("command", ["terminate --reason=x", "get", "describe", "watch"])
-def test_what_is_no_name(command: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_names(command: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run([*command.split(), word])
     assert ended.value.code == 2
@@ -65,9 +65,9 @@ def test_names(word: str) -> None:
 
 
 @pytest.mark.parametrize(("words", "seconds"), [(["--wait"], 300), (["--wait=2s"], 2), ([], None)])
-def test_how_long_to_wait(words: list[str], seconds: float | None) -> None:
+def test_wait(words: list[str], seconds: float | None) -> None:
     assert parse(["terminate", "x", "--reason=x", *words]).wait == seconds
 
 
-def test_a_name_may_look_like_a_time() -> None:
+def test_name_in_the_form_of_a_time() -> None:
     assert parse(["terminate", "5m", "--reason=x", "--wait"]).names == ["5m"]

@@ -1,4 +1,4 @@
-"""Durations, ages, names, and how far a request is."""
+"""Durations, ages, names, and the final status of a request."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from execution_operator.plugin.import_workflows import execution_id_of
-from execution_operator.plugin.request_state import State, judge
+from execution_operator.plugin.request_state import State, final_status
 from execution_operator.plugin.values import age, duration, object_name, plural
 
 
@@ -18,8 +18,8 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1s", "1d", "s", "1s "])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="no duration"):
+def test_invalid_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
         duration(text)
 
 
@@ -43,10 +43,10 @@ def test_ages(ago: str, shown: str) -> None:
     ],
 )
 def test_names(identifier: str, name: str) -> None:
-    made = object_name(identifier)
-    assert made.startswith(name)
-    assert len(made) <= 63
-    assert made == object_name(identifier) != object_name(identifier + "/")
+    result = object_name(identifier)
+    assert result.startswith(name)
+    assert len(result) <= 63
+    assert result == object_name(identifier) != object_name(identifier + "/")
 
 
 def test_plurals() -> None:
@@ -62,7 +62,7 @@ def test_plurals() -> None:
         ("other", ["agent-execution-{executionId}"], "other"),
     ],
 )
-def test_identifiers_of_workflows(workflow: str, templates: list[str], identifier: str) -> None:
+def test_execution_ids_of_workflows(workflow: str, templates: list[str], identifier: str) -> None:
     assert execution_id_of(workflow, templates) == identifier
 
 
@@ -87,6 +87,6 @@ def execution(reason: str = "", status: str = "False", outcome: str | None = Non
         (execution("TemporalUnavailable", "Unknown"), None),
     ],
 )
-def test_judgements(item: dict[str, Any], state: State | None) -> None:
-    verdict = judge(item, generation=2)
-    assert (verdict.state if verdict else None) == state
+def test_final_status(item: dict[str, Any], state: State | None) -> None:
+    status = final_status(item, generation=2)
+    assert (status.state if status else None) == state

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions
+from execution_operator.plugin.client import ROOT, ApiError, Client, Json, executions_path
 from execution_operator.plugin.values import GROUP
 
 OPERATOR_SELECTOR = "app.kubernetes.io/name=execution-operator"
@@ -95,7 +95,7 @@ async def gather(client: Client) -> Facts:
         "mutating_policies": _names(client, f"{ADMISSION_PATH}/mutatingadmissionpolicies"),
         "mutating_bindings": _names(client, f"{ADMISSION_PATH}/mutatingadmissionpolicybindings"),
         "organizations": _items(client, f"{ROOT}/organizations"),
-        "executions": _items(client, executions(client.namespace), limit=MAX_EXECUTIONS),
+        "executions": _items(client, executions_path(client.namespace), limit=MAX_EXECUTIONS),
         "operators": _operators(client),
     }
     facts: dict[str, Any] = dict(zip(reads, await asyncio.gather(*reads.values()), strict=True))
