@@ -346,7 +346,7 @@ class TestImport:
         first = prompt(*words, "--limit=2", **temporal)
         assert (
             first.stderr
-            == "2 executions created in team-a, 0 existed before, 0 failed; there are more: raise --limit, which is 2, or repeat the command\n"
+            == "2 executions created in team-a, 0 existed before, 0 failed; there are more: raise --limit (now 2)\n"
         )
         second = prompt(*words, "--limit=2", **temporal)
         assert second.stderr == "1 execution created in team-a, 2 existed before, 0 failed\n"

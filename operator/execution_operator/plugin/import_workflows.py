@@ -56,7 +56,7 @@ class ImportCounts:
 
 
 async def run(arguments: Namespace) -> int:
-    """Import workflows, and return the exit code."""
+    """Import workflows, and return the exit code. After a failure or Ctrl-C, the summary is printed too."""
     async with Client.of(arguments) as client:
         items, _ = await list_executions(client, Scope(client.namespace))
         known = {item["spec"]["executionId"] for item in items}
@@ -79,7 +79,7 @@ class ImportCommand:
     """One run of the command."""
 
     def __init__(self, arguments: Namespace, client: Client, organization: Json | None, known: set[str]) -> None:
-        """Create a run of the command.
+        """Take the options and what the cluster has.
 
         Args:
             arguments: The options.
@@ -116,8 +116,8 @@ class ImportCommand:
         spec = (self._organization or {}).get("spec", {})
         count = 0
         async for workflow in open_workflows(self._arguments.profile, self._query(spec)):
-            identifier = execution_id_of(workflow, spec.get("workflowIdTemplates", []))
-            if self._known_ids & {workflow, identifier}:
+            execution_id = execution_id_of(workflow, spec.get("workflowIdTemplates", []))
+            if self._known_ids & {workflow, execution_id}:
                 self.counts.existing += 1
                 continue
             if count == self._arguments.limit:
@@ -125,7 +125,7 @@ class ImportCommand:
                 return
             count += 1
             self._known_ids.add(workflow)
-            yield identifier
+            yield execution_id
 
     def _query(self, spec: Json) -> str:
         """Return the visibility query.
@@ -170,11 +170,7 @@ class ImportCommand:
         for failure in counts.failures:
             print(failure, file=sys.stderr)  # noqa: T201
         verb = "would be created" if self._arguments.dry_run else "created"
-        more = (
-            f"; there are more: raise --limit, which is {limit:,}, or repeat the command"
-            if counts.limit_reached
-            else ""
-        )
+        more = f"; there are more: raise --limit (now {limit:,})" if counts.limit_reached else ""
         others = f"{counts.existing:,} existed before, {len(counts.failures):,} failed"
         print(f"{plural(counts.created)} {verb} in {self._client.namespace}, {others}{more}", file=sys.stderr)  # noqa: T201
 
@@ -213,7 +209,7 @@ async def _organization(client: Client) -> Json | None:
 
 
 def execution_id_of(workflow: str, templates: list[str]) -> str:
-    """Return the execution ID from which the templates make a workflow ID.
+    """Return the execution ID for which the Organization's templates give a workflow ID.
 
     Args:
         workflow: The workflow ID.

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 from execution_operator import __version__
 from execution_operator.plugin.exit_codes import Exit
+from execution_operator.plugin.help_texts import DESCRIPTION, DRY_RUN_HELP, EXAMPLES
 from execution_operator.plugin.option_checks import check_selection, check_terminate
 from execution_operator.plugin.values import duration, execution_name, grace
 
@@ -14,34 +15,6 @@ T = TypeVar("T")
 
 DEFAULT_WAIT = "5m"
 """The time of --wait without a value."""
-
-DRY_RUN_HELP = "change nothing; `server` runs the complete admission, `client` sends no termination requests"
-"""The help of --dry-run."""
-
-DESCRIPTION = "Terminates the Temporal workflows of Executions, and shows the state of Executions."
-
-EXAMPLES = """\
-examples:
-  # terminate one workflow, and wait until it is closed in Temporal
-  kubectl execution terminate stubborn -n team-a --reason "runaway cost" --wait
-
-  # terminate all workflows with a label; request cancellation first, and wait 30 seconds for it
-  kubectl execution terminate -l batch=nightly --reason "wrong input" --grace 30s --wait=10m
-
-  # terminate a workflow that has no Execution yet
-  kubectl execution terminate --execution-id 0f8c2a9e-… --reason "orphaned"
-
-  # check what would be requested, and whether you may request it
-  kubectl execution terminate --all -n team-a --reason "drill" --dry-run=server
-
-  # create Executions for the open workflows of a type in your Temporal namespace
-  kubectl execution import -n team-a --query "WorkflowType='Agent'"
-
-  # find out why terminations do not work
-  kubectl execution doctor -n team-a
-
-exit codes: 0 success, 1 some or all failed, 2 wrong usage, 3 timed out, 130 interrupted
-"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,7 +56,7 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     common = argparse.ArgumentParser(add_help=False)
-    _connection(common, argparse.SUPPRESS)  # keeps the values of options that stand before the command
+    _connection(common, argparse.SUPPRESS)  # keeps the options before the command
     _connection(parser, None)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for add in (_terminate, _get, _describe, _watch, _import, _doctor, _completion):

@@ -98,6 +98,7 @@ class TerminateCommand:
                 self._set_status(target, RequestStatus(State.FAILED, error.reason or "Failed", str(error)))
 
     async def _send(self, target: Target) -> None:
+        """Send the request of one target."""
         dry = {"dryRun": "All"} if self._arguments.dry_run == "server" else {}
         query = {**dry, "fieldManager": FIELD_MANAGER}
         path = executions_path(target.namespace)
@@ -127,17 +128,12 @@ class TerminateCommand:
             if target is None or target.status.state in (State.WAITING, State.SENDING):
                 self._changes_before_answer[key(change.object)] = change.object  # applied once the request is answered
             elif change.deleted and target.status.state is State.REQUESTED:
-                self._set_status(
-                    target,
-                    RequestStatus(
-                        State.FAILED, "Deleted", "the Execution was deleted before the termination had an outcome"
-                    ),
-                )
+                self._set_status(target, RequestStatus(State.FAILED, "Deleted", "deleted before it had an outcome"))
             else:
                 self._update(target, change.object)
 
     def _update(self, target: Target, item: Json) -> None:
-        """Update the status of a target from its Execution. A state from before the request does not count."""
+        """Update the status of a target from its Execution. A state from before the request is ignored."""
         if self._arguments.wait is None or target.status.state is not State.REQUESTED:
             return
         if item["metadata"].get("generation", 0) < target.generation:
@@ -166,9 +162,7 @@ class TerminateCommand:
         except TimeoutError:
             pass
         except ApiError as error:
-            end = RequestStatus(
-                State.FAILED, "Unwatched", f"the request stays in force, but its outcome can't be watched: {error}"
-            )
+            end = RequestStatus(State.FAILED, "Unwatched", f"requested, but its outcome can't be watched: {error}")
         finally:
             self._watch_task.cancel()
         for target in filter(_unfinished, self._targets):
