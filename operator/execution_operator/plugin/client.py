@@ -170,7 +170,7 @@ class Client:
         self._sessions.append(self._session)  # earlier sessions stay open for their calls under way
 
     async def _renew(self, refused: aiohttp.ClientSession) -> None:
-        """Open a connection with new credentials. Several calls that one connection refused open only one."""
+        """Open a connection with new credentials. All calls that one connection refused share the new one."""
         async with self._renewing:
             if self._session is refused:
                 await self._open()

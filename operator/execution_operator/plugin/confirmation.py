@@ -45,9 +45,8 @@ async def ask(question: str) -> bool:
             await _line_typed()
     except asyncio.CancelledError:
         raise Failure("nothing was requested", Exit.INTERRUPTED) from None
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # asyncio's handler would act only after the line is read
+    # asyncio's handler would act only after the line is read.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:

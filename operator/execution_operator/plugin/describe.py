@@ -118,7 +118,7 @@ def _pinned_at(authorized: Json | None) -> str:
 
 
 def _attention_conditions(item: Json) -> list[Json]:
-    """Return the conditions `Stalled` and `Reconciling`, as far as they are true."""
+    """Return the conditions `Stalled` and `Reconciling` that are true."""
     found = (condition(item, condition_type) for condition_type in ("Stalled", "Reconciling"))
     return [each for each in found if each and each["status"] == "True"]
 

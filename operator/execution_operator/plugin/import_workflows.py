@@ -79,7 +79,7 @@ class ImportCommand:
     """One run of the command."""
 
     def __init__(self, arguments: Namespace, client: Client, organization: Json | None, known: set[str]) -> None:
-        """Take the options and what the cluster has.
+        """Prepare an import.
 
         Args:
             arguments: The options.
